@@ -65,7 +65,7 @@ async def test_each_image_is_answered_as_by_its_own_get(pix: Pixstore) -> None:
     foreign = ImageRecord(await pix.save_image(picture()), statelessProof=plain.stateless_proof)
     asked = [plain, old, gone, foreign, large]
     app = PixstoreApp(pix)
-    response = await post(app, body_of(*map(entry_of, asked), entry_of(new, id="../x"), {"id": ""}, {"id": "nobody"}))
+    response = await post(app, body_of(*map(entry_of, asked), entry_of(new, id="../x"), {"id": ""}, {"id": "missing"}))
     assert response.status_code == 200
     frames = frames_of(response.content)
     assert [frame[0] for frame in frames] == list(range(8))
@@ -368,7 +368,7 @@ async def test_authorize_many_is_asked_once_for_a_batch(pix: Pixstore) -> None:
         return {image_id for image_id in image_ids if image_id.startswith("a:")}
 
     app = PixstoreApp(pix, authorize_many=authorize_many)
-    unproven = [entry_of(records[0], id="a:other"), {"id": ""}, {"id": "nobody"}]
+    unproven = [entry_of(records[0], id="a:other"), {"id": ""}, {"id": "missing"}]
     await app(SCOPE, await received(body_of(*map(entry_of, records), *unproven)), wire.send)
     frames = frames_of(wire.body)
     assert [(status, body[:1]) for _, status, body in frames] == [

@@ -64,7 +64,7 @@ def acceptance_site(folder: Path, **environment: str) -> Iterator[Site]:
 
 
 class Look(NamedTuple):
-    """What is to be seen of a picture: `colour` is None where there is none, `box` is x, y, width and height."""
+    """The visible state of a picture. colour: None if no picture is shown. box: x, y, width and height."""
 
     colour: Colour | None
     width: int
@@ -75,7 +75,9 @@ class Look(NamedTuple):
 
 
 class Remains(NamedTuple):
-    """What a page holds: listeners on what outlives a picture, and in Chromium what no collection of garbage takes."""
+    """The objects that a page holds: listeners on longer-lived objects, and in Chromium objects after garbage
+    collection.
+    """
 
     object_urls: int
     listeners: int
@@ -162,7 +164,7 @@ class Stage:
 
     @contextlib.contextmanager
     def visit(self, **config: str) -> Iterator[Visit]:
-        """Open a tab with the page, its client configured this way; an error that nobody caught fails the test."""
+        """Open a tab with the page and this configuration of its client. An uncaught error fails the test."""
         with open_page(self.browser) as page:
             visit = Visit(page, self.site, self._page_name)
             visit.open(**config)

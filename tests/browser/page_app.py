@@ -64,7 +64,7 @@ async def records(request: Request) -> Response:
 
 
 async def many(request: Request) -> Response:
-    """Save an image under many ids, without what the others have beside them."""
+    """Save an image under many ids, without the extra data that the others have."""
     image = await request.body()
     async with Pixstore(os.environ["PIXSTORE_TEST_DB"], secret=SECRET) as plain:
         saved = [await plain.save_image(image, directory="many") for _ in range(int(request.query_params["count"]))]
@@ -183,7 +183,7 @@ class Held:
 
 
 def _again(messages: list[Message], receive: Receive) -> Receive:
-    """Return what receives first what was received already."""
+    """Return a `receive` that repeats the received messages first."""
 
     async def receive_again() -> Message:
         return messages.pop(0) if messages else await receive()

@@ -1,4 +1,4 @@
-"""The acceptance list, one scenario for each row of the table in docs/front-end.md; acceptance.py has what they use."""
+"""The acceptance list: one scenario for each row of the table in docs/front-end.md. acceptance.py has its tools."""
 
 import re
 
@@ -12,7 +12,7 @@ LOADED_PX, NEAR_PX = 280, 400  # how far from the screen pictures are loaded at 
 """Pictures are got within 300 px of the screen; those that reach a little into that lie nearer than this."""
 WARM_UP, CYCLES = 1000, 10_000
 SLACK_BYTES, SLACK_NODES = 900_000, 80
-"""What an engine may keep for itself of the cycles after its warm-up: 100 bytes of each, and a node of a hundred."""
+"""The growth that an engine may have after its warm-up: 100 bytes in each cycle, and a node in a hundred."""
 
 
 def first_load(stage: Stage) -> None:
@@ -186,7 +186,9 @@ def sign_out(stage: Stage) -> None:
 
 
 def offline_reload(stage: Stage) -> None:
-    """Without a network an open page goes on showing; a new one shows nothing of what is cached, until it is back."""
+    """Without a network an open page still shows pictures. A new page shows no cached picture until the network is
+    back.
+    """
     saved, unseen = stage.site.save(plain(RED, 8)), stage.site.save(plain(BLUE, 8))
     picture, elsewhere = {"key": "a", "record": saved}, {"key": "b", "record": saved}
     with stage.on_a_line() as (stage_there, line), stage_there.visit(retries="0") as visit:
@@ -211,7 +213,7 @@ def offline_reload(stage: Stage) -> None:
 
 
 def outage(stage: Stage) -> None:
-    """What has failed without a network comes by itself once the browser says that it is online again."""
+    """A picture that failed without a network loads by itself once the browser is online again."""
     saved = stage.site.save(plain(RED, 13))
     with stage.on_a_line() as (stage_there, line), stage_there.visit(retries="0") as visit:
         line.cut()

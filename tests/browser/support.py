@@ -1,4 +1,4 @@
-"""What the browser tests share: the running site, a tab that shows its pictures, and a search of a profile's files."""
+"""Shared tools of the browser tests: the running site, a tab that shows its pictures, and a search of profile files."""
 
 import contextlib
 import hashlib
@@ -34,7 +34,7 @@ TIMEOUT_S = 60
 
 @cache
 def noise(kind: str, seed: int, size: int = 48) -> bytes:
-    """Return an image `size` pixels wide whose bytes no compression shortens."""
+    """Return an image `size` pixels wide with bytes that compression can't shorten."""
     output = io.BytesIO()
     pixels = random.Random(seed).randbytes(size * size * 3)
     Image.frombytes("RGB", (size, size), pixels).save(output, kind, **({"lossless": True} if kind == "webp" else {}))
@@ -71,7 +71,7 @@ class Site(Server):
         return _record(httpx.get(f"{self.url}/expired/{image_id}", timeout=TIMEOUT_S))
 
     def release(self) -> None:
-        """Let what is asked for below /held be answered."""
+        """Answer the requests that wait below /held."""
         httpx.post(f"{self.url}/release", timeout=TIMEOUT_S).raise_for_status()
 
     def held(self, image_id: str) -> int:
@@ -180,7 +180,7 @@ class Tab:
         return Shown(**self.page.evaluate("record => show(record)", record))
 
     def pixels(self, record: ImageRecord) -> Shown:
-        """Show a record and return what `show` does, the digest being that of the decoded pixels."""
+        """Show a record and return the result of `show`, with the digest of the decoded pixels."""
         return Shown(**self.page.evaluate("record => pixels(record)", record))
 
     def show_fresh(self, image_id: str) -> Shown:
@@ -214,7 +214,7 @@ class Tab:
 
 @contextlib.contextmanager
 def open_page(browser: Browser, *, first_script: str = "") -> Iterator[Page]:
-    """Open a tab; an error that nobody caught fails the test."""
+    """Open a tab. An uncaught error fails the test."""
     page = browser.new_page(first_script=first_script)
     yield page
     page.close()
@@ -223,7 +223,7 @@ def open_page(browser: Browser, *, first_script: str = "") -> Iterator[Page]:
 
 @contextlib.contextmanager
 def open_tab(browser: Browser, site: Site, *, first_script: str = "", **config: str) -> Iterator[Tab]:
-    """Open a tab with the site's page; an error that nobody caught fails the test."""
+    """Open a tab with the site's page. An uncaught error fails the test."""
     with open_page(browser, first_script=first_script) as page:
         tab = Tab(page, site)
         tab.open(**config)
@@ -236,7 +236,7 @@ def wait_for(page: Page, condition: str) -> None:
 
 
 def wait_until(condition: Callable[[], T], name: str) -> T:
-    """Wait until a condition is true, and return what it gives then."""
+    """Wait until a condition is true, and return its value then."""
     deadline = time.monotonic() + 30
     while not (met := condition()):
         assert time.monotonic() < deadline, f"it never came true {name}"

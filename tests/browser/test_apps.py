@@ -36,7 +36,7 @@ Make = Callable[[str], Path]
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """One is enough: what differs between engines is tested with less to build."""
+    """One engine is enough: differences between engines are tested with smaller builds."""
     with ENGINES["chromium"]() as opened:
         yield opened
 
@@ -65,7 +65,7 @@ def make(tmp_path: Path, npm_packages: Path) -> Make:
 
 
 def run(command: list[str], folder: Path) -> None:
-    """Run a command in a folder; what it finds wrong fails the test."""
+    """Run a command in a folder. A failure of it fails the test."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -1,4 +1,4 @@
-"""A page whose records name a CDN: nginx with the configuration in cdn.md, on an origin of its own."""
+"""A page with records that name a CDN: nginx with the configuration in cdn.md, on its own origin."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +32,7 @@ def cached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cached]:
 
 
 def bodies(site: Site, record: ImageRecord) -> list[int]:
-    """Count what the application was asked for: the ciphertext alone, the image, batches."""
+    """Count the application's requests: bare ciphertext, images, batches."""
     path = urlsplit(str(record.ciphertext_url)).path
     return [site.log.count(f'"GET {path}'), site.requests(record.id), site.log.count('"POST /images/-/batch')]
 

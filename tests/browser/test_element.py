@@ -118,7 +118,7 @@ IMAGES = "[...element.querySelectorAll('img')].map((each) => each.alt)"
 
 
 def test_an_attribute_that_is_no_record(browser: Browser, site: Site) -> None:
-    """What is no JSON, or no record, is an error that the page is told of, until there is a record or none at all."""
+    """A `record` that is not JSON, or not a record, is reported as an error until there is a record or none at all."""
     saved = site.save(plain(RED, 20))
     with visit(browser, site) as opened:
         put(opened, record=None, loading="eager")
@@ -230,7 +230,7 @@ def test_the_size_that_fills_the_place(browser: Browser, site: Site) -> None:
 
 
 def test_the_size_that_fills_a_place_of_the_pages_own(browser: Browser, site: Site) -> None:
-    """Without a width the place decides, and what it grows to."""
+    """Without a width the place decides, and its growth counts."""
     with visit(browser, site) as opened:
         opened.page.evaluate("void Object.defineProperty(globalThis, 'devicePixelRatio', { value: 1 })")
         opened.page.evaluate("void (document.querySelector('main').style.width = '60px')")
@@ -281,7 +281,7 @@ def test_nothing_moves(browser: Browser, site: Site) -> None:
 
 
 def test_a_placeholder_has_the_colours_of_the_picture(browser: Browser, site: Site) -> None:
-    """What lies upon a red picture that is still loading is as red, and opaque."""
+    """An element over a red picture that is still loading is as red, and opaque."""
     middle = """(() => {
         const context = new OffscreenCanvas(1, 1).getContext("2d");
         context.drawImage(document.querySelector("pix-image > canvas"), 0, 0, 1, 1);
@@ -340,7 +340,7 @@ def test_pictures_that_come_near_together_are_measured_together(browser: Browser
 
 
 def _release(opened: Visit, keys: str) -> None:
-    """Let what is asked for below /held be answered until all of it is shown."""
+    """Answer the requests that wait below /held until all of them are shown."""
     for key in keys:
         while opened.state(key) != "shown":
             opened.site.release()
@@ -348,7 +348,7 @@ def _release(opened: Visit, keys: str) -> None:
 
 
 def test_what_is_moved_keeps_its_picture(browser: Browser, site: Site) -> None:
-    """An element that is put elsewhere in the page goes on showing what it shows, and is told nothing."""
+    """An element that moves within the page still shows its picture, and gets no event."""
     with visit(browser, site) as opened:
         put(opened, record=site.save(plain(RED, 32)))
         opened.wait("a", "shown")
@@ -428,7 +428,7 @@ def test_after_a_sign_out(browser: Browser, site: Site) -> None:
 
 
 def test_a_copy(browser: Browser, site: Site) -> None:
-    """A copy shows what its attributes say, with one `<img>`; what was a property it is to be given anew."""
+    """A copy shows the picture of its attributes, with one `<img>`. Properties have to be set again."""
     saved = site.save(plain(RED, 36))
     copy = """() => {
         const place = Object.assign(document.createElement("div"), { id: "b" });
@@ -468,7 +468,7 @@ def test_a_second_definition(browser: Browser, site: Site) -> None:
 
 
 def test_an_element_that_is_defined_later(browser: Browser, site: Site) -> None:
-    """What a page has said of an element before it was defined, by properties and by attributes, is not lost."""
+    """Properties and attributes that a page sets before the element is defined are not lost."""
     saved = site.save(plain(RED, 38))
     with open_page(browser) as page:
         page.goto(f"{site.url}/strict.html")

@@ -102,7 +102,7 @@ def test_the_plain_page_is_left_by_what_was_removed(browser: Browser, tmp_path: 
 
 
 def test_the_plain_page_ends_a_load_that_nobody_waits_for(browser: Browser, tmp_path: Path) -> None:
-    """Left in mid-load, the place stays empty, and who asked is told so."""
+    """If the page is left in mid-load, the place stays empty, and the caller gets an error."""
     with open_plain(browser, tmp_path) as (page, record):
         reason = page.evaluate(
             """(record) => {
@@ -123,7 +123,7 @@ def test_every_example_is_run() -> None:
 
 
 def test_the_table_is_the_acceptance_list() -> None:
-    """What the page says of the element and the components is what they are held to, row by row."""
+    """The element and the components do, row by row, the same as the page says."""
     situations = [cells[0].replace(",", "").replace("-", " ") for cells in rows(PAGE, "| situation |")]
     assert situations == [name_of(scenario) for scenario in SCENARIOS]
 
@@ -151,7 +151,7 @@ def test_each_entry_shows_the_pictures_of_an_application(
 
 
 def test_the_elements_example_in_the_clients_readme(browser: Browser, tmp_path: Path) -> None:
-    """It shows the picture in the size for its width, and nothing of what it has for a failure."""
+    """It shows the picture in the size for its width, and nothing of the content for a failure."""
     write_files(tmp_path)
     (tmp_path / "player.html").write_text(PLAYER)
     with recipe(tmp_path, "gallery_app") as server, open_page(browser) as page:

@@ -1,4 +1,4 @@
-"""Plain `<img>`: images shown by their addresses, through a service worker, and what happens where there is none."""
+"""Plain `<img>`: images shown by their addresses, through a service worker, and the page without a worker."""
 
 import contextlib
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def go(page: Page, url: str) -> None:
 
 @pytest.fixture
 def page(browser: Browser, site: Site) -> Iterator[Page]:
-    """The page of a visitor who is signed in and has been here never before."""
+    """The page of a new visitor, signed in."""
     with visit(browser, site) as opened:
         if not opened.evaluate("'serviceWorker' in navigator"):
             lacks("this engine", "it has no service workers")
@@ -76,7 +76,7 @@ def page(browser: Browser, site: Site) -> Iterator[Page]:
 
 
 def show(page: Page, address: str) -> Any:
-    """Show an image by what its address ends in, and return its width, or "error"."""
+    """Show an image by the end of its address. Return its width, or "error"."""
     return page.evaluate("address => show(address)", address)
 
 
@@ -123,7 +123,7 @@ def test_lazy_images_are_asked_for_near_the_screen(page: Page, site: Site) -> No
 
 
 def test_styles_and_cors_images_have_them_too(page: Page, site: Site) -> None:
-    """A CSS background, and an image whose pixels a script may read."""
+    """A CSS background, and an image with pixels that a script may read."""
     first, second = (site.save(noise("png", seed=seed)) for seed in (2, 3))
     assert page.evaluate("register()") is True
     page.evaluate("id => background(id).then(() => null)", first.id)
@@ -168,7 +168,7 @@ def test_a_reload_past_the_worker_ends_in_pictures(engine: Engine, page: Page, s
 
 
 def test_a_killed_worker_starts_again(engine: Engine, page: Page, site: Site) -> None:
-    """A worker that the browser has ended goes on with the next image, by a new record and what is cached."""
+    """After the browser has ended a worker, it continues with the next image, by a new record and the cache."""
     cached, other = (site.save(noise("png", seed=seed)) for seed in (7, 8))
     assert page.evaluate("register()") is True
     assert show(page, cached.id) == 48
@@ -186,7 +186,7 @@ def test_a_killed_worker_starts_again(engine: Engine, page: Page, site: Site) ->
 
 
 def test_a_newer_worker_takes_over(page: Page, site: Site) -> None:
-    """A new file is in charge of open pages as soon as it is there; what is asked for meanwhile is shown."""
+    """A new worker file controls open pages as soon as it is there. Images requested meanwhile are shown."""
     first, second = (site.save(noise("png", seed=seed)) for seed in (9, 10))
     assert page.evaluate("register()") is True
     faults(site, worker="newer")
@@ -197,7 +197,7 @@ def test_a_newer_worker_takes_over(page: Page, site: Site) -> None:
 
 
 def test_another_configuration_takes_over(page: Page, site: Site) -> None:
-    """Another visitor's namespace is in charge once register has resolved; what one cached the other has not."""
+    """Once register has resolved, another visitor's namespace is used, and neither sees the other's cache."""
     saved = site.save(noise("png", seed=11))
     for count, namespace in enumerate(["ada", "bob", "ada"], 1):
         assert page.evaluate("namespace => register({ namespace })", namespace) is True
@@ -206,7 +206,7 @@ def test_another_configuration_takes_over(page: Page, site: Site) -> None:
 
 
 def test_clearing_in_another_tab_empties_the_worker(browser: Browser, page: Page, site: Site) -> None:
-    """After `clear` in any tab the worker has the image neither in memory nor stored; what is painted stays."""
+    """After `clear` in any tab the worker has the image neither in memory nor stored. Painted images stay."""
     saved = site.save(noise("png", seed=12))
     assert page.evaluate("register()") is True
     assert show(page, saved.id) == 48
@@ -232,7 +232,7 @@ def test_without_a_session_nothing_is_shown(page: Page, site: Site) -> None:
 
 
 def test_without_a_network_nothing_is_shown_anew(browser: Browser, page: Page, site: Site) -> None:
-    """What is cached is an error while no record can be had; what is painted stays, and later it is shown again."""
+    """A cached image is an error while no record can be fetched. A painted one stays, and later it is shown again."""
     saved = site.save(noise("png", seed=23))
     with line_to(site) as (there, line), visit(browser, there) as elsewhere:
         assert elsewhere.evaluate("register()") is True
@@ -289,7 +289,7 @@ def test_what_is_no_id_is_an_error(page: Page, site: Site, address: str) -> None
 
 
 def test_an_address_can_only_be_looked_at(page: Page, site: Site) -> None:
-    """As a script, a frame, an object or by fetch it is a refusal, whatever the method, and no record is asked for."""
+    """A script, a frame, an object or a fetch, with any method, is refused, and no record is requested."""
     saved = site.save(noise("png", seed=18))
     assert page.evaluate("register()") is True
     before = asked_for_records(site)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def sharing(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A second origin that lists the first; the first lists nobody."""
+    """A second origin that lists the first. The first lists none."""
     with running_site(tmp_path_factory.mktemp("sharing"), PIXSTORE_TEST_ORIGINS=site.url) as running:
         yield running
 

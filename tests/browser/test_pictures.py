@@ -59,7 +59,7 @@ def test_requests_are_finished_in_the_network_panel(site: Site, tab: Tab) -> Non
 
 
 def test_picture_in_a_worker(site: Site, tab: Tab) -> None:
-    """A module worker gets an image with a client of its own; what it caches the page finds."""
+    """A module worker gets an image with its own client, and the page finds it in the cache."""
     image = noise("png", seed=13)
     saved = site.save(image)
     assert tab.page.evaluate("record => getInWorker(record)", saved) == ["image/png", len(image)]
@@ -69,7 +69,7 @@ def test_picture_in_a_worker(site: Site, tab: Tab) -> None:
 
 
 def test_picture_in_a_service_worker(site: Site, tab: Tab, engine: Engine) -> None:
-    """A service worker that is a module gets an image; what it caches the page finds."""
+    """A module service worker gets an image, and the page finds it in the cache."""
     image = noise("png", seed=16)
     saved = site.save(image)
     answer = tab.page.evaluate("record => getInServiceWorker(record)", saved)
@@ -152,7 +152,7 @@ def test_deleted_from_the_cache_it_is_fetched_again(site: Site, tab: Tab) -> Non
 
 
 def test_deleted_on_the_server_it_is_shown_from_the_cache_alone(site: Site, tab: Tab) -> None:
-    """Whoever kept record and cached copy still sees a deleted picture; without the copy it is NotFound."""
+    """A user with record and cached copy still sees a deleted picture. Without the copy it is NotFound."""
     saved = site.save(noise("png", seed=8))
     tab.show_until_cached(saved.id)
     site.delete(saved.id)
@@ -175,7 +175,7 @@ def test_forged_proof_is_refused(site: Site, tab: Tab) -> None:
 
 
 def test_expired_proof_is_refused(browser: Browser, tmp_path: Path) -> None:
-    """A record whose proof has expired gives InvalidProof, shows nothing and caches nothing."""
+    """A record with an expired proof gives InvalidProof, shows nothing and caches nothing."""
     with running_site(tmp_path, PIXSTORE_TEST_WINDOW_MS="1") as hasty, open_tab(browser, hasty) as tab:
         saved = hasty.save(noise("png", seed=11))
         assert tab.failure(saved) == {"name": "RefusedError", "reason": "InvalidProof", "width": 0}

@@ -1,4 +1,4 @@
-"""What a browser leaves on its disk: every file of its profile is searched for keys, proofs and images."""
+"""The browser's files on disk: every file of its profile is searched for keys, proofs and images."""
 
 import base64
 import contextlib
@@ -57,7 +57,7 @@ def body_of(image: bytes) -> bytes:
 
 @dataclass
 class Visits:
-    """What went through a browser, by names that tell what it is."""
+    """The secrets and images that went through a browser, by name."""
 
     secrets: dict[str, bytes] = field(default_factory=dict)
     images: dict[str, bytes] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Visits:
 def test_profile_holds_no_key_and_only_what_the_cache_keeps(
     site: Site, engine: Engine, tmp_path: Path, cache: str, kept: str | None
 ) -> None:
-    """No key and no proof reaches the disk in any mode; of the images, what the mode keeps and nothing else does."""
+    """No key and no proof reaches the disk in any mode. Of the images, only those that the mode stores do."""
     visits = Visits()
     with engine.launch(tmp_path) as browser, open_tab(browser, site, cache=cache) as tab:
         for number in range(len(PICTURES)):

@@ -73,7 +73,7 @@ def open_recipe(browser: Browser, server: Server, block: str, query: str = "", *
 
 
 def show(page: Page, *records: ImageRecord) -> list[str]:
-    """Ask for pictures at once, and tell of each how wide it is shown or what its error is."""
+    """Request pictures at the same time. Return for each its shown width or its error."""
     shown: list[str] = page.evaluate("records => showAll(records)", records)
     return shown
 
@@ -107,7 +107,7 @@ def test_the_socket_fetcher_shows_pictures(browser: Browser, tmp_path: Path) -> 
 
 
 def test_the_socket_fetcher_connects_again(browser: Browser, tmp_path: Path) -> None:
-    """A picture whose connection is lost is asked for again, over a new connection."""
+    """A picture with a lost connection is requested again, over a new connection."""
     with recipe(write_files(tmp_path), "socket_app") as server:
         records = [save(tmp_path, picture(kind)) for kind in ("png", "jpeg", "webp")]
         with open_recipe(browser, server, SOCKET_FETCHER, loses=1) as page:

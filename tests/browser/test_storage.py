@@ -1,4 +1,4 @@
-"""What the client does with the browser's storage, and without it."""
+"""The client with and without the browser's storage."""
 
 import contextlib
 import random
@@ -15,7 +15,9 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.all_engines
 def test_second_tab_shows_from_the_cache(site: Site, tab: Tab, browser: Browser) -> None:
-    """Tabs of one profile share the cache: what one has fetched the other shows, and what one deletes is gone."""
+    """Tabs of one profile share the cache: one tab shows a picture that the other fetched, and a deletion counts for
+    both.
+    """
     image = noise("png", seed=1)
     saved = site.save(image)
     tab.show_until_cached(saved.id)
@@ -138,7 +140,7 @@ def test_large_images_are_kept_as_blobs(tab: Tab, engine: Engine) -> None:
 
 
 def test_delete_in_one_tab_wins_over_a_write_of_another(site: Site, tab: Tab, browser: Browser) -> None:
-    """What one tab deletes is not brought back by a download that another tab began before, and by later ones it is."""
+    """A picture that one tab deletes is not brought back by an earlier download of another tab, but by later ones."""
     write = "await cache.write('gone', 1, new Uint8Array(9), value); return cache.has('gone')"
     began = in_cache(tab, "return cache.latestRemoval()")
     with open_tab(browser, site) as second:
@@ -215,7 +217,7 @@ def sign_out_leaves(site: Site, tabs: list[Tab], signing_out: Tab, after_ms: int
     ],
 )
 def test_sign_out_leaves_no_picture(site: Site, browser: Browser, clock: str, rounds: int) -> None:
-    """After `clear` no picture that another tab was loading is stored, whatever the clocks of the tabs say."""
+    """After `clear` no picture that another tab was loading is stored, for any clocks of the tabs."""
     with contextlib.ExitStack() as stack:
         tabs = [stack.enter_context(open_tab(browser, site, first_script=CLOCKS[clock])) for _ in range(TABS)]
         last = stack.enter_context(open_tab(browser, site))

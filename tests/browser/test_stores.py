@@ -1,4 +1,4 @@
-"""A real page before an application whose images are in PostgreSQL, in a bucket, or both."""
+"""A real page before an application with images in PostgreSQL, in a bucket, or both."""
 
 from collections.abc import Iterator
 
@@ -59,7 +59,7 @@ def test_update_is_shown(site: Site, tab: Tab, size: int) -> None:
 
 
 def test_deleted_picture_is_gone_but_for_the_cache(site: Site, tab: Tab) -> None:
-    """What was deleted is shown to whoever kept record and copy, and is NotFound without the copy."""
+    """A deleted picture is shown to a user with record and copy, and is NotFound without the copy."""
     image = noise("png", 4)
     saved = site.save(image)
     tab.show_until_cached(saved.id)

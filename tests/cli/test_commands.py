@@ -25,7 +25,7 @@ from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 @pytest.mark.parametrize("name", ["secret", "serve", "demo"])
 def test_help_is_complete(name: str) -> None:
-    """Every command explains itself, and every option says what it does."""
+    """Every command has a help text, and so has every option."""
     command = commands.commands[name]
     result = CliRunner().invoke(commands, [name, "--help"])
     assert result.exit_code == 0
@@ -53,7 +53,7 @@ def test_help_says_where_the_documents_are() -> None:
 
 @pytest.mark.slow
 def test_a_shell_completes_commands_and_options() -> None:
-    """The scripts that configuration.md names are printed, and what they ask for is answered."""
+    """The scripts that configuration.md names are printed, and their requests are answered."""
     script = Path(sys.executable).with_name("pixstore-asgi")
     for shell in ("bash", "zsh", "fish"):
         environment = {**os.environ, "_PIXSTORE_ASGI_COMPLETE": f"{shell}_source"}
@@ -94,7 +94,7 @@ def test_secret_prints_one_good_secret_alone() -> None:
 
 @pytest.mark.slow
 def test_what_only_unix_has_is_not_assumed() -> None:
-    """The commands can be loaded where the system module lacks what Windows does not have."""
+    """The commands can be loaded if the system module lacks the functions that Windows does not have."""
     code = "import os, click, sqlite3, asyncio; del os.O_CLOEXEC, os.O_NOFOLLOW, os.O_NONBLOCK, os.O_DIRECTORY, os.sync"
     code += "; import pixstore_asgi.cli.commands"
     loading = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
@@ -157,7 +157,7 @@ def test_serve_refuses_a_missing_database(tmp_path: Path) -> None:
     ids=["no database", "no origin"],
 )
 def test_errors_of_the_library_are_one_line(tmp_path: Path, content: str | None, options: list[str]) -> None:
-    """What Pixstore refuses ends in one line on stderr and exit code 1, never in a traceback."""
+    """An option that Pixstore refuses ends in one line on stderr and exit code 1, never in a traceback."""
     database = tmp_path / "pixstore.db"
     if content is not None:
         database.write_text(content)
@@ -238,7 +238,7 @@ def test_demo_keeps_a_database_it_was_given(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_demo_in_a_missing_folder_is_one_line(tmp_path: Path) -> None:
-    """A database whose folder does not exist is one line on stderr that names the path."""
+    """A database in a folder that does not exist is one line on stderr that names the path."""
     result = run("demo", "--port", "0", "--database", str(tmp_path / "nowhere" / "pixstore.db"))
     assert result.returncode == 1
     assert "nowhere" in result.stderr
@@ -289,7 +289,7 @@ def test_a_closed_output_is_no_error(tmp_path: Path, closed: int) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no file that is always full")
 @pytest.mark.parametrize("command", ["secret", "--help"])
 def test_an_output_without_room_is_told(command: str) -> None:
-    """Where what is printed can't be written, one line says so."""
+    """If the output can't be written, one line says so."""
     with Path("/dev/full").open("w") as full:
         main = "from pixstore_asgi.cli import main; main()"
         ended = subprocess.run([sys.executable, "-c", main, command], stdout=full, stderr=subprocess.PIPE, text=True)

@@ -1,4 +1,4 @@
-"""`pixstore-asgi copy`, run as users run it: what it says, its exit codes, what a kill leaves."""
+"""`pixstore-asgi copy`, run as users run it: its output, its exit codes, and the state after a kill."""
 
 import asyncio
 import os
@@ -81,7 +81,9 @@ def test_help_and_options_are_complete() -> None:
 
 @pytest.mark.slow
 def test_all_goes_well(source: Path, tmp_path: Path) -> None:
-    """A pass says what it did, that one more is to come, and which secret opens the target; so does the next one."""
+    """A pass reports its counts, that one more pass is needed, and the secret that opens the target. So does the next
+    one.
+    """
     target = tmp_path / "target.db"
     first = run_process("copy", "--from", str(source), "--to", f"sqlite:///{target}", secret=SECRET)
     assert (first.returncode, first.stderr) == (0, "")
@@ -101,7 +103,7 @@ def test_all_goes_well(source: Path, tmp_path: Path) -> None:
 
 
 def test_a_deletion_is_told(source: Path, tmp_path: Path) -> None:
-    """What was deleted since the earlier pass is counted, and as what would be deleted in a dry run."""
+    """Images deleted since the earlier pass are counted as deleted, and in a dry run as to be deleted."""
     run(source, tmp_path / "target.db")
     gone = content(source).images[0].id
 
@@ -118,7 +120,7 @@ def test_a_deletion_is_told(source: Path, tmp_path: Path) -> None:
 
 
 def test_dry_run_makes_nothing(source: Path, tmp_path: Path) -> None:
-    """--dry-run says what would be done, and leaves neither database nor lock."""
+    """--dry-run reports the planned copy, and leaves neither database nor lock."""
     before = sorted(os.listdir(tmp_path))
     result = run(source, tmp_path / "target.db", "--dry-run")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -145,7 +147,7 @@ def test_without_a_secret_images_are_copied_unchecked(source: Path, tmp_path: Pa
 
 
 def test_the_key_file_is_for_the_user_to_copy(tmp_path: Path) -> None:
-    """A key file is neither copied nor shown; what is to be done with it is said, until it is done."""
+    """A key file is neither copied nor shown. The output says how to provide it, until that is done."""
     source, target = make(tmp_path / "source.db", None), tmp_path / "target.db"
     held, wanted = tmp_path / "source.db.key", tmp_path / "target.db.key"
     advice = f"It opens with the secret in {held}: copy that file to {wanted}, or set PIXSTORE_SECRET to its content."
@@ -303,7 +305,7 @@ def test_a_pass_that_was_cut_off_at_its_first_object_goes_on(source: Path, tmp_p
 
 @pytest.mark.parametrize("option", ["--from-blobs", "--to-blobs"])
 def test_a_bucket_that_cannot_be_is_refused(source: Path, tmp_path: Path, option: str) -> None:
-    """What is no bucket's URL is refused with what is wrong in it, before anything is done."""
+    """A value that is not a bucket's URL is refused with its mistake, before anything is done."""
     result = run(source, tmp_path / "target.db", option, "s3://pictures/x?endpoint=127.0.0.1:1")
     assert (result.exit_code, result.stdout, (tmp_path / "target.db").exists()) == (2, "", False)
     assert f"Error: Invalid value for '{option}': " in result.stderr
@@ -361,7 +363,7 @@ from pixstore_asgi.cli import main; main()
 
 @pytest.mark.slow
 def test_a_copy_that_was_killed_goes_on(source: Path, tmp_path: Path) -> None:
-    """After kill -9 in the middle a second run copies the rest, and the target has what the source has."""
+    """After kill -9 in the middle a second run copies the rest, and the target equals the source."""
     target = tmp_path / "target.db"
     killed = subprocess.run(
         [sys.executable, "-c", DIES_AFTER_SEVEN, "copy", "--from", str(source), "--to", str(target)],

@@ -43,7 +43,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the commands that serve would serve; they end at once."""
+    """The applications of the commands that serve. The commands end at once."""
     apps: list[Any] = []
 
     def end_at_once(app: Any, listener: socket.socket, *, on_ready: Callable[[], None], **rest: Any) -> None:
@@ -55,7 +55,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def leaves(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    """List the commands of a group and of the groups in it, by what one types."""
+    """List the commands of a group and of the groups in it, as they are typed."""
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from leaves(command, f"{path}{name} ")
@@ -151,14 +151,14 @@ def test_backup_and_restore_take_both(tmp_path: Path, spell: Spell) -> None:
 
 
 def test_a_shell_completes_paths() -> None:
-    """What names a database is completed as a file's name is."""
+    """The name of a database is completed like a file's name."""
     context = click.Context(cli.serve)
     (completion,) = DatabaseType().shell_complete(context, cli.serve.params[0], "pix")
     assert (completion.type, completion.value) == ("file", "pix")
 
 
 def test_a_store_elsewhere_is_served(elsewhere: MemoryStore, served: list[Any]) -> None:
-    """`serve` and `demo` take the URL of a store that has no file; what they say of it shows no password."""
+    """`serve` and `demo` take the URL of a store without a file. Their output shows no password."""
     result = run("serve", "--database", ELSEWHERE, "--port", 0)
     assert result.output.startswith("Serving the images of elsewhere://host/images on http://")
     assert run("demo", "--database", ELSEWHERE, "--port", 0).exit_code == 0
@@ -166,7 +166,7 @@ def test_a_store_elsewhere_is_served(elsewhere: MemoryStore, served: list[Any]) 
 
 
 def test_a_store_elsewhere_is_moved_to_and_from(elsewhere: MemoryStore, tmp_path: Path) -> None:
-    """`import` and `export` take the URL of a store that has no file; what they say of it shows no password."""
+    """`import` and `export` take the URL of a store without a file. Their output shows no password."""
     npm = NpmFiles(tmp_path / "npm")
     npm.add("cats:1")
     source = ("--database", npm.database, "--images", npm.images)
@@ -214,7 +214,7 @@ def test_a_store_elsewhere_is_backed_up(elsewhere: MemoryStore, tmp_path: Path) 
     ids=lambda words: " ".join(words[:2]) if isinstance(words, list) else None,
 )
 def test_a_url_of_no_store_is_refused(arguments: list[str], url: str, complaint: str) -> None:
-    """What is no store's URL is refused with what would be one, before anything is done, without its password."""
+    """A value that is not a store's URL is refused with an example, before anything is done, without its password."""
     result = run(*arguments, url)
     assert result.exit_code == 2
     assert f"Error: Invalid value for '{arguments[-1]}': {complaint}" in result.output
@@ -239,7 +239,7 @@ TAKING_A_STORE = [
 
 
 def test_no_command_is_left_out() -> None:
-    """Each command whose `--database` must be there already is among those that are tried below."""
+    """Each command with a `--database` that must exist is among those that are tried below."""
     for path, command in leaves(cli.commands):
         types = [option.type for option in command.params if option.name == "database"]
         if any(isinstance(each, DatabaseType) and each._path.exists for each in types):
@@ -252,7 +252,7 @@ def test_no_command_is_left_out() -> None:
 def test_a_misspelt_store_is_not_made(
     arguments: list[str], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    """What is done with a store that is there makes none where there is none, and does not tell that all is done."""
+    """A command for existing stores creates none, and does not report success."""
     monkeypatch.chdir(tmp_path)
     database = str(tmp_path / "empty.db")
     if kind == "schema":
@@ -318,7 +318,7 @@ BUCKETS = [
 
 @pytest.mark.parametrize(("path", "option"), BUCKETS, ids=" ".join)
 def test_a_url_of_no_bucket_is_refused(path: str, option: str) -> None:
-    """What is no bucket's URL is a mistake in how a command is used, not a fault that it found."""
+    """A value that is not a bucket's URL is a usage error, not a fault of the store."""
     result = run(*path.split(), option, "pictures")
     assert result.exit_code == 2
     assert f"Error: Invalid value for '{option}': this is not the URL of a bucket" in result.output
@@ -326,7 +326,7 @@ def test_a_url_of_no_bucket_is_refused(path: str, option: str) -> None:
 
 @pytest.mark.slow
 def test_bodies_in_a_bucket_are_moved_in_and_out(tmp_path: Path, s3: S3Server) -> None:
-    """With --blobs, what is taken over is kept in the bucket, and written out of it as files."""
+    """With --blobs, imported images are kept in the bucket, and exported from it as files."""
     npm, database = NpmFiles(tmp_path / "npm"), tmp_path / "pixstore.db"
     npm.add("cats:1")
     bodies = ("--blobs", s3.url(f"cli-{abs(hash(tmp_path))}"))
@@ -351,5 +351,5 @@ def test_bodies_in_a_bucket_are_moved_in_and_out(tmp_path: Path, s3: S3Server) -
     ],
 )
 def test_no_part_of_a_password_is_shown(url: str, shown: str) -> None:
-    """Where a password has in it what parts URLs, nothing behind the scheme is printed."""
+    """If a password has characters that separate parts of URLs, nothing behind the scheme is printed."""
     assert str(Database(url, None)) == shown

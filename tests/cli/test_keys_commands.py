@@ -1,4 +1,4 @@
-"""`pixstore-asgi keys`: what it tells, what it does, and how it ends when it is stopped."""
+"""`pixstore-asgi keys`: its output, its work, and its end when it is stopped."""
 
 import asyncio
 import contextlib
@@ -183,7 +183,7 @@ def test_errors_are_one_line(database: Path) -> None:
 
 
 def test_a_secret_in_place_of_its_key_id_is_not_quoted(database: Path) -> None:
-    """Whatever it begins with, it is on no terminal and in no log afterwards."""
+    """A secret with any first character is on no terminal and in no log afterwards."""
     for secrets in ([SECRET], [f"--{SECRET}"], [f"-{SECRET}"], [OLD, SECRET], []):
         result = run("retire", *secrets, "--database", database)
         assert result.output

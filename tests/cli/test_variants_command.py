@@ -1,4 +1,4 @@
-"""`pixstore-asgi variants`, run as users run it: what it makes, what it says, its exit codes, what a kill leaves."""
+"""`pixstore-asgi variants`, run as users run it: its variants, output, exit codes, and state after a kill."""
 
 import asyncio
 import os
@@ -39,7 +39,7 @@ WANTED = ("--variant", "thumb:width=16", "--variant", "card:width=32,height=20,f
 
 
 def within(database: object, work: Callable[[Pixstore], Awaitable[_T]], **options: object) -> _T:
-    """Return what `work` returns for a Pixstore of this database."""
+    """Return the result of `work` for a Pixstore of this database."""
 
     async def opened() -> _T:
         async with Pixstore(str(database), secret=SECRET, **options) as pix:  # type: ignore[arg-type]
@@ -128,7 +128,7 @@ def test_images_of_before_get_variants(store: str, tmp_path: Path, request: pyte
 
 @pytest.mark.slow
 def test_what_is_there_is_skipped(database: Path) -> None:
-    """A second run changes no row; --again replaces what is listed; --directory reaches its images alone."""
+    """A second run changes no row. --again replaces the listed variants. --directory reaches only its images."""
     first = run(database, *WANTED, "--directory", "players")
     assert (first.exit_code, first.output) == (0, f"3 images completed in {database}\n")
     second = run(database, *WANTED)
@@ -148,7 +148,7 @@ def test_what_is_there_is_skipped(database: Path) -> None:
 
 @pytest.mark.slow
 def test_dry_run_writes_nothing(database: Path) -> None:
-    """--dry-run says what would be done, and changes nothing."""
+    """--dry-run reports the planned work, and changes nothing."""
     before = rows_of(database)
     result = run(database, *WANTED, "--dry-run")
     assert (result.exit_code, result.output) == (
@@ -174,7 +174,7 @@ def test_what_does_not_decode_is_listed(database: Path) -> None:
 
 @pytest.mark.slow
 def test_what_is_not_all_there_is_listed(tmp_path: Path, s3: S3Server) -> None:
-    """An image whose body is gone from its bucket is told, and keeps no other from its variants."""
+    """An image without its body in the bucket is listed, and the others get their variants."""
     database, blobs = tmp_path / "images.db", s3.url(f"variants-{abs(hash(tmp_path))}")
 
     async def save_all(pix: Pixstore) -> list[str]:
@@ -281,7 +281,7 @@ def test_a_run_that_was_killed_goes_on(database: Path, code: str) -> None:
 def test_it_is_told_whether_a_second_run_goes_on(
     database: Path, option: list[str], goes_on: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What makes everything anew, or writes nothing, begins again."""
+    """A run that makes everything again, or writes nothing, begins at the start."""
 
     async def stopped(*_: object, **options: object) -> AsyncIterator[Step]:
         raise KeyboardInterrupt
@@ -294,7 +294,7 @@ def test_it_is_told_whether_a_second_run_goes_on(
 
 @pytest.mark.slow
 def test_ctrl_c_ends_with_a_report(database: Path) -> None:
-    """Ctrl-C ends a run with what was done so far and how to go on, and leaves no process."""
+    """Ctrl-C ends a run with its report so far and how to continue, and leaves no process."""
     code = DIES_AFTER_FIVE.replace("SIGKILL", "SIGINT").replace(
         "import os, signal\n", "import os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n", 1
     )
@@ -332,7 +332,7 @@ def test_ctrl_c_ends_with_a_report(database: Path) -> None:
     ],
 )
 def test_a_variant_that_can_not_be_is_a_wrong_use(variant: str, tmp_path: Path) -> None:
-    """It is told what a variant looks like, or what is wrong with this one; exit code 2, and nothing is made."""
+    """A wrong variant is refused with an example, or with its mistake. The exit code is 2, and nothing is made."""
     (tmp_path / "images.db").touch()
     result = run(tmp_path / "images.db", "--variant", variant)
     assert (result.exit_code, "Invalid value for '--variant'" in result.stderr) == (2, True)

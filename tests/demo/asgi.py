@@ -1,4 +1,4 @@
-"""The demo through ASGI, without a server: a signed-in client, and what the tests ask it."""
+"""The demo through ASGI, without a server: a signed-in client, and the requests of the tests."""
 
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +20,7 @@ LIMIT = 300_000
 
 @asynccontextmanager
 async def demo_client(pix: Pixstore, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that sends what the demo's own page sends, and is signed in."""
+    """A signed-in client that sends the same requests as the demo's own page."""
     app = create_app(pix, **{"pictures": 6, **options})
     transport = httpx.ASGITransport(app)
     async with (

@@ -1,4 +1,4 @@
-"""The demo's page as its users see it: by roles and labels, and a look into what the browser keeps."""
+"""The demo's page as its users see it: by roles and labels, and the browser's stored data."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tests.support.paths import TESTS
 IMAGES = re.compile(r"/images/(demo|-/batch)")
 """The URLs of image requests, single ones and batches."""
 KEPT_SIX = re.compile(r"^6 pictures, [\d.]+ kB$")
-"""What the panel says of a gallery that nobody has changed."""
+"""The panel's text for an unchanged gallery."""
 
 # Chromium reports every refusal in the console: of a request, of one that a test aborts, of a blob that is revoked.
 _EXPECTED_ERROR = re.compile(r"status of (400|401|403|404|413|503)|net::(ERR_FAILED|ERR_FILE_NOT_FOUND)")
@@ -125,7 +125,7 @@ def journal(page: Page) -> Locator:
 
 
 def status(page: Page) -> Locator:
-    """What a screen reader is told."""
+    """The text for screen readers."""
     return page.get_by_role("status")
 
 
@@ -161,7 +161,7 @@ def cached_keys(page: Page) -> dict[str, list[list[str]]]:
 
 
 def violations(page: Page) -> list[str]:
-    """Return what axe-core finds wrong with the page as it is shown now, one line for each element."""
+    """Return the problems that axe-core finds in the page now, one line for each element."""
     if not _AXE.is_file():
         reason = "axe-core is missing: run `npm ci` in tests/js"
         if os.environ.get("PIXSTORE_TEST_REQUIRE_ALL"):

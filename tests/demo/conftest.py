@@ -36,7 +36,7 @@ async def client(painted_once: None) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """A demo with six pictures: what it paints before it answers."""
+    """A demo with six pictures, all of which it paints before it answers."""
     with running("demo", "--port", "0", "--pictures", "6") as started:
         yield started
 

@@ -10,7 +10,7 @@ from tests.support.samples import picture
 
 
 def photo(size: tuple[int, int], *, kind: str = "jpeg", orientation: int = 1) -> bytes:
-    """Return a picture that tells where, when, with what and by whom it was taken."""
+    """Return a picture with the place, time, camera and author in its metadata."""
     exif = Image.Exif()
     exif[Base.Make], exif[Base.Model], exif[Base.Software] = "Fairphone", "FP5", "Camera 4.2"
     exif[Base.Artist], exif[Base.Orientation] = "Ada Lovelace", orientation
@@ -26,7 +26,7 @@ def photo(size: tuple[int, int], *, kind: str = "jpeg", orientation: int = 1) ->
 
 
 def half_png() -> bytes:
-    """Return a PNG whose every chunk is whole, and whose compressed pixels are not."""
+    """Return a PNG with whole chunks and truncated compressed pixels."""
     data = picture("png")
     start = data.index(b"IDAT")
     length = int.from_bytes(data[start - 4 : start])

@@ -18,7 +18,7 @@ COMMAND = (sys.executable, "-W", "error", "-c", "from pixstore_asgi.cli import m
 
 @dataclass
 class Server:
-    """A server that answers at `url`; whoever runs it may stop it and look at what it said."""
+    """A server that answers at `url`. A test may stop it and read its output."""
 
     process: subprocess.Popen[bytes]
     greeting: str
@@ -27,7 +27,7 @@ class Server:
 
     @property
     def errors(self) -> str:
-        """What it printed to stderr so far."""
+        """Its output on stderr so far."""
         return self._stderr.read_text()
 
 
@@ -58,7 +58,7 @@ def running(*arguments: str, secret: str | None = None, extra: Mapping[str, str]
 
 @contextmanager
 def signed_in(server: Server) -> Iterator[httpx.Client]:
-    """Make a client that sends what the demo's own page sends, with a session of its own."""
+    """Make a client that sends the same requests as the demo's own page, with its own session."""
     origin = server.url.rstrip("/")
     with httpx.Client(base_url=server.url, headers={"origin": origin}, trust_env=False, timeout=60) as client:
         client.post("api/session").raise_for_status()

@@ -91,7 +91,7 @@ def test_the_page_works_by_keyboard_alone(browser: Browser, lasting_server: Serv
 
 
 def _tab(page: Page) -> tuple[str, bool]:
-    """Press Tab; return the first words of what has the focus, and whether an outline shows it."""
+    """Press Tab. Return the first words of the focused element, and whether an outline shows it."""
     page.keyboard.press("Tab")
     found: list[Any] = page.evaluate(
         """() => {

@@ -1,4 +1,4 @@
-"""The demo application through ASGI: its JSON API, and who may use it."""
+"""The demo application through ASGI: its JSON API, and access to it."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("painted_once")]
 
 @pytest.mark.slow
 async def test_list_names_all_pictures_and_holds_no_record(client: httpx.AsyncClient) -> None:
-    """The list says of the first pictures what they are called and how large they are, and nothing that opens one."""
+    """The list has title and size of the first pictures, and nothing that opens one."""
     answer = (await client.get(PICTURES)).json()
     assert answer["toPaint"] == 0
     assert len({picture["title"] for picture in answer["pictures"]}) == 6
@@ -57,7 +57,7 @@ async def test_records_come_together_by_one_query(client: httpx.AsyncClient, mon
 
 
 async def test_one_answer_has_a_limited_number_of_records(client: httpx.AsyncClient) -> None:
-    """Who asks for more records than a page shows gets none."""
+    """A request for more records than a page shows gets none."""
     answer = await client.get(RECORDS, params={"id": ["demo:x"] * (MOST_RECORDS + 1)})
     assert answer.status_code == 400
     assert str(MOST_RECORDS) in answer.json()["detail"]
@@ -84,7 +84,9 @@ async def test_a_record_reads_its_picture(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.slow
 async def test_the_rest_of_the_gallery_is_painted_in_the_background() -> None:
-    """The gallery answers with what there is, says how many are to come, and has them all in the end, last first."""
+    """The gallery answers with the finished pictures and the number still to come. In the end it has all, last
+    first.
+    """
     async with demo_client(Pixstore(MemoryStore(), secret=SECRET), pictures=9) as client:
         first = await listed_ids(client)
         assert len(first) >= 6
@@ -131,7 +133,7 @@ async def test_upload_comes_first_in_the_list(client: httpx.AsyncClient) -> None
 
 @pytest.mark.parametrize("body", [b"", b"<html>no picture</html>", picture("png")[:-20]])
 async def test_upload_of_something_else_is_400_with_the_reason(client: httpx.AsyncClient, body: bytes) -> None:
-    """What is no whole picture is refused, nothing is added, and the page gets the error's own text."""
+    """A file that is not a whole picture is refused, nothing is added, and the page gets the error's own text."""
     answer = await client.post(PICTURES, content=body)
     assert answer.status_code == 400
     assert "image" in answer.json()["detail"]
@@ -166,7 +168,7 @@ async def raw_upload(app: Starlette, receive: Receive) -> int:
 
 
 async def test_metadata_is_kept_where_the_guest_says_so(client: httpx.AsyncClient) -> None:
-    """An upload loses what is no part of its picture, unless strip_metadata is false; any other word is a 400."""
+    """An upload loses everything except its picture, unless strip_metadata is false. Any other word is a 400."""
     data = large_png(LIMIT)
     lengths = {}
     for value in ("true", "false"):
@@ -220,13 +222,13 @@ async def test_uploaded_bytes_are_nowhere_on_disk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:1234", "localhost", "localhost:8000"])
 async def test_loopback_names_are_answered(client: httpx.AsyncClient, host: str) -> None:
-    """The demo answers under the names of this machine, at whatever port."""
+    """The demo answers under the names of this machine, at any port."""
     assert (await client.get("/", headers={"host": host})).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8000", ""])
 async def test_foreign_host_is_refused(client: httpx.AsyncClient, host: str) -> None:
-    """A page whose own name was pointed at 127.0.0.1 (DNS rebinding) reads neither page, nor records, nor images."""
+    """A page with a name that points at 127.0.0.1 (DNS rebinding) reads neither page, nor records, nor images."""
     for path in ("/", PICTURES, "/images/demo:x", "/images/-/client/index.js"):
         answer = await client.get(path, headers={"host": host})
         assert answer.status_code == 400
@@ -284,7 +286,7 @@ async def test_every_response_has_the_security_headers(client: httpx.AsyncClient
 
 
 async def test_page_has_nothing_inline_and_nothing_external(client: httpx.AsyncClient) -> None:
-    """The page works under its own policy and asks nobody else for anything."""
+    """The page works under its own policy and requests nothing from other hosts."""
     page = (await client.get("/")).text
     assert "<style" not in page
     assert "style=" not in page

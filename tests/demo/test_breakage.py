@@ -1,4 +1,4 @@
-"""What is broken on purpose, and how the page recovers, in a real browser."""
+"""Faults on purpose, and the recovery of the page, in a real browser."""
 
 import re
 
@@ -71,7 +71,7 @@ def test_expired_proof_is_healed_by_the_client(context: BrowserContext, page: Pa
 
 
 def test_truncated_body_is_not_cached_and_heals(context: BrowserContext, page: Page) -> None:
-    """Halved bodies in a batch fail their tags and are thrown away; the page asks again, and caches what is whole."""
+    """Halved bodies in a batch fail their tags and are dropped. The page requests them again, and caches whole ones."""
     requests = noted_requests(context)
     break_by(page, "Truncated body")
     expect_recovery(page)
@@ -99,7 +99,7 @@ def test_server_restart_is_outlasted_by_the_client(page: Page) -> None:
 
 
 def test_a_failure_that_lasts_is_shown_and_can_be_tried_again(page: Page) -> None:
-    """What can't heal is told in the picture's place, in words; asking again brings the picture back."""
+    """A lasting fault is reported in the picture's place, in words. "Try again" brings the picture back."""
     page.route(IMAGES, lambda route: route.fulfill(status=404))
     tile(page, 0).click()
     dialog = page.get_by_role("dialog")

@@ -95,7 +95,7 @@ def test_the_dialog_shows_how_much_has_come(page: Page, large: Path) -> None:
 
 
 def test_large_pictures_are_decrypted_in_a_worker(page: Page, large: Path) -> None:
-    """The page's policy lets the client start its worker, which is told to nobody as a violation."""
+    """The page's policy lets the client start its worker, without a reported violation."""
     page.get_by_label("Add pictures").set_input_files(large)
     expect_pictures(page, 7)
     open_first(page)

@@ -1,4 +1,4 @@
-"""What the page may break on purpose, seen from the API."""
+"""Faults that the page may ask for, seen from the API."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -32,7 +32,7 @@ TRUNCATION, RESTART = "/api/faults/truncation", "/api/faults/restart"
 
 @pytest.fixture
 async def stored(tmp_path: Path, painted_once: None) -> AsyncIterator[httpx.AsyncClient]:
-    """A demo on a SQLite file, whose restarts are short."""
+    """A demo on a SQLite file, with short restarts."""
     async with demo_client(Pixstore(tmp_path / "pixstore.db", secret=SECRET), outage_s=0.2) as client:
         yield client
 
@@ -117,7 +117,7 @@ async def test_restart_really_closes_the_store(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_a_shutdown_at_any_moment_of_a_restart_leaves_the_store_open(tmp_path: Path) -> None:
-    """However far the closing has come when the server stops, the store is open again for who closes it last."""
+    """If the server stops at any point of the closing, the store is open again for the last close."""
     async with Pixstore(tmp_path / "pixstore.db", secret=SECRET) as pix:
         record = await pix.save_image(picture())
         for moments in range(40):

@@ -1,4 +1,4 @@
-"""The gallery in a real browser: what is fetched when, and one picture large."""
+"""The gallery in a real browser: the order of fetching, and one large picture."""
 
 import re
 
@@ -69,7 +69,7 @@ def test_a_screenful_takes_one_query_and_one_request(context: BrowserContext, se
 
 
 def test_pictures_are_loaded_as_they_come_into_view(context: BrowserContext) -> None:
-    """What was never in sight is not fetched; what is scrolled to is, and pictures that are painted late appear."""
+    """A picture that was never in sight is not fetched. Pictures in sight after scrolling, or painted late, are."""
     requests = noted_requests(context)
     with running("demo", "--port", "0", "--pictures", "16") as server:
         page = sign_in(context, server)
@@ -125,7 +125,7 @@ def test_a_blur_stands_where_the_picture_will_be(context: BrowserContext, server
 
 
 def test_the_panel_tells_what_thumbnails_save(page: Page) -> None:
-    """It holds bytes and time of what is shown against those of the originals, and forgets them at sign-out."""
+    """The panel compares bytes and time of the thumbnails with those of the originals, and forgets them at sign-out."""
     expect(kept(page, "Thumbnails shown")).to_have_text(KEPT_SIX)
     expect(kept(page, "Their originals")).to_have_text(re.compile(r"^[\d.]+ kB$"))
     expect(kept(page, "Time at 10 Mbit/s")).to_have_text(re.compile(r"^\d+ ms instead of \d+ ms$"))
@@ -156,7 +156,7 @@ def test_pictures_come_from_the_cache_the_second_time(context: BrowserContext, p
 
 
 def test_without_storage_the_pictures_are_shown_all_the_same(context: BrowserContext, server: Server) -> None:
-    """A browser that lets nothing be stored is told of in the panel, and memory does what it can."""
+    """If a browser allows no storage, the panel says so, and the page uses memory."""
     context.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError'); }")
     page = sign_in(context, server)
     expect_pictures(page, 6)
@@ -167,7 +167,7 @@ def test_without_storage_the_pictures_are_shown_all_the_same(context: BrowserCon
 
 
 def test_the_original_goes_first(page: Page) -> None:
-    """What is fetched for the dialog is asked for at high priority."""
+    """Pictures for the dialog are requested at high priority."""
     priorities = page.evaluate_handle(
         """() => {
           const priorities = [];

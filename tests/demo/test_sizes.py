@@ -1,4 +1,4 @@
-"""The demo's own Pixstore, through ASGI: thumbnails, placeholders, and what is refused for its pixels."""
+"""The demo's own Pixstore, through ASGI: thumbnails, placeholders, and pictures refused for their pixels."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -41,7 +41,7 @@ async def test_every_record_brings_thumbnail_and_placeholder(sized: httpx.AsyncC
 
 
 async def test_a_thumbnail_can_be_cut_and_its_original_stays_whole(sized: httpx.AsyncClient) -> None:
-    """The page breaks what it shows: the thumbnail's next body is halved, and no other."""
+    """The page breaks the picture that it shows: the thumbnail's next body is halved, and no other."""
     image_id = (await listed_ids(sized))[0]
     (entry,) = await entries_of(sized, image_id)
     thumbnail = ImageRecord.parse(entry["record"]).variants[THUMBNAIL.name]
@@ -55,7 +55,7 @@ async def test_a_thumbnail_can_be_cut_and_its_original_stays_whole(sized: httpx.
 
 
 async def test_a_picture_that_does_not_decode_is_400_in_words(sized: httpx.AsyncClient) -> None:
-    """A PNG whose container is whole and whose pixels end too early is refused with the reason, and not listed."""
+    """A PNG with a whole container and truncated pixels is refused with the reason, and not listed."""
     answer = await sized.post(PICTURES, content=half_png())
     assert answer.status_code == 400
     assert answer.json()["detail"] == "the PNG image does not decode: it is damaged"

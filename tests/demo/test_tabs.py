@@ -1,4 +1,4 @@
-"""Two tabs of one browser, and what is left when the session ends."""
+"""Two tabs of one browser, and the browser's data after the session ends."""
 
 import re
 
@@ -124,7 +124,9 @@ def test_sign_out_leaves_nothing_in_any_tab(context: BrowserContext, page: Page,
 
 
 def test_every_guest_has_a_cache_of_their_own(context: BrowserContext, page: Page, server: Server) -> None:
-    """What is cached lies under the session's public guest, not under the cookie's secret; the next one is another."""
+    """Cached pictures are stored under the session's public guest, not the cookie's secret. The next session has
+    another.
+    """
     guests = []
     for _ in range(2):
         expect(kept(page, "IndexedDB, as ciphertext")).to_contain_text("6 pictures")
@@ -141,7 +143,7 @@ def test_every_guest_has_a_cache_of_their_own(context: BrowserContext, page: Pag
 
 
 def test_the_next_guest_finds_nothing_of_one_who_never_signed_out(context: BrowserContext, page: Page) -> None:
-    """A guest whose session just vanished leaves ciphertext that no one else is given: all is fetched anew."""
+    """A guest with a session that just vanished leaves ciphertext that no other session uses: all is fetched again."""
     context.clear_cookies()
     page.reload()
     page.get_by_role("button", name="Sign in as a guest").click()
@@ -169,7 +171,7 @@ def test_sign_out_wins_over_downloads_under_way(page: Page) -> None:
 
 
 def test_sign_out_without_the_server_still_clears_the_browser(page: Page) -> None:
-    """Everything here goes before the server answers; where it never does, the page says what it can't promise."""
+    """Everything here is removed before the server answers. If it never does, the page says that it can't be sure."""
     held: list[Route] = []
     page.route("**/api/session", lambda route: held.append(route))
     page.get_by_role("button", name="Sign out").click()

@@ -1,4 +1,4 @@
-"""Uploads in a real browser: their progress, what is refused, and what becomes of metadata."""
+"""Uploads in a real browser: their progress, refusals, and the removal of metadata."""
 
 import re
 from pathlib import Path
@@ -50,7 +50,7 @@ def upload_row(page: Page, name: str) -> Locator:
 
 
 def metadata(page: Page, name: str) -> Locator:
-    """What the dialog says of one kind of metadata."""
+    """The dialog's text about one kind of metadata."""
     facts = page.get_by_role("dialog").get_by_role("region", name="Metadata")
     return facts.locator("dl > div", has=page.get_by_text(name, exact=True)).get_by_role("definition")
 
@@ -93,7 +93,7 @@ def test_an_upload_shows_its_progress_and_can_be_cancelled(page: Page, tmp_path:
 
 
 def test_a_picture_smaller_than_its_place_is_shown_as_it_is(page: Page) -> None:
-    """The gallery shows the original, the dialog has it from memory, and what is broken on purpose is that."""
+    """The gallery shows the original, the dialog has it from memory, and faults on purpose apply to it."""
     page.get_by_label("Add pictures").set_input_files(
         {"name": "small.png", "mimeType": "image/png", "buffer": picture("png")}
     )
@@ -145,7 +145,7 @@ def test_a_photo_of_12_megapixels_tells_how_far_it_is(page: Page, tmp_path: Path
 
 
 def test_a_picture_that_does_not_decode_is_refused_in_words(page: Page, tmp_path: Path) -> None:
-    """A file whose container is whole and whose pixels are not says so in the list, and nothing is added."""
+    """A file with a whole container and truncated pixels is refused in the list, and nothing is added."""
     (tmp_path / "half.png").write_bytes(half_png())
     page.get_by_label("Add pictures").set_input_files(tmp_path / "half.png")
     expect(upload_row(page, "half.png")).to_contain_text("The PNG image does not decode: it is damaged.")
@@ -203,7 +203,9 @@ def test_a_narrow_picture_tells_it_too(page: Page, tmp_path: Path) -> None:
 
 
 def test_metadata_can_be_kept(page: Page, tmp_path: Path) -> None:
-    """With the switch off, by keyboard, an upload keeps what it had, and the dialog reads it out of what is stored."""
+    """With the switch off, by keyboard, an upload keeps its metadata, and the dialog reads it from the stored
+    picture.
+    """
     (tmp_path / "photo.jpg").write_bytes(photo((600, 400), orientation=6))
     page.get_by_role("switch", name="Remove metadata").press("Space")
     page.get_by_label("Add pictures").set_input_files(tmp_path / "photo.jpg")
@@ -219,7 +221,7 @@ def test_metadata_can_be_kept(page: Page, tmp_path: Path) -> None:
 
 
 def test_the_reader_of_metadata_survives_damage(context: BrowserContext, lasting_server: Server) -> None:
-    """Whatever a file's bytes are, reading its metadata ends, and raises nothing."""
+    """For any bytes of a file, reading its metadata ends, and raises nothing."""
     page = sign_in(context, lasting_server)
     files = [list(photo((40, 30), kind=kind)) for kind in ("jpeg", "png", "webp")]
     page.evaluate(SURVIVE, files)

@@ -13,7 +13,7 @@ RunSnippet = Callable[[str], dict[str, Any]]
 
 @pytest.fixture
 def run_snippet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunSnippet:
-    """Run a snippet in a folder of its own, without a secret in the environment, and return what it defines."""
+    """Run a snippet in its own folder, without a secret in the environment. Return its definitions."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PIXSTORE_SECRET", raising=False)
 

@@ -4,6 +4,6 @@ import re
 
 
 def rows(page: str, head: str) -> list[list[str]]:
-    """Return the cells of the table whose first line begins with `head`, without its two first lines."""
+    """Return the cells of the table with a first line that begins with `head`, without its two first lines."""
     (table,) = re.findall(rf"^{re.escape(head)}.*\n\|[-|: ]+\n((?:\|.*\n)+)", page, re.MULTILINE)
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table.splitlines()]

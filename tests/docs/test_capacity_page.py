@@ -1,4 +1,4 @@
-"""capacity.md: what it works out is what its program prints, from figures that the benchmarks found."""
+"""capacity.md: its results are the output of its program, from figures that the benchmarks found."""
 
 import json
 import re

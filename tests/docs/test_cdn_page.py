@@ -37,7 +37,7 @@ async def test_the_bucket_is_named_by_version(run_snippet: RunSnippet) -> None:
 
 @pytest.mark.slow
 async def test_a_signed_url_gives_the_ciphertext(run_snippet: RunSnippet, s3: S3Server) -> None:
-    """The URL that the page's function signs gives the object of the version to who has no credentials."""
+    """The URL that the page's function signs gives the version's object to a client without credentials."""
     endpoint = f"http://127.0.0.1:{s3.port}"
     here = SIGNED.replace('"bucket"', f'"{BUCKET_NAME}"').replace("s3://bucket/", f"s3://{BUCKET_NAME}/")
     here = here.replace(

@@ -66,7 +66,7 @@ def shown(http: httpx.Client, record: ImageRecord) -> bytes:
 
 @pytest.mark.parametrize("step", ["SQLite", "SQLite and a bucket", "PostgreSQL", "PostgreSQL and a bucket"])
 def test_each_step_saves_and_serves(step: str, tmp_path: Path, database: str, s3: S3Server, postgres: Cluster) -> None:
-    """What the application saves it serves, and row and body are where the command line says."""
+    """The application serves the images that it saves, and row and body are in the place of the command line."""
     prefix = step.replace(" ", "-")
     environment = setting(COMMANDS[step], database, s3.url(prefix))
     assert set(environment) == ({"STORE", "BLOBS"} if "bucket" in step else {"STORE"})
@@ -135,7 +135,7 @@ def dumped_and_restored(postgres: Cluster, database: str) -> str:
 
 
 async def test_a_dump_of_the_schema_is_a_backup(postgres: Cluster, database: str) -> None:
-    """What the page's pg_dump wrote, put into an empty database, opens with the same secret and has every image."""
+    """The page's pg_dump, restored into an empty database, opens with the same secret and has every image."""
     async with Pixstore(database, secret=SECRET) as pix:
         record = await pix.save_image(picture())
     restored = dumped_and_restored(postgres, database)
@@ -147,7 +147,7 @@ async def test_a_dump_of_the_schema_is_a_backup(postgres: Cluster, database: str
 
 
 def test_while_postgresql_is_down_images_are_refused(tmp_path: Path) -> None:
-    """A GET is then InternalError, also of what is in memory, and an image again once the database is back."""
+    """A GET is then InternalError, also for images in memory, and an image again once the database is back."""
     with running_cluster() as cluster:
         environment = setting(COMMANDS["PostgreSQL"], cluster.url(), "")
         with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""What the documents say of calls, options, errors and links is what the code has."""
+"""The documents agree with the code about calls, options, errors and links."""
 
 import ast
 import inspect
@@ -102,7 +102,7 @@ def test_the_commands_options_are_listed(command: click.Command) -> None:
 
 
 def test_every_environment_variable_is_listed() -> None:
-    """The table of environment variables is what the package reads."""
+    """The table of environment variables has the variables that the package reads."""
     source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     listed = {name.strip("`") for name, *_ in rows(CONFIGURATION, "| environment variable |")}
     assert listed == set(re.findall(r"\b(?:PIXSTORE_[A-Z_]+|AWS_PROFILE|AWS_ENDPOINT_URL\w*)\b", source))
@@ -199,7 +199,7 @@ def test_every_message_that_is_explained_exists(heading: str, texts: Callable[[]
 
 
 def test_every_secret_error_and_refusal_is_explained() -> None:
-    """What keeps a server from starting for its secret, and what a page is refused for, is in troubleshooting.md."""
+    """troubleshooting.md has every error of a secret at the start, and every refusal of a page's request."""
     explained = [cells[0].strip("`") for cells in _all_rows()]
     trees = [ast.parse(path.read_text()) for path in (*PACKAGE.glob("keys/*.py"), PACKAGE / "core" / "keyring.py")]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
@@ -214,7 +214,7 @@ def test_every_secret_error_and_refusal_is_explained() -> None:
 
 
 def test_no_text_installs_from_a_registry_what_is_not_there() -> None:
-    """Neither package is published: a command that names one would install whatever a stranger publishes as it."""
+    """Neither package is published: a command with its name would install the package of a stranger."""
     sources = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html"), *PACKAGE.rglob("*.js")]
     sources += [path for path in (ROOT / "scripts").rglob("*") if path.is_file()]
     sources += [*(ROOT / "js_client" / "src").rglob("*.js"), ROOT / "js_client" / "package.json", *PAGES]

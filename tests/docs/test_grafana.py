@@ -1,4 +1,4 @@
-"""grafana.json: what each panel asks gets an answer from a real Prometheus that asks two workers."""
+"""grafana.json: each panel's query gets an answer from a real Prometheus that scrapes two workers."""
 
 import json
 import re
@@ -96,7 +96,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clien
 @pytest.mark.servers
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
 def test_each_panel_shows_something(prometheus: httpx.Client, query: str) -> None:
-    """What the panel asks for is there, and a number."""
+    """The panel's query returns a number."""
     found = value_of(prometheus, query)
     assert found
     assert all(value == value for _, value in found)
@@ -105,7 +105,7 @@ def test_each_panel_shows_something(prometheus: httpx.Client, query: str) -> Non
 @pytest.mark.slow
 @pytest.mark.servers
 def test_both_workers_are_one(prometheus: httpx.Client) -> None:
-    """Whichever worker is asked tells the sum: no count ever goes back."""
+    """Every worker reports the sum: no count ever goes back."""
     assert value_of(prometheus, "sum(resets(pixstore_answer_seconds_count[1m])) == 0")
     ((_, answers),) = value_of(prometheus, "sum(pixstore_answer_seconds_count)")
     assert answers > 2

@@ -1,4 +1,4 @@
-"""upkeep.md: the table of what the log tells has the events, levels and fields of the code."""
+"""upkeep.md: the table of log events has the events, levels and fields of the code."""
 
 import ast
 from collections import defaultdict

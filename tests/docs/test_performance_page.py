@@ -59,7 +59,7 @@ SCROLL_COLUMNS = (
 
 
 def test_the_outermost_middleware_serves_images(run_snippet: RunSnippet) -> None:
-    """Around the whole application the middleware serves an image, and passes on what is none."""
+    """Around the whole application the middleware serves an image, and passes other requests on."""
     (snippet,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     names = run_snippet(snippet)
     with TestClient(names["app"]) as http:

@@ -21,7 +21,7 @@ RECIPE = (
 async def names(
     run_snippet: RunSnippet, postgres: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[dict[str, Any]]:
-    """What the recipe defines, with its database there and its lifespan begun."""
+    """The recipe's definitions, with its database and its lifespan begun."""
     (snippet,) = re.findall(r"```python\n(.*?)```", RECIPE, re.DOTALL)
     url = postgres.create("recipe").replace("postgresql:", "postgresql+asyncpg:")
     monkeypatch.setenv("PIXSTORE_SECRET", SECRET)

@@ -45,7 +45,7 @@ def test_fastapi_snippet(run_snippet: RunSnippet) -> None:
 
 @pytest.mark.parametrize("heading", ["Run it", "Test it"])
 def test_commands_are_one_line(heading: str) -> None:
-    """Each of the two headings holds one sh block of one command, whose script exists."""
+    """Each of the two headings holds one sh block of one command with an existing script."""
     section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     (block,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
     (command,) = block.strip().splitlines()
@@ -62,5 +62,5 @@ def test_the_record_shown_is_one() -> None:
 
 
 def test_it_is_short() -> None:
-    """README is what a user reads first; what is longer than a first hour has its page in docs."""
+    """README is the first page of a user. A text longer than a first hour needs is in docs."""
     assert len(README.splitlines()) < 250

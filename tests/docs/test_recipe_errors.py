@@ -54,7 +54,7 @@ def failing(error: PixstoreError) -> Callable[..., Any]:
 
 
 def test_the_table_has_every_error_with_a_status() -> None:
-    """The table names each error whose status is not 500, as its class has it, and so do Starlette's handlers."""
+    """The table names each error with a status other than 500, as its class has it. So do Starlette's handlers."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PixstoreError)]
     assert {kind.__name__: kind.http_status for kind in kinds if kind.http_status != 500} == NAMED
     assert {kind.__name__: status for kind, status in STATUS.items() if issubclass(kind, PixstoreError)} == NAMED
@@ -138,7 +138,7 @@ async def test_litestar_answers_an_aborted_upload(run_snippet: RunSnippet) -> No
 
 
 async def test_a_rule_may_name_the_scope_of_litestar(run_snippet: RunSnippet) -> None:
-    """A rule, and an audience, whose scope is annotated with Litestar's type pass mypy, which checks this file too."""
+    """A rule and an audience with a scope of Litestar's type pass mypy, which checks this file too."""
 
     def may_see(scope: Scope, image_id: str) -> bool:
         return scope["path"] == "/" and bool(image_id)

@@ -1,4 +1,4 @@
-"""The recipe with owners and a cookie session: who is given what, and what is left where something breaks off."""
+"""The recipe with owners and a cookie session: access to pictures, and the state after a failure."""
 
 import asyncio
 import contextlib
@@ -59,7 +59,7 @@ def site(project: Path) -> Iterator[Server]:
 
 
 def signed_in(site: Server, user: str) -> httpx.Client:
-    """Return a client whose requests carry a user's cookie, which a browser sends over HTTPS alone."""
+    """Return a client with requests that carry a user's cookie, which a browser sends only over HTTPS."""
     cookie = httpx.post(f"{site.url}/api/sign-in/{user}").headers["set-cookie"]
     value, *attributes = cookie.split("; ")
     assert {"httponly", "secure", "samesite=lax"} <= {attribute.lower() for attribute in attributes}
@@ -115,7 +115,7 @@ def locked(project: Path, lock: str = "BEGIN IMMEDIATE") -> Iterator[None]:
 
 
 def test_an_owner_gets_records_and_images(site: Server) -> None:
-    """What a user uploads, that user gets as records, newest first, by id or by page, and reads with them."""
+    """A user gets the records of own uploads, newest first, by id or by page, and reads the pictures with them."""
     with signed_in(site, "ada") as ada:
         first = upload(ada, picture("png"))
         second = upload(ada, picture("webp"))
@@ -175,7 +175,7 @@ def test_a_deleted_picture_is_gone(site: Server, project: Path) -> None:
 
 
 def test_the_audit_has_a_row_for_each_record(site: Server, project: Path) -> None:
-    """Who got a record of which version and when is in the audit; key and proof are nowhere in its database."""
+    """The audit has the user, version and time of each record. Key and proof are nowhere in its database."""
     with signed_in(site, "ada") as ada, signed_in(site, "bob") as bob:
         begun = time.time_ns() // 1_000_000
         handed_out = [record for _ in range(2) if upload(ada, picture()) for record in records(ada)]
@@ -280,7 +280,7 @@ async def test_a_cancelled_upload_leaves_nothing(
 
 
 def test_the_sweep_finds_what_a_kill_left(project: Path) -> None:
-    """A picture whose process died before its row was written is deleted, once it is older than any upload takes."""
+    """A picture of a process that died before its row was written is deleted, once it is older than any upload."""
     with recipe(project, "owners_app", SESSION_KEY=SESSION_KEY) as site, signed_in(site, "ada") as ada:
         kept = upload(ada, picture())
         with locked(project):
@@ -321,7 +321,7 @@ def test_the_sweep_spares_an_upload_in_progress(project: Path) -> None:
 
 
 def test_the_sweep_reports_rows_without_a_picture(site: Server, project: Path) -> None:
-    """A settled row whose picture is missing is reported and kept; more pictures than one page are looked through."""
+    """A settled row without its picture is reported and kept. More pictures than one page are searched."""
     with signed_in(site, "ada") as ada:
         ids = [upload(ada, picture()) for _ in range(101)]
         rows(project / "owners.db", "UPDATE picture SET created_ms = created_ms - 7200000")

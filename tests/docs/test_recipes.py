@@ -154,7 +154,7 @@ def test_jwt_is_checked(jwt_site: Server) -> None:
 
 
 def test_jwt_endpoint_is_the_only_way(jwt_site: Server) -> None:
-    """The mount serves the browser client and no image; the endpoint frees what a client that left was reading."""
+    """The mount serves the browser client and no image. The endpoint frees the stream of a client that left."""
     answer = httpx.post(f"{jwt_site.url}/api/pictures/players", content=large_png(LARGE), headers=bearer())
     record = ImageRecord.parse(answer.json())
     mounted = httpx.get(f"{jwt_site.url}/pixstore-image/{record.id}", headers=sent(record, **bearer()))
@@ -381,7 +381,7 @@ def test_django(django_project: Path) -> None:
 
 
 def test_django_puts_uploads_on_the_disk_without_the_setting(django_project: Path) -> None:
-    """What the page says of Django's default: a body above 2.5 MB goes to a temporary file, before any view."""
+    """Django's default, as the page says: a body above 2.5 MB goes to a temporary file, before any view."""
     settings = django_project / "mysite" / "settings.py"
     settings.write_text(settings.read_text().replace(FILES["mysite/settings.py"], ""))
     with recipe(django_project, "mysite.asgi", PIXSTORE_TEST_NO_DISK="1") as server:

@@ -129,7 +129,7 @@ def test_proofs_for_one_tenant(run_snippet: RunSnippet, monkeypatch: pytest.Monk
 
 
 class Vault(BaseHTTPRequestHandler):
-    """What Vault's API documents of reading a secret of the KV engine, version 2."""
+    """Vault's documented API for reading a secret of the KV engine, version 2."""
 
     secrets: ClassVar[list[str]] = [SECRET]
     reads = 0

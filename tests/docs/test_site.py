@@ -17,7 +17,7 @@ CONFIGURATION = ROOT / "scripts" / "site-source"
 
 
 class Page(HTMLParser):
-    """What a page links to and shows, and the names of its places."""
+    """The links and pictures of a page, and its anchors."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

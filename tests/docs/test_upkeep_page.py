@@ -1,4 +1,4 @@
-"""upkeep.md: each command of the page prints what stands there."""
+"""upkeep.md: each command of the page prints the text on the page."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ MACHINE = {r"SQLite [\d.]+": "SQLite 3.46.1", r"[\d,.]+ GiB free": "56.4 GiB fre
 
 
 async def fill(path: Path) -> None:
-    """Save what the page's store has: pictures of two directories, some of them updated and deleted."""
+    """Save the images of the page's store: pictures of two directories, some of them updated and deleted."""
     async with Pixstore(path, secret=SECRET) as pix:
         for directory, images in DIRECTORIES.items():
             for number in range(images):

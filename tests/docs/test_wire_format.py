@@ -57,7 +57,7 @@ async def test_a_payload_has_the_listed_headers_and_no_other(pix: Pixstore) -> N
 
 
 async def test_cross_origin_headers_are_the_listed_ones(pix: Pixstore) -> None:
-    """What a page of another origin gets, for each kind of allow_origins and for OPTIONS, is what the page says."""
+    """A page of another origin gets the headers on the page, for each kind of allow_origins and for OPTIONS."""
     section = PAGE.split("Cross-origin headers")[1].split("\n## ")[0]
     everyone, several, none = re.findall(r"^\| (?:`\(.*|a list|`None`).*\| (.*) \|$", section, re.MULTILINE)
     preflight = section.split("OPTIONS adds")[1]
@@ -188,7 +188,7 @@ async def test_a_batch_is_as_the_page_says(pix: Pixstore) -> None:
 
 
 def test_the_browser_client_has_the_same_numbers() -> None:
-    """What both sides must have alike, and neither can import: the images of a batch, format bytes with their types."""
+    """Both sides have the same values that neither can import: the images of a batch, format bytes with their types."""
     source = ROOT / "js_client" / "src"
     (limit,) = re.findall(r"BATCH_LIMIT = (\d+);", (source / "coalesce.js").read_text())
     (subtypes,) = re.findall(r"SUBTYPES = \[undefined, (.+)\];", (source / "format" / "formats.js").read_text())

@@ -23,7 +23,7 @@ _NOW_MS = 1_735_689_600_000
 
 
 def wire(data: bytes) -> bool:
-    """A payload is refused by WireError, or is what encoding its parts gives."""
+    """A payload is refused by WireError, or equals the encoding of its parts."""
     try:
         payload = decode_payload(data)
     except WireError:
@@ -40,7 +40,7 @@ def wire(data: bytes) -> bool:
 
 
 def proof(data: bytes) -> bool:
-    """No proof but the very one that was issued is good, whatever is done to its characters."""
+    """Only the issued proof is valid, and no change of its characters is."""
     keys, good = _proofs()
     try:
         text = data.decode()

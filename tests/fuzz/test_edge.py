@@ -1,4 +1,6 @@
-"""The edge of real servers: whatever comes by a raw socket is answered or hung up on, and the next one is served."""
+"""The edge of real servers: any bytes on a raw socket get an answer or a closed connection, and the next one
+is served.
+"""
 
 import asyncio
 import base64
@@ -63,7 +65,7 @@ async def send_all(port: int, several: Iterator[bytes]) -> Counter[str]:
 
 
 def settled(server: Server, before: dict[str, Any]) -> dict[str, Any]:
-    """Return what the process has in use once that is no more than before, or after a while."""
+    """Return the resources in use once they are no more than before, or after a while."""
     deadline = time.monotonic() + 15
     while True:
         counts: dict[str, Any] = httpx.get(f"{server.url}/counts").json()

@@ -1,4 +1,4 @@
-"""What one request costs, counted, not timed: trips to the database's thread, bytes copied, calls of functions."""
+"""The cost of one request, counted, not timed: trips to the database's thread, copied bytes, function calls."""
 
 import asyncio
 import sys
@@ -25,7 +25,7 @@ SMALL, LARGE = 30_000, 15 * CHUNK_BYTES
 
 @pytest.fixture
 def no_leaks() -> None:
-    """What is counted here is wrapped by nothing."""
+    """Nothing here wraps the counted functions."""
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ async def test_a_hot_request_takes_no_trip(pix: Pixstore, trips: list[str], size
 
 
 async def test_another_images_write_costs_a_hot_request_no_trip(pix: Pixstore, trips: list[str]) -> None:
-    """An image in memory stays current whatever happens to others, but for the few that share its change counter."""
+    """An image in memory stays current while others change, except the few that share its change counter."""
     app, record = PixstoreApp(pix), await pix.save_image(picture())
     other = await pix.save_image(picture())
     while crc32(other.id.encode()) % 512 == crc32(record.id.encode()) % 512:
@@ -143,7 +143,7 @@ async def test_a_large_cold_request_takes_a_trip_for_each_chunk(
 
 
 async def test_a_refused_request_takes_no_trip(pix: Pixstore, trips: list[str]) -> None:
-    """Who has no proof, or another image's, never reaches the store."""
+    """A request without a proof, or with another image's, never reaches the store."""
     app, record, other = PixstoreApp(pix), await pix.save_image(picture()), await pix.save_image(picture())
     trips.clear()
     for proof in ("", "A" * 48, other.stateless_proof):
@@ -171,7 +171,7 @@ async def test_many_records_go_to_a_thread(pix: Pixstore, trips: list[str], monk
 
 
 async def test_a_save_is_one_trip(pix: Pixstore, trips: list[str]) -> None:
-    """A save waits for one function on the writer; what it sweeps waits for nobody."""
+    """A save waits for one function on the writer, and its sweep delays no call."""
     await pix.save_image(picture())
     trips.clear()
     await pix.save_image(large_png(SMALL))
@@ -192,7 +192,7 @@ def allocations() -> Iterator[list[int]]:
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 async def test_a_hot_request_copies_no_body(pix: Pixstore, size: int) -> None:
-    """What is in memory goes to the server as it is: a hot request allocates a few kilobytes, whatever its size."""
+    """Bytes in memory go to the server uncopied: a hot request allocates a few kilobytes at any size."""
     app, record = PixstoreApp(pix), await pix.save_image(large_png(size))
     for _ in range(3):
         await request(app, record)

@@ -45,7 +45,7 @@ SCRIPT = """
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("mib", [48, pytest.param(1024, marks=[pytest.mark.soak, pytest.mark.timeout(300)])])
 def test_memory_is_bounded(tmp_path: Path, mib: int) -> None:
-    """Saving and serving an image costs a few MiB, whatever its length up to the limit of 1 GiB."""
+    """Saving and serving an image costs a few MiB, at any length up to the limit of 1 GiB."""
     command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(tmp_path / "pixstore.db"), str(mib)]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=280)
     saving, both = map(int, result.stdout.split())

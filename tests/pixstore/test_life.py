@@ -1,4 +1,4 @@
-"""When a Pixstore's store is open: opened by count, on first use, in whichever event loop."""
+"""The time for which a Pixstore's store is open: counted opens, opening on first use, in any event loop."""
 
 import asyncio
 import subprocess
@@ -154,7 +154,7 @@ async def test_an_open_given_up_takes_the_store_from_nobody(tmp_path: Path) -> N
 
 
 async def test_what_was_saved_as_it_was_closed_is_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A save whose commit has happened returns its record, though the store was closed in that moment."""
+    """A save with a finished commit returns its record, although the store was closed at that moment."""
     pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
     await pix.open()
 

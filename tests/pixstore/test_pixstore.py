@@ -133,7 +133,7 @@ def test_bad_options_are_refused(options: dict[str, Any]) -> None:
 
 
 def number_options(function: Callable[..., object]) -> list[tuple[Callable[..., object], str]]:
-    """Return a function with each of its options whose default is a number."""
+    """Return a function with each of its options that has a number as default."""
     defaults = {name: each.default for name, each in inspect.signature(function).parameters.items()}
     return [(function, name) for name, default in defaults.items() if type(default) in (int, float)]
 
@@ -190,7 +190,7 @@ async def test_nothing_readable_is_in_the_file(tmp_path: Path) -> None:
 
 
 async def test_secrets_stay_out_of_text(pix: Pixstore, caplog: pytest.LogCaptureFixture) -> None:
-    """No repr, string or log of what this package hands out holds a key, a proof or image bytes."""
+    """No repr, string or log of an object from this package holds a key, a proof or image bytes."""
     caplog.set_level(logging.DEBUG)
     record = await pix.save_image(picture())
     payload = await pix.open_payload(record.id, token=1, proof="A" * 48)
@@ -247,7 +247,7 @@ async def test_a_list_that_cannot_be_is_refused(pix: Pixstore, wrong: dict[str, 
 
 
 async def test_records_come_in_the_order_of_their_ids(pix: Pixstore) -> None:
-    """Records come in the order asked for, known or not, once for an id named twice, without what is missing."""
+    """Records come in the order of the ids, once for an id named twice, without unknown ones."""
     ids = [(await pix.save_image(picture())).id for _ in range(8)]
     asked = [ids[5], "nobody", *ids, ids[0], "../x"]
     for _ in range(2):

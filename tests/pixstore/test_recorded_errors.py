@@ -1,4 +1,4 @@
-"""What an error tracker records of an error that leaves the package, the locals of its frames, has no key or secret."""
+"""If an error leaves the package, the locals of its frames, which an error tracker records, have no key or secret."""
 
 import os
 import sqlite3
@@ -37,7 +37,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def recorded(value: object, depth: int = 4) -> Iterator[str]:
-    """Return what a tracker may keep of a value: its repr, that of what is in it, and that of its attributes."""
+    """Return the texts that a tracker may keep of a value: its repr, that of its items, and that of its attributes."""
     yield repr(value)
     inner: list[object] = []
     if isinstance(value, Mapping):
@@ -55,7 +55,7 @@ def recorded(value: object, depth: int = 4) -> Iterator[str]:
 
 
 def locals_of(error: BaseException) -> Iterator[tuple[str, str]]:
-    """Return every frame's locals, those of this file left out: what an application holds itself is its own matter."""
+    """Return every frame's locals, except those of this file, which stands for an application."""
     for one in chain(error):
         trace = one.__traceback__
         while trace is not None:
@@ -121,7 +121,7 @@ async def test_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 async def test_the_key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a key file holds is in no frame, whether it is refused or can't be made."""
+    """The content of a key file is in no frame, if the file is refused or can't be made."""
     monkeypatch.delenv("PIXSTORE_SECRET", raising=False)
     key_file = tmp_path / "pixstore.db.key"
     key_file.write_text(SHORT)
@@ -156,7 +156,7 @@ def damage(path: Path, statement: str) -> None:
     ],
 )
 async def test_a_damaged_image(pix: Pixstore, tmp_path: Path, statement: str, kind: type[PixstoreError]) -> None:
-    """Reading or exporting what was changed behind our back shows neither the image's key nor the secret's."""
+    """Reading or exporting a changed image or row shows neither the image's key nor the secret's."""
     record = await pix.save_image(large_png(600_000))
     damage(tmp_path / "pixstore.db", statement)
     ring = parts_of(pix).life.ring
@@ -172,7 +172,7 @@ async def test_a_damaged_image(pix: Pixstore, tmp_path: Path, statement: str, ki
 
 
 async def test_an_updated_payload_that_breaks_off(pix: Pixstore, tmp_path: Path) -> None:
-    """A payload that brings a key and whose body is lost has no key in its error."""
+    """A payload with a key and a lost body has no key in its error."""
     record = await pix.save_image(large_png(1_600_000))
     payload = await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
     await payload.aclose()

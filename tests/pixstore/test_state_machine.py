@@ -64,7 +64,7 @@ class OpenStream:
 
 @dataclass
 class Change:
-    """A write that was cancelled: the image is what it was, or what was to be (None: deleted)."""
+    """A cancelled write: the image has its old state or the new one (None: deleted)."""
 
     image_id: str
     new: bytes | None
@@ -107,7 +107,7 @@ class PixstoreMachine(RuleBasedStateMachine):
         return large_png(size) + self.made.to_bytes(8, "big")
 
     def learn(self, record: ImageRecord, image: bytes) -> ImageRecord:
-        """Take over what a save or an update returned."""
+        """Record the result of a save or an update."""
         assert record.token > self.tokens.get(record.id, 0)
         self.tokens[record.id], self.images[record.id] = record.token, image
         return record
@@ -350,7 +350,7 @@ class PixstoreMachine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1), record=records, size=st.sampled_from(SIZES))
     def rewrap_during_update(self, which: int, record: ImageRecord, size: int) -> None:
-        """A rewrapping leaves what the other Pixstore makes of an image meanwhile."""
+        """A rewrapping keeps concurrent changes of the other Pixstore."""
         if record.id not in self.images:
             return
         image = self.new_image(size)
@@ -437,7 +437,7 @@ class PixstoreMachine(RuleBasedStateMachine):
             self.folder.cleanup()
 
     def check_closed(self) -> None:
-        """Check what the last close left."""
+        """Check the state after the last close."""
 
     # Parts of rules
 
@@ -475,7 +475,7 @@ class PixstoreMachine(RuleBasedStateMachine):
         return new.pop() if new else None
 
     def _flush(self) -> None:
-        """Wait until what the writers were told before is done: a cancelled call may still be under way there."""
+        """Wait until the writers have finished their queue, because a cancelled call may still run there."""
         for pix in self.pixstores:
             self.run(parts_of(pix).store.sweep())
 
@@ -634,7 +634,7 @@ def _decrypted(body: bytes, record: ImageRecord) -> bytes:
 
 @pytest.fixture(autouse=True)
 def log_level() -> Iterator[None]:
-    """Log nothing: the captured log would keep errors, and with their tracebacks what they hold."""
+    """Log nothing, because the captured log would keep errors and the objects in their tracebacks."""
     logger = logging.getLogger("pixstore_asgi")
     level = logger.level
     logger.setLevel(logging.CRITICAL)

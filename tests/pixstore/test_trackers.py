@@ -35,7 +35,7 @@ PICTURES = {kind: picture(kind, 200) for kind in ("png", "webp", "jpeg")}
 
 
 class Failure(Exception):
-    """What breaks in the middle of an operation."""
+    """The error in the middle of an operation."""
 
 
 def fail(*_: object, **__: object) -> Any:
@@ -78,7 +78,7 @@ async def pieces(kind: str, *, ends_well: bool = True) -> AsyncIterator[bytes]:
 
 
 def pixstore(store: MemoryStore, **options: Any) -> Pixstore:
-    """Return one whose requests need no token, so that the key goes along with an image."""
+    """Return a Pixstore with requests that need no token, so that an answer carries the key."""
     return Pixstore(store, **{"secret": SECRET, "bind_token": False, **options})
 
 
@@ -243,7 +243,7 @@ def django_page(error: BaseException) -> str:
 
 
 async def failure_of(operation: Awaitable[object]) -> BaseException:
-    """Return the error that breaks an operation, without the frames of the test, which knows what is hidden."""
+    """Return the error that breaks an operation, without the frames of the test, which knows the secrets."""
     try:
         await operation
     except Exception as error:
@@ -264,7 +264,7 @@ async def test_errors_in_every_operation(hidden: set[str], name: str) -> None:
 
 
 async def test_printers(hidden: set[str]) -> None:
-    """What prints a record, or a list or dict of records, prints neither key nor proof."""
+    """Printing a record, or a list or dict of records, shows neither key nor proof."""
     async with pixstore(MemoryStore()) as pix:
         record = await pix.save_image(picture())
     copies = [record, record | {}, {} | record, record.copy(), {"a": record}, [record], record["meta"]]
@@ -326,7 +326,7 @@ def snippet(word: str) -> str:
 
 
 async def sentry_of_a_request(**options: Any) -> tuple[str, ImageRecord]:
-    """Return what Sentry sends of a rule that fails, with the record whose request it was asked about."""
+    """Return the report that Sentry sends of a failing rule, with the record of the request."""
     sentry, sent = sentry_client(**options)
     async with pixstore(MemoryStore()) as pix:
         record = await pix.save_image(picture())

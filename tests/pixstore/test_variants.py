@@ -1,4 +1,4 @@
-"""Variants, placeholders and checked pixels: what one save makes of a picture, and what becomes of all of it."""
+"""Variants, placeholders and checked pixels: the results of a save, and their further life."""
 
 import io
 import struct
@@ -110,7 +110,7 @@ async def test_what_was_seen_of_a_picture_is_sealed(gallery: Pixstore, tmp_path:
 
 @pytest.mark.parametrize("kind", BROKEN)
 async def test_what_does_not_decode_is_not_stored(gallery: Pixstore, kind: str) -> None:
-    """A picture whose container is whole and whose pixels are not is InvalidImage; nothing of it is kept."""
+    """A picture with a whole container and truncated pixels is InvalidImage, and nothing of it is stored."""
     with pytest.raises(InvalidImage):
         await gallery.save_image(BROKEN[kind])
     assert await gallery.list_images() == []
@@ -177,7 +177,7 @@ async def test_a_delete_takes_all_variants(gallery: Pixstore) -> None:
 
 
 async def test_revoke_and_reseal_reach_all_variants(gallery: Pixstore) -> None:
-    """Revoking ends the proofs of variants too; resealing gives them other keys and keeps what was seen."""
+    """Revoking ends the proofs of variants too. Resealing gives them new keys and keeps their pixels."""
     record = await gallery.save_image(picture("jpeg", 48))
     assert await gallery.revoke(record.id) == 1
     for each in (record, *record.variants.values()):
@@ -191,7 +191,7 @@ async def test_revoke_and_reseal_reach_all_variants(gallery: Pixstore) -> None:
 
 
 async def test_a_directory_is_revoked_by_images(gallery: Pixstore) -> None:
-    """Revoking a directory tells of how many images it was, whatever variants these have."""
+    """Revoking a directory returns the number of its images, not counting variants."""
     for seed in range(2):
         await gallery.save_image(picture("jpeg", 48, seed), directory="ada")
     assert await gallery.revoke(directory="ada") == 2
@@ -275,14 +275,14 @@ async def test_every_length_is_padded(tmp_path: Path) -> None:
 
 
 async def test_records_go_through_their_schema(gallery: Pixstore) -> None:
-    """A record that is parsed again has what it had, variants among it."""
+    """A record that is parsed again has the same fields, including variants."""
     record = await gallery.save_image(picture("jpeg", 48))
     assert ImageRecord.parse(record) == record
     assert str(record.key) not in repr(record.variants)
 
 
 async def test_pixels_are_checked_alone() -> None:
-    """check_pixels refuses what does not decode, and lets records carry width and height."""
+    """check_pixels refuses pictures that do not decode, and records carry width and height."""
     async with Pixstore(MemoryStore(), secret=SECRET, check_pixels=True) as pix:
         record = await pix.save_image(picture("webp", 48))
         assert (record.width, record.height, record.placeholder, record.variants) == (48, 48, None, {})
@@ -307,7 +307,7 @@ def test_options_that_can_not_be_are_refused(options: Any, message: str) -> None
 
 
 async def test_an_upload_that_outlives_its_store_starts_no_process() -> None:
-    """A picture whose last bytes come after the close is refused before it is decoded."""
+    """A picture with last bytes that arrive after the close is refused before it is decoded."""
     pix = Pixstore(MemoryStore(), secret=SECRET, variants=(Variant("thumb", width=8),))
     await pix.open()
 

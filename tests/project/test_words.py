@@ -1,4 +1,4 @@
-"""The English of the package and the browser client is plain: sentences name things in place of "what" and "who"."""
+"""The English of package, browser client and tests is plain: sentences name things in place of "what" and "who"."""
 
 import re
 from pathlib import Path
@@ -10,10 +10,14 @@ from tests.support.paths import PACKAGE, ROOT
 WORD = re.compile(r"\b(what|who|whom|whose|whoever|whatever|nobody|whichever)\b", re.IGNORECASE)
 MOST_PER_1000_LINES = 4
 
+
 AREAS: dict[str, list[Path]] = {
     "the package's root": sorted(PACKAGE.glob("*.py")),
     **{folder.name: sorted(folder.rglob("*.py")) for folder in sorted(PACKAGE.iterdir()) if folder.is_dir()},
     "js_client": sorted((ROOT / "js_client" / "src").rglob("*.js")),
+    "tests": [
+        path for folder in sorted((ROOT / "tests").iterdir()) if folder.name != "js" for path in folder.rglob("*.py")
+    ],
 }
 
 

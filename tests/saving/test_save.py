@@ -158,7 +158,7 @@ async def test_an_update_of_a_known_token_never_overwrites_another(pix: Pixstore
         await pix.update_image(record.id, picture(), if_token=record.token)
     assert (await pix.update_image(record.id, picture("webp"), if_token=won[0].token)).token > won[0].token
     with pytest.raises(ImageNotFound):
-        await pix.update_image("nobody", picture(), if_token=1)
+        await pix.update_image("missing", picture(), if_token=1)
 
 
 async def test_an_image_from_elsewhere_keeps_its_id_and_token(pix: Pixstore) -> None:

@@ -127,7 +127,7 @@ async def test_a_backup_is_restored_after_a_crash_with_every_image(tmp_path: Pat
 
 
 async def test_a_copy_that_finds_no_room_names_its_disk(tmp_path: Path, small_disk: Path) -> None:
-    """Onto a full disk neither a backup nor a restore is made, and the error names what could not be written."""
+    """On a full disk neither a backup nor a restore is made, and the error names the file that could not be written."""
     path, backup, target = tmp_path / "pixstore.db", tmp_path / "backup.db", small_disk / "copy.db"
     async with Pixstore(path, secret=SECRET) as pix:
         for _ in range(2):
@@ -259,7 +259,7 @@ async def test_what_another_program_writes_is_taken_after_a_look_at_all_of_it(tm
 
 
 async def test_restore_is_refused_while_anybody_has_the_database_open(tmp_path: Path) -> None:
-    """With the database open here, or in another program, restore changes nothing and says what to stop."""
+    """With the database open here, or in another program, restore changes nothing and names the process to stop."""
     path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
     (image_id, *_) = await fill(path)
     back_up(path, backup)
@@ -289,7 +289,7 @@ async def test_a_child_that_outlives_a_killed_server_holds_nothing(tmp_path: Pat
 async def test_no_process_opens_a_database_that_is_being_restored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who opens the database in the middle of a restore is refused with a sentence."""
+    """A process that opens the database in the middle of a restore is refused with a sentence."""
     path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
     ids = await fill(path)
     back_up(path, backup)
@@ -356,7 +356,7 @@ async def test_what_is_no_sound_backup_is_refused(tmp_path: Path, name: str) -> 
 
 
 async def test_ctrl_c_says_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A backup or restore that is stopped says in what state it leaves things, and ends with code 130."""
+    """A stopped backup or restore reports the state that it leaves, and ends with code 130."""
     path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
     await fill(path)
     back_up(path, backup)
@@ -407,15 +407,15 @@ ACTING = {
 }
 
 
-@pytest.mark.parametrize("what", ACTING)
-async def test_a_database_that_acts_by_itself_is_refused(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize("kind", ACTING)
+async def test_a_database_that_acts_by_itself_is_refused(tmp_path: Path, kind: str) -> None:
     """One of these is not opened, nor backed up or restored, whether it was changed now or before."""
     path, bad, target = tmp_path / "pixstore.db", tmp_path / "bad.db", tmp_path / "target.db"
     await fill(path)
     back_up(path, bad)
     for database in (bad, path):
         with closing(sqlite3.connect(database)) as edited:
-            edited.executescript(ACTING[what])
+            edited.executescript(ACTING[kind])
     for copy in (back_up, restore):
         with pytest.raises(StoreError, match=r"a trigger, a view, or a virtual table or column, which this"):
             copy(bad, target)
@@ -426,7 +426,7 @@ async def test_a_database_that_acts_by_itself_is_refused(tmp_path: Path, what: s
 
 
 def test_one_backup_to_a_file_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many come while one is under way, all are refused, and so is one whose claim came as that one ended."""
+    """While a backup runs, all others are refused, and so is one with a claim from just before its end."""
     target = tmp_path / "backup.db"
 
     def begin() -> None:
@@ -448,7 +448,7 @@ def test_one_backup_to_a_file_at_a_time(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 async def test_a_removed_side_file_holds_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that is opened just as a backup in its place is finished has no lock that nobody else sees."""
+    """A store that is opened just as a backup in its place is finished has the same lock as all others."""
     acquire = Leases.acquire
 
     def acquired_late(leases: Leases, blob: int) -> bool:
@@ -466,7 +466,7 @@ async def test_a_removed_side_file_holds_no_store(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm", ".lock"])
 async def test_a_pipe_in_the_place_of_a_file_is_refused(tmp_path: Path, suffix: str) -> None:
-    """What would keep SQLite waiting for ever, or is a device, is neither opened, nor backed up, nor replaced."""
+    """A pipe, which would block SQLite forever, or a device is neither opened, nor backed up, nor replaced."""
     path, good, target = tmp_path / "pixstore.db", tmp_path / "good.db", tmp_path / "target.db"
     await fill(good)
     pipe = path.with_name(path.name + suffix)
@@ -545,7 +545,7 @@ async def test_a_long_read_holds_up_no_writer(tmp_path: Path) -> None:
 
 @pytest.mark.servers
 def test_bodies_in_a_bucket_are_no_lack(tmp_path: Path, s3: S3Server) -> None:
-    """A database whose bodies are in a bucket is backed up and restored, and opened after another program's write."""
+    """A database with bodies in a bucket is backed up and restored, and opened after another program's write."""
     database, blobs = tmp_path / "pixstore.db", s3.url("backup")
     image_id = asyncio.run(save_in_bucket(database, blobs))
     for command in (["backup", "--database", database, "--to"], ["restore", "--database", database, "--from"]):

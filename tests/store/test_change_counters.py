@@ -31,12 +31,14 @@ def stamp(counters: ChangeCounters, image_id: str) -> Hashable:
 
 
 def test_the_sample_ids_have_counters_of_their_own() -> None:
-    """Otherwise what follows would prove less."""
+    """Otherwise the following tests would prove less."""
     assert len({crc32(image_id.encode()) % 512 for image_id in IDS}) == len(IDS)
 
 
 def test_a_change_moves_its_own_counters_alone(tmp_path: Path) -> None:
-    """Of what was changed no stamp holds, not in the middle of it either, where none equals another; the rest hold."""
+    """A changed image has no valid stamp, also during the change, when no stamp equals another. The other stamps stay
+    valid.
+    """
     counters = open_counters(tmp_path / "lock")
     moments = [counters.stamps(IDS, ERA)]
     assert counters.stamps(IDS, ERA) == moments[0]
@@ -91,7 +93,7 @@ def test_whoever_maps_the_file_sees_the_same(tmp_path: Path) -> None:
 
 
 def test_healing_makes_even_what_is_odd_and_no_more(tmp_path: Path) -> None:
-    """What a writer that died left odd gets a value that was never a stamp; all else stays."""
+    """A counter that a dead writer left odd gets a value that was never a stamp. All others stay."""
     counters = open_counters(tmp_path / "lock")
     with counters.changing(["a", "b"]):
         pass
@@ -107,7 +109,7 @@ def test_healing_makes_even_what_is_odd_and_no_more(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [2**64 - 2, 2**64 - 1])
 def test_a_counter_at_its_end_begins_anew(tmp_path: Path, value: int) -> None:
-    """A damaged file with the largest numbers in it keeps nobody from writing."""
+    """A damaged file with the largest numbers in it blocks no write."""
     counters = open_counters(tmp_path / "lock")
     for slot in range(512):
         counters._values[slot] = value
@@ -210,9 +212,10 @@ async def test_a_store_that_finds_no_room_for_counters_says_so(tmp_path: Path, m
 @pytest.mark.parametrize("number", [errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOMEM])
 @pytest.mark.parametrize("call", ["mmap", "posix_fallocate"])
 def test_no_means_for_counters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, call: str) -> None:
-    """A file system that can't map or allocate for anybody has no counters; what this process alone lacks is an error.
+    """A file system that can't map or allocate for any process has no counters. A failure of this process only is an
+    error.
 
-    Otherwise it would write without counting, and others would serve what it has replaced.
+    Otherwise it would write without counting, and others would serve replaced images.
     """
 
     def fail(*_: object) -> None:

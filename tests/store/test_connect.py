@@ -1,4 +1,4 @@
-"""From a path or a URL to a store: which driver is asked, and what is refused."""
+"""From a path or a URL to a store: the driver, and the refusals."""
 
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ NO_STORES = [
     ["postgresql:/u:hunter2@h/db", "postgres:u:hunter2@h", "postgres//u:hunter2@h/db", "host=h password = hunter2"],
 )
 def test_postgresql_named_otherwise_is_no_path(target: str) -> None:
-    """What looks like PostgreSQL's, and is no URL, is refused without being repeated: it may hold a password."""
+    """A malformed PostgreSQL URL is refused without being repeated, because it may hold a password."""
     with pytest.raises(ConfigError, match="PostgreSQL needs a URL, such as postgresql://user@host/database") as caught:
         connect(target)
     assert "hunter2" not in str(caught.value)
@@ -106,7 +106,7 @@ def test_urls_of_other_libraries_can_be_converted() -> None:
 
 @pytest.mark.parametrize("target", [*NO_STORES, "://x", "http://[", b"pix.db", 7, None])
 def test_what_names_no_store_is_refused(target: Any) -> None:
-    """What is no path, no URL of a store and no store is a ConfigError."""
+    """A value that is not a path, a store's URL or a store is a ConfigError."""
     with pytest.raises(ConfigError):
         connect(target)
 

@@ -16,10 +16,10 @@ from tests.support.sqlite import disable_locks
 
 
 class StampsThatHold(StoreFixtures):
-    """What a store does beyond the contract, for which the cache in front of it is worth while."""
+    """Properties of a store beyond the contract that make the cache worthwhile."""
 
     async def test_reading_leaves_the_stamp(self, store: ImageStore) -> None:
-        """What only reads leaves the stamp as it is, or the cache would keep nothing."""
+        """A read leaves the stamp unchanged, or the cache would keep nothing."""
         await save(store, "a")
         stamp = stamp_of(store, "a")
         await store.get("a")

@@ -81,7 +81,7 @@ def contents(folder: Path) -> bytes:
 
 
 def opens(data: bytes, image_id: str, meta: ImageMeta) -> bool:
-    """Tell whether a version's key can be unwrapped from what lies somewhere in `data`."""
+    """Return whether a version's key can be unwrapped from bytes anywhere in `data`."""
     at = data.find(meta.wrapped_key)
     if at < 0:
         return False
@@ -154,7 +154,7 @@ async def _write_once(path: Path) -> None:
 
 
 async def test_no_replaced_wrapping_of_a_key_is_left(tmp_path: Path) -> None:
-    """Once wrapped keys were replaced, no file holds what they were before, while the store is still open."""
+    """Once wrapped keys were replaced, no file holds the old ones, while the store is still open."""
     store = SqliteStore(tmp_path / "pixstore.db")
     await store.open()
     saved = [await save(store, f"image-{number}") for number in range(IMAGES)]

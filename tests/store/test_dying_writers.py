@@ -112,7 +112,7 @@ async def test_a_writer_that_dies_leaves_nothing_stale(
 
 
 async def test_a_store_opened_after_a_writer_died_heals(store: SqliteStore) -> None:
-    """Whoever opens the database next makes the counters good for all who have it open."""
+    """The process that opens the database next repairs the counters for all that have it open."""
     images = unchecked_cache(store, 1024 * 1024)
     await save(store, "a")
     await asyncio.to_thread(run, DIE, store.path, "1", "a")

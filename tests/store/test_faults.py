@@ -1,4 +1,4 @@
-"""What a fault leaves behind: failing statements, dying processes, full disks and damaged files, at every step."""
+"""The state after a fault: failing statements, dying processes, full disks and damaged files, at every step."""
 
 import asyncio
 import contextlib
@@ -76,7 +76,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def log_level(caplog: pytest.LogCaptureFixture) -> None:
-    """Log no errors: the captured log would keep them, and with their tracebacks what they hold."""
+    """Log no errors, because the captured log would keep their tracebacks and the objects in them."""
     caplog.set_level(logging.CRITICAL, "pixstore_asgi")
 
 
@@ -102,7 +102,7 @@ def check_text(error: PixstoreError, *texts: str) -> None:
 
 
 def check_error(error: Exception | None, code: int) -> None:
-    """Check that an injected error is one of ours, and says what happened."""
+    """Check that an injected error is one of this package, and has a clear message."""
     if error is None or "InternalError" in str(error):
         return
     assert isinstance(error, StoreError), repr(error)
@@ -127,7 +127,7 @@ async def try_once(operation: Operation, pix: Pixstore, base: Base, plan: Plan) 
 
 
 async def fail_at(operation: Operation, base: Base, folder: Path, plan: Plan) -> bool:
-    """Run an operation with one fault and check what it leaves; tell whether there were that many steps."""
+    """Run an operation with one fault and check the state after it. Return whether there were that many steps."""
     path = operation.prepare(base, folder)
     pix = Pixstore(path, secret=SECRET)
     with injected(plan):
@@ -179,7 +179,9 @@ def fault_cases() -> Iterator[object]:
 
 @pytest.mark.parametrize(("name", "mode", "every"), list(fault_cases()))
 async def test_a_statement_that_fails_harms_nothing(base: Base, folder: Path, name: str, mode: str, every: int) -> None:
-    """Whichever statement fails, once or from then on: the images are the old or the new ones, and all works again."""
+    """If any statement fails, once or from then on, the images are the old or the new ones, and everything
+    works again.
+    """
     await fail_at_each(OPERATIONS[name], base, folder, code=sqlite3.SQLITE_IOERR, mode=mode, every=every)
 
 
@@ -194,7 +196,7 @@ async def test_every_kind_of_failure_harms_nothing(base: Base, folder: Path, nam
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY_RECOVERY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL])
 def test_a_database_that_others_have_to_themselves_is_busy(code: int) -> None:
-    """Whichever way SQLite tells that others have kept it from the database, trying again is what helps."""
+    """Each way in which SQLite reports that others hold the database becomes StoreBusy, and a retry helps."""
     error = translate(Path("images.db"), sqlite_error(code))
     assert isinstance(error, StoreBusy)
     assert TEXTS[sqlite3.SQLITE_BUSY] in str(error)
@@ -286,7 +288,7 @@ async def test_an_upload_that_fails_harms_no_other(base: Base, folder: Path) -> 
 
 
 async def test_what_could_not_be_rolled_back_is_never_committed(base: Base, folder: Path) -> None:
-    """After a commit and its rollback have both failed, the next write takes back what they left before it begins."""
+    """After a commit and its rollback have both failed, the next write first undoes their changes."""
     path = base.copy(folder)
     with injected(Plan()) as plan:
         async with Pixstore(path, secret=SECRET) as pix:
@@ -315,7 +317,7 @@ def helper(*words: object) -> list[str]:
 
 
 async def check_dead(operation: Operation, base: Base, path: Path) -> None:
-    """Check what a killed process left: old or new images, all whole, and all works."""
+    """Check the state after a kill: old or new images, all whole, and everything works."""
     async with Pixstore(path, secret=SECRET) as pix:
         found = await contents(pix, base)
         assert found in (operation.before(base), operation.after(base))
@@ -349,7 +351,7 @@ async def test_a_process_that_dies_anywhere_harms_nothing(base: Base, folder: Pa
 
 
 def work_and_kill(path: Path, seed: int, after_s: float) -> list[list[str]]:
-    """Let a process save, update and delete until it is killed; return what it said, a line cut off left out."""
+    """Let a process save, update and delete until it is killed. Return its complete output lines."""
     with subprocess.Popen(helper("work", path, seed), stdout=subprocess.PIPE) as worker:
         assert worker.stdout is not None
         first = worker.stdout.readline()
@@ -386,7 +388,7 @@ async def kill_at_random(path: Path, kills: int) -> None:
 
 
 async def test_a_process_killed_at_a_random_moment_loses_nothing(folder: Path) -> None:
-    """What a process acknowledged before it was killed is there, byte for byte, and whatever else is there is whole."""
+    """Images that a process acknowledged before it was killed exist byte for byte, and all other images are whole."""
     await kill_at_random(folder / DATABASE, 3)
 
 
@@ -428,7 +430,7 @@ async def check_images(pix: Pixstore, images: dict[str, bytes]) -> None:
 
 @pytest.mark.parametrize("size", [20_000, 700_000, 1_500_000])
 async def test_a_full_disk_loses_nothing(small_disk: Path, size: int) -> None:
-    """With no room left saves fail and say so, and what was saved is served, also when opened again; then all works."""
+    """With no room left saves fail and say so. Saved images are served, also after an open. Then everything works."""
     path = small_disk / DATABASE
     pix = Pixstore(path)
     await pix.open()
@@ -460,7 +462,7 @@ async def test_a_full_disk_loses_nothing(small_disk: Path, size: int) -> None:
 
 @pytest.mark.parametrize("left", [0, 1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 28])
 async def test_a_store_made_on_a_full_disk_is_made_later(small_disk: Path, left: int) -> None:
-    """Without room for a database or its key, opening fails by name and leaves what a later opening makes whole."""
+    """Without room for a database or its key, opening fails by name, and a later opening completes the files."""
     path, filler = small_disk / DATABASE, small_disk / "filler"
     resize(small_disk, f"{16 * (64 + left)}k")
     filler.write_bytes(b"x" * 64 * PAGE_BYTES)
@@ -481,7 +483,7 @@ async def test_a_store_made_on_a_full_disk_is_made_later(small_disk: Path, left:
 
 @pytest.mark.parametrize("size", [20_000, 1_500_000])
 async def test_a_database_that_may_not_grow_loses_nothing(folder: Path, size: int) -> None:
-    """Where SQLite may use no more pages, saves fail as on a full disk; what was saved stays, and a delete helps."""
+    """If SQLite may use no more pages, saves fail as on a full disk. Saved images stay, and a delete helps."""
     async with Pixstore(folder / DATABASE, secret=SECRET) as pix:
         engine = store_of(pix)._engine
         assert engine is not None
@@ -569,7 +571,7 @@ async def damage_pages(base: Base, folder: Path, seeds: range) -> None:
 
 
 async def test_damaged_pages_are_never_served(base: Base, folder: Path) -> None:
-    """Whatever page is lost or changed, an image is whole or refused by an error of ours."""
+    """If any page is lost or changed, an image is whole or refused with an error of this package."""
     await damage_pages(base, folder, range(8))
 
 
@@ -623,7 +625,7 @@ async def test_a_database_cut_off_while_it_is_open_is_refused(base: Base, folder
 
 
 async def test_a_cut_off_write_ahead_log_holds_whole_versions(folder: Path) -> None:
-    """Whatever is left of the log after a power failure, the images are those of one moment and each is whole."""
+    """After a power failure, with any part of the log left, the images are a snapshot and each is whole."""
     path = folder / DATABASE
     pix, store = Pixstore(path, secret=SECRET), folder / "copies"
     await pix.open()
@@ -727,7 +729,7 @@ FOREIGN_VALUES: list[tuple[str, str, object]] = [
 
 @pytest.mark.parametrize(("column", "value"), DAMAGED_VALUES)
 async def test_a_damaged_row_is_no_image(damaged: tuple[Pixstore, Base], column: str, value: object) -> None:
-    """Whatever a column holds, the image is whole or refused by an error of ours, others are served, and it can go."""
+    """With any value in a column, the image is whole or refused, others are served, and it can be deleted."""
     pix, base = damaged
     old = await record_of(pix, base.large)
     if column == "value":
@@ -814,7 +816,7 @@ async def test_a_column_of_another_row_does_not_unwrap(damaged: tuple[Pixstore, 
 
 
 async def test_a_missing_row_of_a_body_keeps_no_key(damaged: tuple[Pixstore, Base]) -> None:
-    """An image whose body's row is gone still has its key: another one takes its place, and it goes with the image."""
+    """An image without its body's row still has its key: another body takes its place, and a delete removes both."""
     pix, base = damaged
     for image_id in (base.small, base.large):
         damage(pix, "DELETE FROM blob WHERE id = (SELECT blob FROM image WHERE id = ?)", image_id)

@@ -1,4 +1,4 @@
-"""What one kind of store alone can do wrong with groups: shared transactions, lost answers, trips, keys on the disk."""
+"""Failures of image groups in one kind of store: shared transactions, lost answers, round trips, keys on disk."""
 
 import asyncio
 import sqlite3
@@ -42,7 +42,7 @@ def schema(tmp_path: Path) -> str:
 
 
 async def open_traced(cluster: Cluster, schema: str) -> tuple[PostgresStore, list[str], Callable[[], Awaitable[None]]]:
-    """Return an open store of one connection, the statements that go over it, and what closes both."""
+    """Return an open store with one connection, the statements on it, and a function that closes both."""
     statements: list[str] = []
 
     async def listen(connection: Any) -> None:

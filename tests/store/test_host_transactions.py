@@ -104,7 +104,7 @@ async def test_an_update_and_a_delete_are_rolled_back(pix: Pixstore, connection:
 
 
 async def test_a_refusal_leaves_the_transaction_usable(pix: Pixstore, connection: Connection) -> None:
-    """What is refused within a transaction takes nothing else with it."""
+    """A refused write within a transaction leaves the rest of the transaction unchanged."""
     first = await pix.save_image(picture())
     async with connection.transaction():
         await connection.execute("INSERT INTO post VALUES ('before')")

@@ -191,7 +191,7 @@ async def test_images_from_before_creation_was_kept_were_created_when_last_saved
 async def test_the_copy_of_a_rewrite_goes_to_a_file(
     base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A database of version 1 need not fit into memory to be rewritten; what comes after keeps its keys from files."""
+    """A database of version 1 is rewritten without being read into memory. Later writes keep its keys out of files."""
     path = base.copy(tmp_path)
     make_version_1(path, SECRET)
     run: list[str] = []
@@ -355,7 +355,7 @@ async def test_a_killed_migration_leaves_the_version_before_to_its_own_package(b
     ],
 )
 async def test_a_migration_that_fails_changes_nothing(base: Base, tmp_path: Path, broken: str) -> None:
-    """A migration whose statement fails is rolled back as a whole with an error that names the file."""
+    """A migration with a failing statement is rolled back completely, with an error that names the file."""
     path = base.copy(tmp_path)
     before = schema_of(path), query(path, "SELECT * FROM image"), query(path, "SELECT id, length(data) FROM chunk")
     with migrations(broken), pytest.raises(StoreError, match=f"{path} can't be used"):

@@ -140,7 +140,7 @@ async def test_a_file_beside_a_database_is_its_alone(tmp_path: Path, suffix: str
 
 
 async def test_a_single_file_mount_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whichever file is a mount point, with blanks in its name and through links; a mounted folder is none."""
+    """Each file may be a mount point, with blanks in its name and through links. A mounted folder is not one."""
     path, mounts = tmp_path / "my pictures" / "pixstore.db", tmp_path / "mountinfo"
     path.parent.mkdir()
     await make(path, "a")

@@ -1,4 +1,4 @@
-"""The contract's tests in the hands of somebody who writes a store: run with plain pytest, far from this checkout."""
+"""The contract's tests for the author of a store: run with plain pytest, outside of this checkout."""
 
 import os
 import re
@@ -98,7 +98,7 @@ def test_a_store_that_breaks_the_contract_fails(tmp_path: Path, failing: str) ->
 
 
 def test_a_missing_pytest_names_itself(tmp_path: Path) -> None:
-    """Without pytest the import fails with what to install, and the rest of the package needs none."""
+    """Without pytest the import fails with the package to install. The rest of the package does not need it."""
     script = "import sys; sys.modules['pytest'] = None; import pixstore_asgi.store.memory; {}"
     assert run(tmp_path, "", "-c", script.format("")).returncode == 0
     result = run(tmp_path, "", "-c", script.format("import pixstore_asgi.store.contract_tests"))

@@ -34,7 +34,7 @@ def engine_of(store: SqliteStore) -> Engine:
 
 @pytest.fixture
 def trips(monkeypatch: pytest.MonkeyPatch) -> list[Connection]:
-    """The connections whose threads were gone to."""
+    """The connections with threads that were used."""
     gone: list[Connection] = []
     run = Connection.run
 
@@ -47,7 +47,7 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[Connection]:
 
 
 class Watched:
-    """A pace whose reads last and wait as told."""
+    """A pace with reads that last and wait as given."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = Waits(blocks=0, switches=0, now_s=1000.0)
@@ -80,7 +80,7 @@ def test_a_read_that_waits_for_the_disk_is_the_last_for_a_hundred_times_as_long(
 
 
 def test_a_slow_read_counts_where_its_thread_gave_up_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a file system that counts no blocks; what was only slow, or waited for a moment, does not count."""
+    """On a file system that counts no blocks, a read that was only slow, or waited briefly, does not count."""
     watched = Watched(monkeypatch)
     assert watched.read(0.02) is True
     assert watched.read(0.001, switches=1) is True
@@ -90,7 +90,7 @@ def test_a_slow_read_counts_where_its_thread_gave_up_the_processor(monkeypatch: 
 async def test_a_read_that_waited_sends_the_next_ones_to_threads(
     store: SqliteStore, trips: list[Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store watches what it reads on the caller's thread."""
+    """The store watches its reads on the caller's thread."""
     pace = engine_of(store)._pace
     monkeypatch.setattr(pace, "_next_s", 0.0)
     before = pace.waits()
@@ -123,7 +123,7 @@ async def test_what_fails_on_the_callers_thread_goes_to_another(
 async def test_a_body_that_is_not_whole_is_not_read_at_once(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    """Where chunks are missing or of another length there is nothing at once, and whoever opens it learns why."""
+    """If chunks are missing or have another length, `read_at_once` returns None, and a stream raises the reason."""
     monkeypatch.setattr(Pace, "is_quick", lambda self: True)
     body = body_of(2 * CHUNK_BYTES)
     saved = await save(store, "a", body)

@@ -79,7 +79,7 @@ async def test_a_wrong_password_is_told(postgres: Cluster, schema: str) -> None:
 
 
 async def test_a_server_that_is_not_there_is_told() -> None:
-    """Where nobody listens, opening fails in the time that a busy store is waited for, and says where that is."""
+    """If no server listens, opening fails within the busy timeout and names the address."""
     port = free_port()
     pix = Pixstore(f"postgresql://nobody:hunter2@127.0.0.1:{port}/none", secret=SECRET)
     with pytest.raises(StoreBusy, match=f"PostgreSQL can't be reached at 127.0.0.1:{port}, or") as caught:
@@ -100,7 +100,7 @@ async def test_a_server_that_says_nothing_is_told() -> None:
 
 
 async def test_a_database_that_is_not_there_is_told(postgres: Cluster) -> None:
-    """A database that nobody made is named as what is missing."""
+    """A database that does not exist is named as missing."""
     with pytest.raises(StoreError, match="there is no such database"):
         await PostgresStore(postgres.url("nowhere")).open()
 
@@ -144,7 +144,7 @@ def test_a_missing_extra_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_url_that_a_password_has_torn_is_refused(rest: str) -> None:
-    """What can't be read as it was meant is a ConfigError that says what to do and repeats nothing of it."""
+    """An ambiguous URL is a ConfigError that gives the remedy and repeats nothing of the URL."""
     with pytest.raises(ConfigError) as caught:
         connect(f"postgresql://{rest}")
     assert not any(word in str(caught.value) for word in ("hun", "ter2", "127.0.0.1"))
@@ -208,7 +208,7 @@ async def test_a_root_certificate_that_is_missing_is_told(postgres: Cluster, mon
 
 
 async def test_a_user_who_may_make_nothing_is_told(postgres: Cluster, schema: str) -> None:
-    """Who may not make the schema is told which privilege that takes."""
+    """A user without the privilege to make the schema gets an error that names the privilege."""
     postgres.run(f"CREATE ROLE {schema} LOGIN PASSWORD '{PASSWORD}'")
     url = postgres.url().replace("pixstore:", f"{schema}:")
     with pytest.raises(StoreError, match="GRANT CREATE ON DATABASE"):
@@ -217,7 +217,7 @@ async def test_a_user_who_may_make_nothing_is_told(postgres: Cluster, schema: st
 
 
 async def test_a_user_who_owns_the_schema_needs_no_other_privilege(postgres: Cluster, schema: str) -> None:
-    """Tables are made in a schema that exists, by its owner, who may not CREATE in the database."""
+    """The owner of an existing schema can make tables in it without CREATE on the database."""
     postgres.run(f"CREATE ROLE {schema} LOGIN PASSWORD '{PASSWORD}'")
     postgres.run(f"CREATE SCHEMA {schema} AUTHORIZATION {schema}")
     async with opened(postgres.url().replace("pixstore:", f"{schema}:"), schema) as store:
@@ -401,7 +401,7 @@ async def test_reads_are_gathered(store: PostgresStore, monkeypatch: pytest.Monk
 
 
 async def test_a_gathered_read_that_fails_fails_for_all(store: PostgresStore, postgres: Cluster, schema: str) -> None:
-    """Where the one query fails, everybody who waits for it is told, and the next one works."""
+    """If the one query fails, all requests that wait for it get the error, and the next query works."""
     saved = await save(store, "a")
     postgres.run(f"ALTER TABLE {schema}.image RENAME TO gone")
     outcomes = await asyncio.gather(*(store.get("a") for _ in range(5)), return_exceptions=True)
@@ -414,7 +414,7 @@ async def test_a_gathered_read_that_fails_fails_for_all(store: PostgresStore, po
 
 
 async def test_a_pooler_in_transaction_mode_is_noticed(postgres: Cluster, schema: str) -> None:
-    """Behind pgbouncer, whose transactions run in any of its connections, all works by URL and by pool."""
+    """Behind pgbouncer, which runs each transaction on any connection, everything works by URL and by pool."""
     body = body_of(5 * CHUNK_BYTES)
     with pooled(postgres) as url:
         async with asyncpg.create_pool(url, min_size=0, statement_cache_size=0) as pool:
@@ -436,7 +436,7 @@ async def test_a_pool_that_is_not_open_is_told(postgres: Cluster, schema: str) -
 
 
 async def test_a_sweep_takes_what_is_old_enough(postgres: Cluster, schema: str) -> None:
-    """What was replaced, deleted or given up is removed after the grace period by the database's clock, not before."""
+    """Replaced, deleted and abandoned bodies are removed after the grace period by the database's clock, not before."""
     async with opened(postgres.url(), schema) as store:
         for _ in range(2):
             await save(store, "a", body_of(2 * CHUNK_BYTES))
@@ -479,7 +479,7 @@ async def test_an_upload_that_was_swept_fails(postgres: Cluster, schema: str) ->
 
 
 async def test_a_slow_upload_is_not_swept(postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What still comes in, however slowly, is not taken for an upload that stands still."""
+    """An upload that still arrives, even slowly, is not taken for an abandoned one."""
     monkeypatch.setattr("pixstore_asgi.store.tables.bodies._TOUCHED_EVERY_S", 0.0)
     async with opened(postgres.url(), schema, sweep_grace_s=60) as store:
         body, version = body_of(9 * CHUNK_BYTES), os.urandom(16)
@@ -497,7 +497,7 @@ async def test_a_slow_upload_is_not_swept(postgres: Cluster, schema: str, monkey
 
 @pytest.mark.parametrize("kind", [asyncpg.DataCorruptedError, asyncpg.IndexCorruptedError])
 def test_a_damaged_table_is_damage(kind: type[Exception]) -> None:
-    """What PostgreSQL says is damaged leaves one image of a copy alone, as what SQLite says is."""
+    """Damage that PostgreSQL reports skips one image of a copy, as damage that SQLite reports does."""
     error = translate(kind("invalid page in block 3 of relation base/5/16384"))
     assert isinstance(error, StoreDamaged)
     assert "see its log" in str(error)
@@ -613,7 +613,9 @@ async def test_a_moment_whose_connection_falls_silent_ends(postgres: Cluster, sc
 
 
 async def test_a_write_given_up_keeps_what_its_commit_made_current(postgres: Cluster, schema: str) -> None:
-    """Where nobody waits for a commit any more, and it happens all the same, its body is not taken for given up."""
+    """If the caller of a commit was cancelled and the commit still happens, its body is not taken for an
+    abandoned one.
+    """
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         body, version = body_of(6 * CHUNK_BYTES), os.urandom(16)
         writer = await store.begin_write("a", version)
@@ -641,7 +643,7 @@ async def test_a_sweep_lets_a_body_be_whose_commit_has_begun(postgres: Cluster, 
 
 
 async def test_a_connection_that_falls_silent_is_given_up(postgres: Cluster, schema: str) -> None:
-    """What meets a connection that says nothing any more ends in time, and what comes after it works."""
+    """An operation on a silent connection ends in time, and the next one works."""
     async with (
         bad_network(postgres.port) as network,
         opened(postgres.url(port=network.port), schema, busy_timeout_s=1) as store,
@@ -699,7 +701,7 @@ async def test_a_close_that_is_cancelled_goes_on(postgres: Cluster, schema: str)
 
 
 async def test_damage_of_one_row_leaves_the_others_alone(store: PostgresStore, postgres: Cluster, schema: str) -> None:
-    """Images that are asked for at the same moment as one whose row is damaged are answered."""
+    """Images that are requested at the same time as one with a damaged row are answered."""
     saved = [await save(store, image_id) for image_id in "abc"]
     postgres.run(f"ALTER TABLE {schema}.image DROP CONSTRAINT IF EXISTS image_size_check")
     postgres.run(f"UPDATE {schema}.image SET size = -1 WHERE id = 'b'")
@@ -725,7 +727,7 @@ async def test_a_read_is_answered_after_an_event_loop_that_ended(postgres: Clust
 
 
 async def test_sweeps_ride_on_writes(postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write now and then sweeps what others left, without waiting for it."""
+    """An occasional write sweeps abandoned bodies, without waiting for it."""
     monkeypatch.setattr("pixstore_asgi.store.tables.gc._EVERY_S", 0.0)
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
         for _ in range(3):
@@ -788,7 +790,7 @@ async def test_a_server_that_stays_away_is_busy(own_cluster: Cluster, schema: st
 async def test_a_lost_answer_of_a_commit_is_looked_up(
     postgres: Cluster, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a connection is lost in the moment of a commit, the save tells what has really happened."""
+    """If a connection is lost during a commit, the save reports the true outcome."""
     async with opened(postgres.url(), schema) as store:
         commit = asyncpg.transaction.Transaction.commit
         has_happened = True
@@ -828,7 +830,7 @@ async def test_a_commit_that_took_too_long_is_looked_up(
 
 
 def test_errors_of_any_kind_are_ours() -> None:
-    """Whatever asyncpg raises is a StoreError whose text repeats nothing of a row."""
+    """Every error of asyncpg becomes a StoreError with a text that repeats nothing of a row."""
     error = asyncpg.UniqueViolationError("duplicate key")
     error.detail = "Key (id)=(some-image) already exists."
     translated = translate(error)

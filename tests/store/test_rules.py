@@ -21,7 +21,7 @@ from pixstore_asgi.store.rules import check_expected, check_meta, image_of_row, 
     ],
 )
 def test_a_conflict_says_what_was_expected_and_found(version: bytes | None, expect: Expect | bytes, text: str) -> None:
-    """A refused write names the image, what it expected of it, and what there is."""
+    """A refused write names the image, the expected state and the actual one."""
     with pytest.raises(StoreConflict, match=text):
         check_expected("a", version, expect)
 

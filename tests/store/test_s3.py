@@ -1,4 +1,4 @@
-"""Bodies in S3 beyond the contract: opening, bad networks, uploads that break off, sweeps, and what stays unseen."""
+"""Bodies in S3 beyond the contract: opening, bad networks, broken uploads, sweeps, and invisible objects."""
 
 import asyncio
 import os
@@ -54,7 +54,7 @@ async def network(s3: S3Server) -> AsyncIterator[BadNetwork]:
 
 @pytest.fixture
 async def store(tmp_path: Path, s3: S3Server, prefix: str, network: BadNetwork) -> AsyncIterator[SqliteStore]:
-    """A store whose bucket is behind a network that a test may make bad."""
+    """A store with a bucket behind a network that a test can disturb."""
     bucket = S3Bucket(s3.url(prefix, port=network.port), busy_timeout_s=1.5)
     made = SqliteStore(tmp_path / "images.db", bodies=bucket, sweep_grace_s=0)
     await made.open()
@@ -97,7 +97,7 @@ async def test_deletes_alone_empty_the_bucket(store: SqliteStore, monkeypatch: p
     ["", "bucket", "s3://", "https://bucket/x", "s3://key:hunter2@bucket/x", "s3://bucket/x?keys=hunter2", "s3://b?=x"],
 )
 def test_what_is_no_bucket_is_refused(url: str) -> None:
-    """What is no s3:// URL, brings a password, or has an unknown option is a ConfigError that repeats nothing of it."""
+    """A URL that is not s3://, has a password, or an unknown option is a ConfigError that repeats nothing of it."""
     with pytest.raises(ConfigError, match="blobs is s3://bucket/prefix") as caught:
         Pixstore("pixstore.db", blobs=url)
     assert "hunter2" not in str(caught.value)
@@ -144,7 +144,7 @@ async def test_the_environment_names_the_endpoint(s3: S3Server, monkeypatch: pyt
 
 
 def test_a_store_of_ones_own_takes_bodies_itself(tmp_path: Path) -> None:
-    """With a store that is made already, blobs= is refused with what to do."""
+    """With a store that is made already, blobs= is refused with a remedy."""
     with pytest.raises(ConfigError, match="pass bodies=S3Bucket"):
         Pixstore(SqliteStore(tmp_path / "images.db"), blobs="s3://bucket/prefix")
 
@@ -211,7 +211,7 @@ async def test_a_process_that_ends_at_once_ends_well(s3: S3Server, prefix: str) 
 
 
 async def test_a_server_that_is_not_there_is_told(tmp_path: Path, s3: S3Server) -> None:
-    """Where nobody listens, opening fails within ten seconds, and says where that is."""
+    """If no server listens, opening fails within ten seconds and names the address."""
     port = free_port()
     pix = Pixstore(tmp_path / "images.db", blobs=s3.url("x", port=port), secret=SECRET)
     with pytest.raises(StoreBusy, match=f"the bucket s3://pictures/x at http://127.0.0.1:{port} can't be reached"):
@@ -289,7 +289,7 @@ async def test_a_bucket_that_stays_away_is_busy(store: SqliteStore, network: Bad
 async def test_a_process_that_loses_its_bucket_stays_ready(
     store: SqliteStore, network: BadNetwork, s3: S3Server, prefix: str
 ) -> None:
-    """It serves what is in memory, which nobody would if all were taken for broken; a new one is not ready yet."""
+    """It serves images in memory, although a new process is not ready: otherwise all would be taken for broken."""
     async with Pixstore(store, secret=SECRET) as pix, client(PixstoreApp(pix)) as http:
         record = await pix.save_image(picture())
         for _ in range(2):  # kept once it is asked for again
@@ -372,7 +372,7 @@ async def test_a_trickling_body_is_read(store: SqliteStore, network: BadNetwork)
 
 
 async def test_a_reader_that_is_cancelled_goes_on(store: SqliteStore, network: BadNetwork) -> None:
-    """A reader who is cancelled at a chunk gets the same one when it asks again."""
+    """A reader that is cancelled at a chunk gets the same chunk when it asks again."""
     await save(store, "a", LARGE)
     stream = await store.open_stream("a")
     assert stream is not None
@@ -444,7 +444,7 @@ async def test_an_object_that_is_gone_is_told(store: SqliteStore) -> None:
 
 @pytest.mark.parametrize("size", [CHUNK_BYTES, len(LARGE)], ids=["small", "large"])
 async def test_an_upload_given_up_leaves_nothing(store: SqliteStore, s3: S3Server, prefix: str, size: int) -> None:
-    """What was given up, refused or cancelled is no object, and a sweep forgets its row."""
+    """An abandoned, refused or cancelled write leaves no object, and a sweep deletes its row."""
     await save(store, "live")
     refused = await store.begin_write("a", os.urandom(16))
     await refused.write(LARGE[:size])
@@ -504,7 +504,7 @@ async def test_uploads_are_counted(store: SqliteStore, s3: S3Server, body: bytes
 async def test_an_upload_that_ends_while_it_is_cancelled_is_finished(
     store: SqliteStore, network: BadNetwork, s3: S3Server, prefix: str
 ) -> None:
-    """Who is cancelled when all was sent, and waits for the answer alone, leaves an upload that counts as finished."""
+    """An upload that is cancelled while it only waits for the answer counts as finished."""
     network.says_more.clear()
     saving = asyncio.ensure_future(save(store, "a"))
     await asyncio.to_thread(until, lambda: s3.names(prefix), "the body did not arrive")
@@ -518,7 +518,7 @@ async def test_an_upload_that_ends_while_it_is_cancelled_is_finished(
 async def test_an_abort_that_is_cancelled_goes_on(
     store: SqliteStore, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who is cancelled once more while the bucket drops the parts leaves none of them."""
+    """A second cancellation, while the bucket drops the parts, leaves none of them."""
     put_parts, drops, goes_on = Objects.put_parts, asyncio.Event(), asyncio.Event()
 
     async def put_slowly(self: Objects, name: str, parts: AsyncIterator[bytearray]) -> None:
@@ -608,7 +608,7 @@ async def test_a_sweep_that_dies_is_done_again(store: SqliteStore, s3: S3Server,
 async def test_a_bucket_that_refuses_to_remove_is_swept_later(
     store: SqliteStore, network: BadNetwork, s3: S3Server, prefix: str
 ) -> None:
-    """What could not be removed stays known, and goes with a later sweep."""
+    """An object that could not be removed stays known, and a later sweep removes it."""
     await save(store, "a")
     await store.delete("a")
     await beyond_the_grace_period()

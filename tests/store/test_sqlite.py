@@ -1,4 +1,4 @@
-"""What the SQLite store does beyond the contract: its file, its schema, its threads and its errors."""
+"""The SQLite store beyond the contract: its file, its schema, its threads and its errors."""
 
 import asyncio
 import logging
@@ -65,7 +65,7 @@ async def test_the_schema_is_marked(tmp_path: Path) -> None:
 
 
 async def test_what_a_write_undoes_goes_to_no_other_file(tmp_path: Path) -> None:
-    """SQLite keeps what a savepoint may bring back in memory: in a temporary file wrapped keys would outlive it."""
+    """SQLite keeps the rollback data of a savepoint in memory: wrapped keys would outlive it in a temporary file."""
     store = SqliteStore(tmp_path / "images.db")
     await store.open()
     assert store._engine is not None
@@ -104,7 +104,7 @@ def test_an_unknown_durability_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 async def test_the_stamp_misses_no_commit_of_another_process(tmp_path: Path) -> None:
-    """Every commit through another store on the same file changes the stamp, and what is then read is the new."""
+    """Every commit through another store on the same file changes the stamp, and a later read returns the new row."""
     store, other = SqliteStore(tmp_path / "images.db"), SqliteStore(tmp_path / "images.db")
     await store.open()
     await other.open()
@@ -121,7 +121,7 @@ async def test_the_stamp_misses_no_commit_of_another_process(tmp_path: Path) -> 
 
 
 async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
-    """A database of a newer version of this package is left alone, and the error says what to install."""
+    """A database of a newer version of this package stays unchanged, and the error says to install it."""
     path = tmp_path / "images.db"
     store = SqliteStore(path)
     await store.open()
@@ -185,7 +185,7 @@ async def test_opening_a_locked_database_is_busy(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_read_only_database_is_named() -> None:
-    """A database that this process may not write is refused with advice, for a user who is not root."""
+    """A database that this process may not write is refused with advice, for a user other than root."""
     script = """
         import asyncio, os, sys
         from pixstore_asgi.errors import StoreError
@@ -275,7 +275,7 @@ async def test_a_busy_store_does_not_grow(tmp_path: Path) -> None:
 async def test_without_leases_blobs_are_kept_for_the_grace_period(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where other processes' readers can't be seen, what is dead is kept for the grace period and then swept."""
+    """If readers of other processes can't be seen, dead bodies are kept for the grace period and then swept."""
     disable_locks(monkeypatch)
     path, clock = tmp_path / "images.db", FixedClock()
     store = SqliteStore(path, clock_ms=clock, sweep_grace_s=600)
@@ -385,7 +385,7 @@ async def test_a_stream_starts_over_when_its_blob_was_swept_before_its_lease(
 
 
 async def test_a_pointer_to_nowhere_is_an_error(tmp_path: Path) -> None:
-    """An image whose body is gone from a damaged file raises StoreError instead of looking for it for ever."""
+    """An image without its body in a damaged file raises StoreError instead of searching for it forever."""
     path = tmp_path / "images.db"
     store = SqliteStore(path)
     await store.open()
@@ -791,7 +791,7 @@ async def test_a_commit_that_a_closing_store_refuses_does_not_happen(tmp_path: P
 
 
 async def test_what_comes_behind_a_close_is_refused(tmp_path: Path) -> None:
-    """A connection that another thread has closed lets nobody wait for what it runs no more."""
+    """If another thread has closed a connection, a call on it does not wait forever."""
     store = SqliteStore(tmp_path / "images.db")
     await store.open()
     assert store._engine is not None
@@ -804,7 +804,7 @@ async def test_what_comes_behind_a_close_is_refused(tmp_path: Path) -> None:
 
 
 async def test_uploads_that_break_off_leave_little_behind(tmp_path: Path) -> None:
-    """Every write sweeps what earlier ones have left, though none of them ever commits."""
+    """Every write sweeps the leftovers of earlier ones, although none of them ever commits."""
     store = SqliteStore(tmp_path / "images.db")
     await store.open()
     for number in range(20):

@@ -1,4 +1,4 @@
-"""The stamps of the SQLite store: what was written is never taken for current, by whom and wherever it was written."""
+"""The stamps of the SQLite store: an outdated row is never taken for current, after a write by any program."""
 
 import asyncio
 import errno
@@ -152,7 +152,7 @@ async def test_one_store_closes_and_others_go_on(tmp_path: Path) -> None:
 
 
 async def test_another_programs_write_is_seen_within_a_second(tmp_path: Path) -> None:
-    """What another program changes in the database shows at the first look after it, of which there is one a second."""
+    """A change by another program shows at the next look, of which there is one a second."""
     store = SqliteStore(tmp_path / "pixstore.db")
     async with Pixstore(store, secret=SECRET) as pix:
         record = await pix.save_image(picture())
@@ -232,7 +232,7 @@ async def test_a_database_replaced_in_use_is_not_served_on_from_memory(tmp_path:
 
 
 async def test_a_restored_database_has_new_stamps(tmp_path: Path) -> None:
-    """What was read before a backup was brought back is not current after it, and a counter left odd is healed."""
+    """A row that was read before a backup was restored is not current after it, and an odd counter is repaired."""
     path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
     store = SqliteStore(path)
     await store.open()
@@ -253,7 +253,9 @@ async def test_a_restored_database_has_new_stamps(tmp_path: Path) -> None:
 
 
 async def test_healing_waits_for_no_lock(tmp_path: Path) -> None:
-    """While another holds the write lock, an image whose writer has died is read, store by store opened, and right."""
+    """While another process holds the write lock, each newly opened store reads the image of a dead writer
+    correctly.
+    """
     store = SqliteStore(tmp_path / "pixstore.db", busy_timeout_s=0)
     await store.open()
     saved = await save(store, "a")
@@ -308,7 +310,7 @@ FORK = """
 
 @pytest.mark.slow
 def test_a_forked_child_refuses_what_is_in_memory(tmp_path: Path) -> None:
-    """A child has its parent's memory, whose counters it must not go by; the parent goes on as if there were none."""
+    """A forked child must not use the counters of its parent, and the parent continues as if there were no child."""
     command = [sys.executable, "-c", textwrap.dedent(FORK), str(tmp_path / "pixstore.db")]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     hot, state, refusal, parent = result.stdout.splitlines()

@@ -83,7 +83,7 @@ async def test_one_chunk_is_read_ahead(opened: SqliteStore, monkeypatch: pytest.
 async def test_a_stream_closed_while_it_reads_ahead_frees_its_body(
     opened: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Closing a stream does not wait for what is just read for it, and no task is left."""
+    """Closing a stream does not wait for a running read, and no task is left."""
     reads = Reads(monkeypatch)
     stream = await opened.open_stream("a")
     assert stream is not None
@@ -98,7 +98,7 @@ async def test_a_stream_closed_while_it_reads_ahead_frees_its_body(
 
 
 async def test_who_was_cancelled_while_it_read_may_go_on(opened: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader whose wait for a chunk was cancelled loses none of the body."""
+    """A reader that was cancelled while it waited for a chunk loses none of the body."""
     reads = Reads(monkeypatch)
     stream = await opened.open_stream("a")
     assert stream is not None
@@ -113,7 +113,7 @@ async def test_who_was_cancelled_while_it_read_may_go_on(opened: SqliteStore, mo
 async def test_a_chunk_that_fails_ahead_fails_in_its_turn(
     opened: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What keeps a chunk from being read ahead is raised when that chunk is asked for, and else nowhere."""
+    """An error of reading a chunk ahead is raised when that chunk is requested, and not elsewhere."""
 
     async def fail(tx: Transaction, body: int, number: int) -> bytes | None:
         raise sqlite_error()
@@ -169,7 +169,7 @@ def test_chunks_are_read_into_memory_that_was_used_before(tmp_path: Path) -> Non
 async def test_what_goes_live_under_a_sweep_is_read_at_once(
     opened: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sweep that found an upload pending keeps nobody from reading it once it is committed, however long it waits."""
+    """A sweep that found an upload pending does not prevent reads of it after its commit, however long it waits."""
     other = SqliteStore(opened.path)
     await other.open()
     is_held, found, committed, asked = Leases.is_held, threading.Event(), threading.Event(), threading.Event()
@@ -216,7 +216,7 @@ async def test_a_claimed_body_is_waited_for(opened: SqliteStore, monkeypatch: py
 
 
 async def test_a_row_whose_body_is_dead_is_damage(opened: SqliteStore) -> None:
-    """An image whose body is marked as one that no image needs is an error that says what to do."""
+    """An image with a body that is marked as unneeded is an error with a remedy."""
     with closing(sqlite3.connect(opened.path)) as db:
         db.execute("UPDATE blob SET state = 2")
         db.commit()

@@ -1,4 +1,4 @@
-"""What is acknowledged of each image, in memory that processes share: no later answer may be older."""
+"""The acknowledged state of each image, in memory that processes share: no later answer may be older."""
 
 import mmap
 import os

@@ -13,7 +13,7 @@ _HASH_BYTES, _NAME_BYTES = 32, 96
 
 
 class Torn(Exception):
-    """A body is not what was written: cut, mixed, or of another image or version."""
+    """A body differs from the written one: cut, mixed, or of another image or version."""
 
 
 def body_of(image_id: str, label: str, size: int) -> bytes:

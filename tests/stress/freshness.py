@@ -76,7 +76,7 @@ def _not_counting(store: ImageStore) -> Iterator[None]:
 
 
 async def watch_all(store: ImageStore, stop: threading.Event, *, ids: Sequence[str], board: str) -> None:
-    """Ask for images through a cache, and count answers that are older than what was acknowledged before."""
+    """Request images through a cache, and count answers that are older than the acknowledged state."""
     acknowledged, images = Acknowledged(Path(board), len(ids)), unchecked_cache(store, 64 * 1024 * 1024)
     counts = Counter(answers=0, hot=0, stale=0)
     while not stop.is_set():

@@ -1,4 +1,4 @@
-"""Groups under stress: saved with some variants or others, revoked, deleted, and what may be left of them."""
+"""Groups under stress: saved with different variants, revoked, deleted, and their allowed final states."""
 
 import asyncio
 import itertools

@@ -14,7 +14,7 @@ _PATIENCE_S = 60
 
 
 class Worker:
-    """A running process; `reports` is what it told so far. It ends with the block at the latest."""
+    """A running process. reports: its messages so far. It ends with the block at the latest."""
 
     def __init__(self, role: str, target: Path | str, **options: object) -> None:
         self.role = role
@@ -65,7 +65,7 @@ class Worker:
         return self.wait(_PATIENCE_S)
 
     def kill(self) -> None:
-        """End the process by SIGKILL, now, in whatever it does."""
+        """Kill the process with SIGKILL now."""
         assert self._process.poll() is None, f"the {self.role} ended by itself, its traceback is on stderr"
         self._end()
 

@@ -67,7 +67,7 @@ async def bodies_of(target: str) -> int:
 
 
 async def left_in(target: str) -> dict[str, int]:
-    """Return how much of what no image needs there is in a store, by what it is."""
+    """Return the amount of unneeded data in a store, by kind."""
     rows, _, blobs = target.partition(" ")
     counts = await _counts(rows, _LEFT_IN_SQLITE, _LEFT_IN_POSTGRES)
     if blobs:
@@ -81,7 +81,7 @@ async def left_in(target: str) -> dict[str, int]:
 
 
 async def at_rest(target: str) -> None:
-    """Wait until what killed processes have sent has come into the bucket, or never will."""
+    """Wait until the uploads of killed processes have arrived in the bucket, or never will."""
     _, _, blobs = target.partition(" ")
     before: set[str] | None = None
     while blobs and (now := await _objects(blobs)) != before:

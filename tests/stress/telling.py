@@ -1,9 +1,9 @@
-"""How a worker tells its parent what it does."""
+"""The messages of a worker to its parent."""
 
 import json
 import os
 
 
 def tell(**facts: object) -> None:
-    """Tell facts by one line of JSON on stdout, in one system call: what was told is not lost by a kill."""
+    """Print facts as one line of JSON on stdout, in one system call, so that a kill loses no printed line."""
     os.write(1, (json.dumps(facts) + "\n").encode())

@@ -142,7 +142,7 @@ async def test_a_bucket_that_is_away(target: str, s3: S3Server, go_away: Callabl
 
 
 async def check_all(target: str, work: Work) -> None:
-    """Check that there is what was acknowledged, and after a sweep nothing besides."""
+    """Check that all acknowledged images exist, and nothing else after a sweep."""
     store = store_of(target, sweeps_all=True)
     await store.open()
     assert {image.id: await label_of(store, image.id) for image in await store.list()} == work.labels

@@ -30,7 +30,7 @@ def ends(request: pytest.FixtureRequest, target: str, tmp_path: Path) -> tuple[s
 
 
 async def begin(target: str) -> None:
-    """Make a store that knows a secret, with images that nobody writes to."""
+    """Make a store that knows a secret, with images that no process writes to."""
     store = store_of(target)
     await store.open()
     await save_one(store, "first", bytes(200), key_id=b"key.", checks=await checks_of(store, b"key."))

@@ -38,7 +38,7 @@ class Upload:
         self._sent = 0
 
     async def go_on(self, to: int) -> None:
-        """Send the body up to a byte, and wait until the database has what was sent to it."""
+        """Send the body up to a byte, and wait until the database has the sent bytes."""
         if not self._sent:
             self._writer = await self._store.begin_write(self.image_id, self._version)
         for start in range(self._sent, to, CHUNK_BYTES):
@@ -60,7 +60,7 @@ class Upload:
 
 
 async def fail_over(store: PostgresStore, primary: Cluster, standby: Cluster) -> list[str]:
-    """Save 66 images around a failover; return which images are torn, and what else is wrong."""
+    """Save 66 images around a failover. Return the torn images, and other faults."""
     before = [await save_small(store, f"before-{number}") for number in range(_BEFORE)]
     early = await uploads(store, "early", _EARLY)
     standby.end_replication(primary)
@@ -121,7 +121,7 @@ async def reads_its_own(stream: ImageStream, head: bytes) -> bool:
 
 
 async def failovers(buckets: Sequence[S3Bucket | None]) -> list[str]:
-    """Return what is wrong after failovers, each of clusters of its own, and with a bucket of its own if given."""
+    """Return the faults after failovers, each of its own clusters, and with its own bucket if given."""
     wrong = []
     for run, bucket in enumerate(buckets):
         with running_cluster() as primary, running_standby(primary) as standby:

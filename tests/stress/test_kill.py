@@ -1,4 +1,4 @@
-"""Processes killed at random moments: what was acknowledged stays, and what was left lying is swept."""
+"""Processes killed at random moments: acknowledged writes stay, and leftovers are swept."""
 
 import asyncio
 import random
@@ -50,7 +50,7 @@ def kill_at_random(target: str, kills: int) -> list[Worker]:
 
 
 class History:
-    """What all writers told: which versions of an image are acknowledged, and which may have been committed."""
+    """All messages of the writers: the acknowledged versions of an image, and those that may have been committed."""
 
     def __init__(self, reports: list[dict[str, Any]]) -> None:
         self.begun: defaultdict[str, set[str]] = defaultdict(set)
@@ -63,7 +63,7 @@ class History:
             self.saved[image_id][label] = token
 
     def check(self, image_id: str, token: int | None, label: str | None) -> None:
-        """Assert that this is what an image may be in the end: `label` with `token`, or None where there is none."""
+        """Assert that an image may end in this state: `label` with `token`, or None if there is none."""
         saved = self.saved[image_id]
         if image_id in self.deleted:
             assert token is None, f"{image_id} was deleted"

@@ -38,7 +38,7 @@ async def check_tokens(target: str) -> int:
 
 
 async def check_bodies(target: str, workers: list[Worker]) -> None:
-    """Read each group, whose writers have ended: it is whole what one save was told to be, and none too old."""
+    """Read each group after its writers have ended: it equals the group of one save, and none is too old."""
     members: dict[tuple[str, str], list[str]] = {}
     tokens: defaultdict[str, list[int]] = defaultdict(list)
     deleted: set[str] = set()

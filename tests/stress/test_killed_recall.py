@@ -1,4 +1,4 @@
-"""Revocations and new keys cut off by kill -9: what was acknowledged holds, and every image opens."""
+"""Revocations and new keys interrupted by kill -9: acknowledged ones hold, and every image opens."""
 
 import random
 import time
@@ -20,7 +20,7 @@ LENGTHS = [
 
 
 def kill_one(path: Path, ids: list[str]) -> Worker:
-    """Begin to revoke and reseal, and kill that at its begin or in the middle; return what was at work."""
+    """Begin to revoke and reseal, and kill that at its begin or in the middle. Return the interrupted operation."""
     with Worker("recaller", path, ids=ids, secret=SECRET) as worker:
         worker.wait_for(random.choice(("opens", "revoked", "resealed")))
         time.sleep(random.uniform(0, 0.1))

@@ -1,4 +1,4 @@
-"""Four processes that save at once, with readers beside them: the write-ahead log stays small, nobody starves."""
+"""Four processes that save at the same time, with readers: the write-ahead log stays small, and none starves."""
 
 import time
 from bisect import bisect_left

@@ -1,4 +1,4 @@
-"""Images changed in every way, by processes that are killed: no other process ever answers with what is over."""
+"""Images changed in every way, by processes that are killed: no other process ever gives an outdated answer."""
 
 import asyncio
 import random

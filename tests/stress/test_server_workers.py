@@ -83,7 +83,7 @@ async def exchange_proofs(client: Client, wanted: int) -> Counter[tuple[str, str
 
 
 async def update_at_once(client: Client, rounds: int) -> None:
-    """Update one image three times at once, read on meanwhile, and check what is there afterwards."""
+    """Update one image three times at once, read meanwhile, and check the final state."""
     record, _ = await client.record("POST", "/images", picture())
     path, newest = f"/images/{record.id}", picture()
     for number in range(1, rounds + 1):

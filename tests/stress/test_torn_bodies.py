@@ -1,4 +1,4 @@
-"""Two processes read while two others replace and sweep what they read."""
+"""Two processes read while two others replace and sweep the same images."""
 
 import asyncio
 import sqlite3

@@ -189,7 +189,7 @@ ROLES = {
 
 
 def stop_at_end_of_input() -> threading.Event:
-    """Return what is set when the parent closes our stdin, or ends."""
+    """Return an event that is set when the parent closes our stdin, or ends."""
     stop = threading.Event()
 
     def wait() -> None:

@@ -1,4 +1,6 @@
-"""AVIF files put together box by box, with what encoders here don't write: thumbnails, idat, lengths of every kind."""
+"""AVIF files put together box by box, with parts that encoders here don't write: thumbnails, idat, all kinds of
+lengths.
+"""
 
 import struct
 from collections.abc import Sequence
@@ -8,7 +10,7 @@ from .metadata import SECRET_WORD, XMP, encoded, exif, frames
 
 
 class Item(NamedTuple):
-    """One item: its type with what follows in its entry, its data, its properties, and what it is to item 1."""
+    """One item: its type with the rest of its entry, its data, its properties, and its relation to item 1."""
 
     kind: bytes
     data: bytes

@@ -1,4 +1,4 @@
-"""Faults for the SQLite store: statements that fail, or kill their process, and what must hold afterwards."""
+"""Faults for the SQLite store: statements that fail, or kill their process, and checks of the state after them."""
 
 import asyncio
 import os
@@ -93,7 +93,7 @@ _plan = Plan()
 
 
 class FaultyConnection(sqlite3.Connection):
-    """A connection whose statements go by the plan."""
+    """A connection with statements that follow the plan."""
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         return _planned(sql, lambda: super(FaultyConnection, self).execute(sql, parameters))
@@ -112,7 +112,7 @@ class FaultyConnection(sqlite3.Connection):
 
 
 class FaultyWriter(FaultyConnection, writer.Writer):
-    """A writer whose statements go by the plan."""
+    """A writer with statements that follow the plan."""
 
 
 def _planned(statement: str, run: Callable[[], sqlite3.Cursor]) -> sqlite3.Cursor:
@@ -206,7 +206,7 @@ class Operation:
         return {image_id: image for image_id, image in changed.items() if image is not None}
 
     def prepare(self, base: Base, folder: Path) -> Path:
-        """Make a folder with what the operation needs and return the database's path in it."""
+        """Make a folder for the operation and return the path of the database in it."""
         path = base.copy(folder)
         if self.is_creating:
             path.unlink()
@@ -276,7 +276,7 @@ async def contents(pix: Pixstore, base: Base) -> dict[str, bytes]:
 
 
 async def check_next(pix: Pixstore, base: Base, operation: Operation) -> None:
-    """Check that the operation works now, that its record opens what it wrote, and that nothing is left over."""
+    """Check that the operation works now, that its record opens its image, and that nothing is left over."""
     assert isinstance(pix._store, SqliteStore)
     record = await operation.run(pix, base) if not operation.is_opening else None
     after = operation.after(base)
@@ -341,7 +341,7 @@ async def _die(operation: Operation, base: Base, path: Path, step: int) -> None:
 
 
 async def work_until_killed(path: Path, seed: int) -> None:
-    """Save, update and delete images for ever; print what was acknowledged, one line each."""
+    """Save, update and delete images forever. Print each acknowledged write on one line."""
     names: list[str] = []
     async with Pixstore(path, secret=SECRET) as pix:
         for turn in range(10_000):

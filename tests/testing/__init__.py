@@ -1,1 +1,1 @@
-"""Tests of what applications are tested with."""
+"""Tests of the tools for tests of applications."""

@@ -1,4 +1,4 @@
-"""What pixstore_asgi.testing gives to the tests of an application, and that it is what a browser would see."""
+"""The tools of pixstore_asgi.testing for the tests of an application, which show the same as a browser."""
 
 import asyncio
 import gc
@@ -60,7 +60,7 @@ def test_there_is_a_sample_of_every_format() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 def test_samples_are_taken_and_decoded(name: str) -> None:
-    """A Pixstore that decodes what it saves takes each, and what it began for that ends with the call."""
+    """A Pixstore that decodes pictures accepts each sample, and its processes end with the call."""
     pix = MemoryPixstore(image_formats=list(SAMPLES), variants=[Variant("thumb", width=8)], placeholder=True)
     record = pix.run(pix.save_image(SAMPLES[name]))
     assert (record.width, record.height, record.variants["thumb"].width) == (16, 12, 8)
@@ -167,7 +167,7 @@ async def test_a_damaged_or_foreign_answer_is_refused(pixstore: MemoryPixstore) 
 
 
 def test_images_outlive_an_event_loop(pixstore: MemoryPixstore) -> None:
-    """What is saved in one loop is read in the next, and with one that is open besides."""
+    """An image saved in one loop is read in the next, and in one that is open at the same time."""
     record = pixstore.run(pixstore.save_image(SAMPLES["png"]))
     assert asyncio.run(pixstore.image_exists(record.id))
 

@@ -38,8 +38,8 @@ def importing(npm: NpmFiles, into: Path | str, *more: str) -> list[str]:
     return ["import", "npm", "--database", str(npm.database), "--images", str(npm.images), "--into", str(into), *more]
 
 
-def exporting(what: str, database: Path, folder: Path) -> list[str]:
-    return ["export", what, "--database", str(database), "--to", str(folder)]
+def exporting(kind: str, database: Path, folder: Path) -> list[str]:
+    return ["export", kind, "--database", str(database), "--to", str(folder)]
 
 
 def imported(npm: NpmFiles, into: Path) -> Path:
@@ -234,15 +234,15 @@ def test_an_import_that_was_killed_goes_on(npm_store: NpmFiles, tmp_path: Path) 
     assert images_of(ours) == all_images()
 
 
-@pytest.mark.parametrize("what", ["npm", "images"])
+@pytest.mark.parametrize("kind", ["npm", "images"])
 @pytest.mark.parametrize("code", [DIES_AFTER_SEVEN, DIES_IN_A_FILE], ids=["between", "in a file"])
-def test_an_export_that_was_killed_goes_on(npm_store: NpmFiles, tmp_path: Path, what: str, code: str) -> None:
+def test_an_export_that_was_killed_goes_on(npm_store: NpmFiles, tmp_path: Path, kind: str, code: str) -> None:
     """After kill -9 between two images, or within a file, a second run completes all; nothing else is left there."""
     ours, out = imported(npm_store, tmp_path / "ours.db"), tmp_path / "out"
-    run_dying(code, exporting(what, ours, out), tmp_path)
-    result = run(*exporting(what, ours, out), secret=SECRET)
+    run_dying(code, exporting(kind, ours, out), tmp_path)
+    result = run(*exporting(kind, ours, out), secret=SECRET)
     assert (result.returncode, result.stderr) == (0, "")
-    if what == "images":
+    if kind == "images":
         found = {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if not path.is_dir()}
         assert found == {Path(f"players/{n:02}.png"): picture(seed=n) for n in range(COUNT)}
     else:

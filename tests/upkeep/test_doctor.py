@@ -1,4 +1,4 @@
-"""What `doctor` finds, one thing that is not well at a time, and what it says to do."""
+"""The findings of `doctor`, one problem at a time, and its advice."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ from tests.support.stores import new_place
 def test_what_confines_decoders_is_told(
     path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], says: str
 ) -> None:
-    """The line says what this kernel has, and is no failure: not every application decodes pictures."""
+    """The line names the abilities of this kernel, and is no failure: not every application decodes pictures."""
     monkeypatch.setattr(Sandbox, "names", names)
     assert f"ok    decoding: {says}" in run(path).output.splitlines()
 
@@ -64,7 +64,7 @@ def run(database: object, *options: str, secret: str | None = SECRET) -> Result:
 
 
 def found(database: object, *options: str, secret: str | None = SECRET) -> dict[str, tuple[str, str]]:
-    """Return what is not well: what it is about, what is said, and what to do."""
+    """Return the problems: their subject, their text, and the advice."""
     result = run(database, "--json", *options, secret=secret)
     findings = [doctor.Finding(**each) for each in json.loads(result.stdout)]
     bad = {finding.about: (finding.says, finding.remedy) for finding in findings if finding.remedy}
@@ -122,7 +122,7 @@ def test_a_database_with_two_names(path: Path) -> None:
 
 
 class Usage(NamedTuple):
-    """What shutil tells of a disk."""
+    """The sizes of a disk, as shutil returns them."""
 
     total: int
     used: int
@@ -130,7 +130,7 @@ class Usage(NamedTuple):
 
 
 def test_a_disk_that_is_full_or_a_networks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too little room, and a file system whose locks do not hold: neither can be had here, so both are told so."""
+    """Too little room, and a file system without working locks, both simulated."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1 << 40, (1 << 40) - 1000, 1000))
     monkeypatch.setattr(doctor, "_kind_of", lambda _: "nfs4")
     bad = found(path)
@@ -202,7 +202,7 @@ def answering(headers: dict[str, str]) -> Iterator[str]:
 
 @pytest.mark.parametrize("date", ["yesterday", f"Fri, 31 Dec {'9' * 20} 23:59:59 GMT"])
 def test_a_date_that_is_none(date: str) -> None:
-    """Whatever stands in Date, the rest of the mount is looked at."""
+    """With any value of Date, the rest of the mount is checked."""
     headers = Message()
     headers["date"] = date
     assert probe._clock(headers) == ("clock", "an invalid Date", "")
@@ -249,7 +249,7 @@ def test_an_address_without_https(path: Path) -> None:
     "url", ["file:///etc/passwd", "https://user:hunter2@host/x", "http://[bad", "http://host/x?y", "http://a b/"]
 )
 def test_an_address_that_is_none(path: Path, url: str) -> None:
-    """What is no plain address is refused, and is not repeated."""
+    """An address that is not plain is refused, and not repeated."""
     result = run(path, "--url", url)
     assert result.exit_code == 2
     assert url not in result.output
@@ -267,7 +267,7 @@ def test_what_was_found_before_an_error_stays(path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_store_that_is_away(tmp_path: Path) -> None:
-    """What can't be opened is a finding, and the rest is looked at all the same."""
+    """A store that can't be opened is a finding, and the rest is checked too."""
     (tmp_path / "no.db").write_bytes(b"no database" * 100)
     bad = found(tmp_path / "no.db", "--url", "http://127.0.0.1:9")
     assert bad.keys() == {"store", "mount"}

@@ -1,4 +1,4 @@
-"""What `verify` finds: a damaged byte in any column, chunk or object, and what belongs to nothing."""
+"""The findings of `verify`: a damaged byte in any column, chunk or object, and unneeded parts."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ def verify(place: Place, *options: str, secret: str | None = SECRET) -> Result:
 
 
 def faults(place: Place, *, images: int = len(IMAGES)) -> dict[str, str]:
-    """Return what verify finds, and why."""
+    """Return the findings of verify, with their reasons."""
     result = verify(place, "--json")
     found = json.loads(result.stdout)
     assert (found["images"], found["complete"]) == (images, True)
@@ -71,7 +71,7 @@ def faults(place: Place, *, images: int = len(IMAGES)) -> dict[str, str]:
 
 
 class Tables:
-    """What stands in a store's tables, read and changed behind its back. Statements are SQLite's."""
+    """The rows of a store's tables, read and changed without the store. Statements are SQLite's."""
 
     def __init__(self, place: Place, cluster: Cluster | None) -> None:
         self._place = place
@@ -125,7 +125,7 @@ def test_a_store_that_is_well(place: Place) -> None:
 
 @pytest.mark.parametrize("column", ["version", "iv", "tag", "wrapped_key"])
 def test_a_changed_byte_of_a_row(place: Place, tables: Tables, column: str) -> None:
-    """Whatever is changed of what a row says of its image is found, and the image named."""
+    """Any change of a row's facts about its image is found, and the image named."""
     if column == "wrapped_key" and not tables.is_postgres:
         tables.flip("value", "wrapped_key", KEY_OF_IMAGE.replace("?", "'plain'"))
     else:
@@ -143,13 +143,13 @@ def test_a_changed_byte_of_a_row(place: Place, tables: Tables, column: str) -> N
     ],
 )
 def test_a_changed_number_of_a_row(place: Place, tables: Tables, change: str) -> None:
-    """The same of its format and its length, and of what no key binds."""
+    """A change of format or length, or of a number that no key protects, is found too."""
     tables.run(f"UPDATE image SET {change} WHERE id = 'plain'")
     assert "image plain" in faults(place)
 
 
 async def test_what_is_written_is_no_damage(place: Place) -> None:
-    """Numbers that no key binds and their checksum change together, whatever is written, tombstones too."""
+    """Numbers that no key protects and their checksum change together with every write, also for tombstones."""
     async with Pixstore(place.database, blobs=place.blobs, secret=[OTHER_SECRET, SECRET]) as pix:
         await pix.update_image("plain", picture())
         await pix.delete_image("players:small")
@@ -174,7 +174,7 @@ def test_a_row_that_is_no_row(place: Place, tables: Tables) -> None:
 
 
 def test_a_damaged_image_that_is_saved_again_is_whole(place: Place, tables: Tables) -> None:
-    """What verify advises helps: `update_image` mends a row that can't be read, and one that lost its key."""
+    """The advice of verify helps: `update_image` repairs an unreadable row, and one that lost its key."""
     tables.run("UPDATE image SET tag = NULL WHERE id = 'plain'")
     tables.run("UPDATE image SET iv = NULL WHERE id = 'players:large'")
     assert sorted(faults(place)) == ["image plain", "image players:large"]
@@ -273,7 +273,7 @@ def test_the_secret_is_needed(place: Place) -> None:
 
 
 def test_what_was_found_before_an_error_is_told(place: Place, tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the store goes away in the middle, what was found so far is printed, and not that all is well."""
+    """If the store goes away in the middle, the findings so far are printed, and not that all is well."""
     tables.flip("tag")
 
     async def go_away(store: object) -> AsyncIterator[Fault]:
@@ -338,7 +338,7 @@ def test_rows_that_point_wrong(place: Place, tables: Tables) -> None:
 
 
 def test_nothing_is_taken_away(place: Place, tables: Tables, tmp_path: Path) -> None:
-    """What only reads leaves what no image needs: of a backup, the bucket's objects may be needed."""
+    """Reads leave unneeded bodies in place: of a backup, the bucket's objects may be needed."""
     blobs = ["--blobs", place.blobs] if place.blobs else []
     tables.run(f"UPDATE blob SET state = 2, {LONG_AGO[tables.is_postgres]}")
     tables.delete_images()
@@ -360,7 +360,7 @@ def test_nothing_is_taken_away(place: Place, tables: Tables, tmp_path: Path) -> 
 
 
 def test_stats_and_gc(place: Place, tables: Tables) -> None:
-    """Images, variants and bytes by directory, deleted ids, and what is to be swept; which gc takes away."""
+    """`stats` counts images, variants and bytes by directory, deleted ids, and the bodies that gc removes."""
 
     def stats() -> Any:
         return json.loads(CliRunner().invoke(commands, ["stats", "--database", place.database, "--json"]).stdout)
@@ -390,7 +390,7 @@ def test_stats_and_gc(place: Place, tables: Tables) -> None:
 
 @pytest.mark.slow
 def test_gc_leaves_what_the_application_still_keeps(place: Place, tables: Tables) -> None:
-    """Where time alone tells what is being read, gc keeps what was replaced for as long as it is told."""
+    """If only time shows that a body is read, gc keeps replaced bodies for the given grace period."""
     if place.database.endswith(".db") and not place.blobs:
         pytest.skip("leases tell exactly what is being read")
     yesterday = f"changed_ms = {(int(time.time()) - 86_400) * 1000}"

@@ -106,7 +106,7 @@ def wire_vectors() -> list[Vector]:
 
 
 def npm_wire_vectors() -> list[Vector]:
-    """Return what the encoder of npm's pixstore makes of every state."""
+    """Return every state as the encoder of npm's pixstore writes it."""
     script = HERE.parent / "js" / "npm-wire.mjs"
     result = subprocess.run(["node", script], capture_output=True, text=True, check=False)
     if result.returncode:
@@ -413,7 +413,7 @@ def client_request_vectors() -> list[Vector]:
 
 
 def server_request_vectors() -> list[Vector]:
-    """Return requests to a server at /pixstore-image whose store is empty, so NotFound is what passes every check."""
+    """Return requests to a server at /pixstore-image with an empty store, so NotFound means that all checks passed."""
     path = "/pixstore-image/players%3Akth1m9c4n8l2a7vz"
     proof, token = ["x-pixstore-proof", proof_text()], ["x-pixstore-token", str(TOKEN)]
 
@@ -521,7 +521,7 @@ def batch_request_vectors() -> list[Vector]:
 
 
 def batch_frame_vectors() -> list[Vector]:
-    """Return frames: what a batch answers for one image each."""
+    """Return frames: the answers of a batch for one image each."""
     success = b"\0" + IMAGE
     cases = [
         ("success", 0, 200, success),

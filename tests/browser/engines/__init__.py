@@ -1,4 +1,4 @@
-"""Three browser engines under one face: see `page.py` for it, and the other modules for what is behind it."""
+"""Three browser engines behind one interface: `page.py` describes it, and the other modules implement it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -128,7 +128,7 @@ def write_settings(profile: Path, settings: dict[str, object]) -> None:
 
 @contextlib.contextmanager
 def running(path: str, profile: Path) -> Iterator[BidiSession]:
-    """Run Firefox on a profile until the block ends, and then until it has written what it keeps."""
+    """Run Firefox on a profile until the block ends, and then until it has written its profile."""
     address = profile / "WebDriverBiDiServer.json"
     address.unlink(missing_ok=True)
     process = subprocess.Popen(

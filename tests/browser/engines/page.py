@@ -1,4 +1,4 @@
-"""What the tests ask of a browser, whichever its engine."""
+"""The functions of a browser that the tests use, for every engine."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,7 +15,7 @@ class PageError(Exception):
 
 
 class Page(Protocol):
-    """One tab; `errors` are those of its pages that nobody caught, complete once it is closed."""
+    """One tab. errors: the uncaught errors of its pages, complete once the tab is closed."""
 
     errors: list[str]
 
@@ -67,7 +67,7 @@ def lacks(engine: str, reason: str) -> NoReturn:
 
 
 def call_by_json(script: str) -> str:
-    """Return the source of an async function from the argument's JSON to the JSON of what `script` gives."""
+    """Return the source of an async function from the argument's JSON to the JSON of `script`'s result."""
     return f"""async (text) => {{
         const value = ({script});
         return JSON.stringify((await (typeof value === "function" ? value(JSON.parse(text)) : value)) ?? null);
