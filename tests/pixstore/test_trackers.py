@@ -133,7 +133,7 @@ MOMENTARY = {
     "pixstore.py: import_image: data",
     "saving/source.py: viewed: data",
     "saving/sealing.py: write_bytes: data",
-    "serving/export.py: read_verified: data",
+    "serving/rings.py: read_verified: data",
     "asgi/delivery.py: read_body: message",
     "asgi/http.py: read_request: value",
     "core/batch.py: parse_batch: listed",
