@@ -1,5 +1,6 @@
 /** The children of an element: an `<img>` with the picture, and a placeholder over it until the picture is loaded. */
 
+import { watchNearness } from "../view/nearness.js";
 import { rgbaOf } from "../view/thumbhash.js";
 import { sizeFor } from "../view/variants.js";
 import { createView, IDLE } from "../view/view.js";
@@ -12,39 +13,22 @@ import { adoptStylesheet } from "./stylesheet.js";
 /** A growing element loads a larger size only after this pause, because it may grow further. */
 const GROWN_MS = 150;
 
-/** @type {Record<string, IntersectionObserver>}  by margin, shared by all elements so that their loads form batches */
-const screens = {};
-
-/** @param {string} [rootMargin]  without a margin, the observer reports the elements in sight */
-const screenOf = (rootMargin) =>
-  (screens[String(rootMargin)] ??= new IntersectionObserver(
-    (entries) => {
-      const name = rootMargin === undefined ? "isInSight" : "isNear";
-      for (const { target, isIntersecting } of entries) {
-        /** @type {PixImage} */ (target).connectedCallback({ [name]: isIntersecting });
-      }
-    },
-    rootMargin === undefined ? {} : { rootMargin },
-  ));
-
-/** @typedef {{isNear?: boolean, isInSight?: boolean}} Position  a change; `isNear`: within the element's margin */
-
 /**
  * @param {PixImage} host
- * @returns {(position?: Position) => View}  call it after each change of the element's properties, parent or position
+ * @returns {() => View}  call it after each change of the element's properties or parent
  */
 export function createPicture(host) {
   let img = new Image();
   /** @type {ViewClient | undefined} */
   let client;
-  /** @type {IntersectionObserver | undefined} */
-  let screen;
+  /** @type {string | undefined}  that is watched */
+  let margin;
+  let stopWatching = () => {};
   /** Whether the author gave the `<img>` a size, which must not be changed. */
   let isSized = false;
   /** @type {ImageRecord}  the given record, or the fetched record of an id */
   let known;
-  let isNear = false;
-  let isInSight = false;
+  let [isNear, isInSight] = [false, false];
   let isSettling = false;
   /** @type {View}  set once the element was connected */
   let view;
@@ -78,10 +62,20 @@ export function createPicture(host) {
     adoptStylesheet(host);
     layOut(host.record);
     img.alt = host.alt;
-    if (screen !== screenOf(host.margin)) {
-      screen?.unobserve(host);
-      (screen = screenOf(host.margin)).observe(host);
-      screenOf().observe(host);
+    if (margin !== host.margin) {
+      stopWatching();
+      const stops = [
+        // Not "0px", because the margin may be that.
+        watchNearness(host, "0px 0px", (is) => {
+          isInSight = is;
+          show();
+        }),
+        watchNearness(host, (margin = host.margin), (is) => {
+          isNear = is;
+          show();
+        }),
+      ];
+      stopWatching = () => stops.forEach((stop) => stop());
     }
     show();
   }
@@ -118,8 +112,8 @@ export function createPicture(host) {
     isNear = isInSight = false;
     widest = 0;
     sizes.disconnect();
-    screen = /** @type {undefined} */ (screen?.unobserve(host));
-    screenOf().unobserve(host);
+    margin = undefined;
+    stopWatching();
     clearTimeout(growing);
     client = /** @type {undefined} */ (view?.end());
   }
@@ -200,10 +194,7 @@ export function createPicture(host) {
   );
   // The author's `<img>` may be parsed later, from a streamed page.
   new MutationObserver(settleLater).observe(host, { childList: true });
-  return (position) => {
-    // On a long page most elements are told only that they are still out of sight: skip them.
-    if (position?.isInSight === isInSight) return view;
-    ({ isNear, isInSight } = { isNear, isInSight, ...position });
+  return () => {
     settleLater();
     return view;
   };

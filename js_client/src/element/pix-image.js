@@ -84,9 +84,8 @@ export class PixImage extends Base {
     if (this.error) this.#settle().retry();
   }
 
-  /** @param {import("./picture.js").Position} [position]  from the observers of the screen */
-  connectedCallback(position) {
-    this.#settle(position);
+  connectedCallback() {
+    this.#settle();
   }
 
   disconnectedCallback() {

@@ -42,8 +42,7 @@ export declare class PixImage extends Base {
     get state(): ViewState["status"];
     /** Try again after an error. */
     retry(): void;
-    /** @param {import("./picture.js").Position} [position]  from the observers of the screen */
-    connectedCallback(position?: import("./picture.js").Position): void;
+    connectedCallback(): void;
     disconnectedCallback(): void;
     /**
      * @param {string} name
