@@ -5,8 +5,7 @@ import { createInWorker } from "./crypto/in-worker.js";
 import { ConfigError } from "./errors.js";
 import { createDownload } from "./images/download.js";
 import { createRefresh, freshRecord } from "./images/fresh-records.js";
-import { createGetImage } from "./images/get-image.js";
-import { createGetImages } from "./images/get-images.js";
+import { createGetImage, createGetImages } from "./images/get-image.js";
 import { createInFlight } from "./images/in-flight.js";
 import { createLoad } from "./images/load.js";
 import { createMemory } from "./images/memory.js";
@@ -20,7 +19,7 @@ import { callback } from "./options/checks.js";
 import { resolveOptions } from "./options/options.js";
 
 /** @import { ImageRecord } from "./format/records.js" */
-/** @import { ImageResult } from "./images/get-images.js" */
+/** @import { ImageResult } from "./images/get-image.js" */
 /** @import { ObjectUrl } from "./images/object-urls.js" */
 /** @import { Removed } from "./images/removal.js" */
 /** @import { ImageFetcher } from "./network/fetch.js" */

@@ -1,11 +1,20 @@
 /**
- * All errors, under one root. A message names the failure and the remedy; it never contains a key, a proof or image
- * bytes.
+ * The outcomes of a request, and all errors, under one root. An error message names the failure and the remedy. It never
+ * contains a key, a proof or image bytes.
  */
 
-import { WireState, stateName } from "./states.js";
+/** The outcomes of a request: the first byte of every wire payload. */
+export const WireState = Object.freeze({
+  Success: 0,
+  Updated: 1,
+  NotFound: 2,
+  MissingID: 3,
+  MissingProof: 4,
+  InvalidProof: 5,
+  InternalError: 6,
+});
 
-/** @import { WireStateNumber } from "./states.js" */
+/** @typedef {typeof WireState[keyof typeof WireState]} WireStateNumber */
 
 /**
  * @typedef {object} ErrorDetails
@@ -169,7 +178,7 @@ const ADVICE = {
  * @param {number} state  2 to 6
  */
 export function stateError(state) {
-  const reason = String(stateName(state));
+  const reason = String(Object.keys(WireState)[state]);
   const Kind = { [WireState.NotFound]: NotFoundError, [WireState.InternalError]: ServerError }[state] ?? RefusedError;
   return new Kind(`${reason}: ${ADVICE[state]}`, { state, reason });
 }

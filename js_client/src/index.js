@@ -12,7 +12,7 @@ import { translateNpmNames } from "./options/npm-names.js";
  * @typedef {import("./format/records.js").ImageRecord} ImageRecord
  * @typedef {import("./format/wire.js").WirePayload} WirePayload
  * @typedef {import("./client.js").Client} Client
- * @typedef {import("./images/get-images.js").ImageResult} ImageResult
+ * @typedef {import("./images/get-image.js").ImageResult} ImageResult
  * @typedef {import("./client.js").Stats} Stats
  * @typedef {import("./images/object-urls.js").ObjectUrl} ObjectUrl
  * @typedef {import("./images/removal.js").Removed} Removed
@@ -152,5 +152,5 @@ export {
   ServerError,
   WireError,
 } from "./errors.js";
-export { WireState } from "./states.js";
+export { WireState } from "./errors.js";
 export { decodePayload } from "./format/wire.js";

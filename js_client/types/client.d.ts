@@ -2,7 +2,7 @@
 import { createDownload } from "./images/download.js";
 import { createTabs } from "./images/tabs.js";
 import type { ImageRecord } from "./format/records.js";
-import type { ImageResult } from "./images/get-images.js";
+import type { ImageResult } from "./images/get-image.js";
 import type { ObjectUrl } from "./images/object-urls.js";
 import type { Removed } from "./images/removal.js";
 import type { ImageFetcher } from "./network/fetch.js";
@@ -79,7 +79,7 @@ export type Client = {
     close: () => void;
 };
 /** @import { ImageRecord } from "./format/records.js" */
-/** @import { ImageResult } from "./images/get-images.js" */
+/** @import { ImageResult } from "./images/get-image.js" */
 /** @import { ObjectUrl } from "./images/object-urls.js" */
 /** @import { Removed } from "./images/removal.js" */
 /** @import { ImageFetcher } from "./network/fetch.js" */

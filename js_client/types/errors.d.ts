@@ -1,8 +1,18 @@
 /**
- * All errors, under one root. A message names the failure and the remedy; it never contains a key, a proof or image
- * bytes.
+ * The outcomes of a request, and all errors, under one root. An error message names the failure and the remedy. It never
+ * contains a key, a proof or image bytes.
  */
-import type { WireStateNumber } from "./states.js";
+/** The outcomes of a request: the first byte of every wire payload. */
+export declare const WireState: Readonly<{
+    Success: 0;
+    Updated: 1;
+    NotFound: 2;
+    MissingID: 3;
+    MissingProof: 4;
+    InvalidProof: 5;
+    InternalError: 6;
+}>;
+export type WireStateNumber = typeof WireState[keyof typeof WireState];
 export type ErrorDetails = {
     reason?: string;
     state?: number;
@@ -10,7 +20,7 @@ export type ErrorDetails = {
     retryAfterMs?: number | undefined;
     cause?: unknown;
 };
-/** @import { WireStateNumber } from "./states.js" */
+/** @typedef {typeof WireState[keyof typeof WireState]} WireStateNumber */
 /**
  * @typedef {object} ErrorDetails
  * @property {string} [reason]

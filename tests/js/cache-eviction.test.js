@@ -5,7 +5,7 @@ import { beforeEach, test } from "node:test";
 
 import { IDBObjectStore } from "fake-indexeddb";
 
-import { risingTime } from "../../js_client/src/cache/last-used.js";
+import { risingTime } from "../../js_client/src/cache/eviction.js";
 import { CacheError } from "../../js_client/src/errors.js";
 import { pageEvents } from "./support/page.js";
 import { dump, emptyStorage, fail, overwrite, patch, transactions } from "./support/storage.js";

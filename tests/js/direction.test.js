@@ -7,7 +7,6 @@ import { files, importsOf, resolve, typeImportsOf } from "./support/sources.js";
 
 /** Low to high: a file imports only from rows below its own, and of its own row from its own folder. */
 const ROWS = [
-  ["states"],
   ["errors", "abort", "coalesce"],
   ["format"],
   ["options"],

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import "./support/dom.js";
-import { WireState } from "../../js_client/src/states.js";
+import { WireState } from "../../js_client/src/errors.js";
 import { bundled } from "./support/bundle.js";
 import { setGlobal, until } from "./support/page.js";
 import { successPayload } from "./support/server.js";

@@ -23,7 +23,7 @@ let packedFiles;
 before(() => {
   // In a copy, since packing writes the types beside the sources.
   folder = mkdtempSync(path.join(os.tmpdir(), "pixstore-pack-"));
-  for (const name of ["package.json", "tsconfig.json", "README.md", "LICENSE", "custom-elements.json", "element.d.ts", "src"]) {
+  for (const name of ["package.json", "build-types.js", "tsconfig.json", "README.md", "LICENSE", "custom-elements.json", "element.d.ts", "src"]) {
     cpSync(path.join(CLIENT, name), path.join(folder, name), { recursive: true });
   }
   symlinkSync(path.join(CLIENT, "node_modules"), path.join(folder, "node_modules"));
@@ -34,9 +34,9 @@ before(() => {
 
 after(() => rmSync(folder, { recursive: true }));
 
-test("the package has its sources, types, element manifest, README and licence, and nothing else", () => {
-  const typed = files.filter((name) => name.endsWith(".js"));
-  const types = typed.map((name) => `types/${name.replace(/js$/, "d.ts")}`);
+test("the package has its sources, the types of its entries, element manifest, README and licence, and nothing else", () => {
+  const types = packedFiles.filter((name) => name.startsWith("types/"));
+  assert.ok(types.includes("types/client.d.ts") && !types.includes("types/cache/write.d.ts"));
   const sources = files.map((name) => `src/${name}`);
   assert.deepEqual(packedFiles, ["LICENSE", "README.md", "custom-elements.json", "element.d.ts", "package.json", ...sources, ...types].sort());
 });

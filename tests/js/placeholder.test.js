@@ -6,8 +6,7 @@ import { inflateSync } from "node:zlib";
 
 import { thumbHashToRGBA } from "thumbhash";
 
-import { placeholderUrl } from "../../js_client/src/view/placeholder.js";
-import { pixelsOf, rgbaOf } from "../../js_client/src/view/thumbhash.js";
+import { pixelsOf, placeholderUrl, rgbaOf } from "../../js_client/src/view/placeholder.js";
 
 const LANDSCAPE = "1QcSHQRnh493V4dIh4eXh1h4kJUI";
 const bytesOf = (base64) => Uint8Array.from(Buffer.from(base64, "base64"));

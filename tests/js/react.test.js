@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
-import { WireState } from "../../js_client/src/states.js";
+import { WireState } from "../../js_client/src/errors.js";
 import "./support/dom.js";
 import { bundled } from "./support/bundle.js";
 import { ON_A_SERVER } from "./support/frameworks/on-a-server.js";

@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { FetchError, NotFoundError, RefusedError } from "../../js_client/src/index.js";
-import { createAnswer } from "../../js_client/src/service-worker/answer.js";
-import { settingsIn } from "../../js_client/src/service-worker/settings.js";
+import { createAnswer, settingsIn } from "../../js_client/src/service-worker/answer.js";
 import { setGlobal, until } from "./support/page.js";
 import { createServer, successPayload } from "./support/server.js";
 import { createClient } from "./support/site.js";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { FetchError, NotFoundError, RefusedError } from "../../js_client/src/index.js";
-import { sizeFor } from "../../js_client/src/view/variants.js";
+import { sizeFor } from "../../js_client/src/view/frame.js";
 import { createView } from "../../js_client/src/view/view.js";
 import { gate, pageEvents, setGlobal, until } from "./support/page.js";
 import { successPayload } from "./support/server.js";

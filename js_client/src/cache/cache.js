@@ -2,9 +2,8 @@
 
 import { BATCH_LIMIT, coalesce } from "../coalesce.js";
 import { isStored } from "../options/options.js";
-import { sizeOfAll } from "./eviction.js";
+import { risingTime, sizeOfAll } from "./eviction.js";
 import { done } from "./indexeddb.js";
-import { risingTime } from "./last-used.js";
 import { createStores, keyOf } from "./object-stores.js";
 import { noteRemoval } from "./removals.js";
 import { createWriter } from "./write.js";

@@ -1,9 +1,8 @@
 /** Stores images in the cache, evicts others to make room, and writes when images were used. */
 
 import { BATCH_LIMIT, coalesce } from "../coalesce.js";
-import { sizeOfAll, victims } from "./eviction.js";
+import { createLastUsed, sizeOfAll, victims } from "./eviction.js";
 import { TOO_LONG, done } from "./indexeddb.js";
-import { createLastUsed } from "./last-used.js";
 import { keyOf, nameOf } from "./object-stores.js";
 import { removedSince } from "./removals.js";
 

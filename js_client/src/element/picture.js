@@ -1,8 +1,8 @@
 /** The children of an element: an `<img>` with the picture, and a placeholder over it until the picture is loaded. */
 
+import { sizeFor } from "../view/frame.js";
 import { watchNearness } from "../view/nearness.js";
-import { rgbaOf } from "../view/thumbhash.js";
-import { sizeFor } from "../view/variants.js";
+import { rgbaOf } from "../view/placeholder.js";
 import { createView, IDLE } from "../view/view.js";
 import { adoptStylesheet } from "./stylesheet.js";
 

@@ -7,8 +7,7 @@
  *     others    one byte
  */
 
-import { WireError } from "../errors.js";
-import { WireState } from "../states.js";
+import { WireError, WireState } from "../errors.js";
 import { isToken } from "./ids.js";
 import { IV_BYTES, KEY_BYTES, TAG_BYTES } from "./records.js";
 

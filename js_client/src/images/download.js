@@ -2,10 +2,9 @@
 
 import { BATCH_LIMIT, FRAMES_MS, coalesce } from "../coalesce.js";
 import { decrypt } from "../crypto/decrypt.js";
-import { WireError, mayPass, stateError } from "../errors.js";
+import { WireError, WireState, mayPass, stateError } from "../errors.js";
 import { decodePayload } from "../format/wire.js";
 import { sealed } from "../network/body.js";
-import { WireState } from "../states.js";
 
 /** @import { ImageMeta, ParsedRecord } from "../format/records.js" */
 /** @import { Body } from "../network/body.js" */

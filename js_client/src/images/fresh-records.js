@@ -1,10 +1,9 @@
 /** Fetches fresh records, by a function of the application or from its `recordsUrl`. */
 
 import { FRAMES_MS, coalesce } from "../coalesce.js";
-import { ConfigError, RecordError, stateError } from "../errors.js";
+import { ConfigError, RecordError, WireState, stateError } from "../errors.js";
 import { isImageId } from "../format/ids.js";
 import { ask, unreached } from "../network/fetch.js";
-import { WireState } from "../states.js";
 
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { Options, RefreshRecord, RefreshRecords } from "../options/options.js" */

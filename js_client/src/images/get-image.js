@@ -1,4 +1,4 @@
-/** Gets one image: from memory, otherwise by a load that is shared with other callers. */
+/** Gets images: from memory, otherwise by a load that is shared with other callers. */
 
 import { parseRecord } from "../format/records.js";
 import { createRequest } from "../network/request.js";
@@ -10,6 +10,8 @@ import { checkedImageOptions } from "../options/options.js";
 /** @import { InFlight } from "./in-flight.js" */
 /** @import { Memory } from "./memory.js" */
 /** @import { Tabs } from "./tabs.js" */
+
+/** @typedef {{record: ImageRecord, blob: Blob, error?: undefined} | {record: ImageRecord, blob?: undefined, error: Error}} ImageResult */
 
 /**
  * @param {object} parts
@@ -50,5 +52,45 @@ export function createGetImage({ options, refreshRecord: ownRefresh, cache, memo
       options.timeoutMs,
     );
     return inFlight.share(request, signal);
+  };
+}
+
+/**
+ * Get many images, and yield each as soon as it is ready.
+ *
+ * @param {(record: ImageRecord, options: ImageOptions) => Promise<Blob>} getImage
+ */
+export function createGetImages(getImage) {
+  /**
+   * @param {Iterable<ImageRecord>} records
+   * @param {ImageOptions} [imageOptions]
+   * @returns {AsyncGenerator<ImageResult, void, void>}
+   */
+  return async function* getImages(records, imageOptions = {}) {
+    const { signal } = checkedImageOptions(imageOptions);
+    const controller = new AbortController();
+    const own = { ...imageOptions, signal: signal ? AbortSignal.any([signal, controller.signal]) : controller.signal };
+    /** @type {ImageResult[]} */
+    const ready = [];
+    let wake = () => {};
+    let left = 0;
+    try {
+      for (const record of records) {
+        left += 1;
+        getImage(record, own)
+          .then(
+            (blob) => ready.push({ record, blob }),
+            (error) => ready.push({ record, error }),
+          )
+          .then(() => wake());
+      }
+      for (; left > 0; left -= 1) {
+        if (!ready.length) await new Promise((/** @type {(value?: any) => void} */ resolve) => (wake = resolve));
+        signal?.throwIfAborted();
+        yield /** @type {ImageResult} */ (ready.shift());
+      }
+    } finally {
+      controller.abort();
+    }
   };
 }

@@ -2,9 +2,8 @@
 
 import { unlessAborted } from "../abort.js";
 import { decrypt, imageIn, imageInBlob } from "../crypto/decrypt.js";
-import { DecryptError, stateError } from "../errors.js";
+import { DecryptError, WireState, stateError } from "../errors.js";
 import { parseRecord } from "../format/records.js";
-import { WireState } from "../states.js";
 import { freshRecord } from "./fresh-records.js";
 
 /** @import { ImageCache } from "../cache/cache.js" */

@@ -22,8 +22,7 @@
  * no batches, as that of the npm package.
  */
 
-import { PixstoreError, mayPass } from "../errors.js";
-import { WireState } from "../states.js";
+import { PixstoreError, WireState, mayPass } from "../errors.js";
 
 /** @import { ImageRequest } from "./request.js" */
 

@@ -1,9 +1,8 @@
 /** Reads response bodies into buffers with room for the tag after the body, so that decryption copies nothing. */
 
-import { FetchError } from "../errors.js";
+import { FetchError, WireState } from "../errors.js";
 import { TAG_BYTES } from "../format/records.js";
 import { decodePayload } from "../format/wire.js";
-import { WireState } from "../states.js";
 
 /** @typedef {Uint8Array<ArrayBuffer>} Body  with room for the tag after its end */
 

@@ -2,8 +2,7 @@
 
 import { readBody } from "./body.js";
 import { accepted } from "./fetch.js";
-import { createQueue } from "./queue.js";
-import { createTimeLimit } from "./time-limit.js";
+import { createQueue, createTimeLimit } from "./limits.js";
 
 /** @import { Body } from "./body.js" */
 /** @import { ImageRequest } from "./request.js" */

@@ -7,7 +7,7 @@ import { readBody } from "./body.js";
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { Options, Priority } from "../options/options.js" */
 /** @import { OnReceived } from "./body.js" */
-/** @import { TimeLimit } from "./time-limit.js" */
+/** @import { TimeLimit } from "./limits.js" */
 
 /**
  * Fetches one wire payload. It gets the record as the caller of `getImage` passed it and getImage's `context`, and

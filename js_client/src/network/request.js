@@ -1,11 +1,11 @@
 /** One image on its way from `getImage` to its caller: the only record that cache, tabs and network share. */
 
-import { createTimeLimit } from "./time-limit.js";
+import { createTimeLimit } from "./limits.js";
 
 /** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
 /** @import { Priority, RefreshRecord } from "../options/options.js" */
 /** @import { Body, OnReceived } from "./body.js" */
-/** @import { TimeLimit } from "./time-limit.js" */
+/** @import { TimeLimit } from "./limits.js" */
 
 /**
  * The arguments of one `getImage` call.

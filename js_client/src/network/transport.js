@@ -6,7 +6,7 @@ import { abortIfUnwanted, postBatch } from "./batch.js";
 import { batchesOf, createBatching } from "./batching.js";
 import { withRoom } from "./body.js";
 import { get } from "./fetch.js";
-import { createQueue } from "./queue.js";
+import { createQueue } from "./limits.js";
 
 /** @import { Body } from "./body.js" */
 /** @import { Endpoint, ImageFetcher } from "./fetch.js" */

@@ -1,16 +1,23 @@
 /**
- * The worker's responses: the image for requests of `<img>` and CSS, a refusal for any other request below their path.
+ * The worker's settings, and its responses: the image for requests of `<img>` and CSS, a refusal for any other request
+ * below their path.
  */
 
+import { ConfigError } from "../errors.js";
 import { isImageId } from "../format/ids.js";
+import { endpointBeside } from "../options/endpoint.js";
 
 /** @import { Client } from "../client.js" */
+/** @import { PixstoreConfig } from "../options/options.js" */
 
 /**
  * The parts of a request that decide about the response.
  *
  * @typedef {Pick<Request, "url" | "method" | "mode" | "destination" | "signal">} FetchRequest
  */
+
+/** Options that the worker shares with the page's client, so that both use one cache and one `clear` reaches both. */
+const NAMES = ["recordsUrl", "namespace", "databaseName", "cache"];
 
 /** The headers of every response: it may be shown, but neither stored nor run. */
 const HEADERS = {
@@ -25,6 +32,23 @@ const SHOWN = /^image\/(png|webp|jpeg|gif|avif)$/;
 
 /** @type {Record<string, number>} */
 const STATUS = { NotFoundError: 404, RefusedError: 403 };
+
+/**
+ * Read the worker's settings. They are in its URL, because browsers stop and restart a worker at any time.
+ *
+ * @param {string} href  URL of the worker
+ * @returns {PixstoreConfig & {endpoint: string, recordsUrl: string}}
+ * @throws {ConfigError} if `recordsUrl` is on another origin, because a foreign URL would choose the pictures
+ */
+export function settingsIn(href) {
+  const { origin, pathname, searchParams } = new URL(href);
+  const given = Object.fromEntries([...searchParams].filter(([name]) => NAMES.includes(name)));
+  const records = new URL(given.recordsUrl ?? "about:blank", origin);
+  // Compare the href, because the origin of a blob: URL is the page's.
+  if (!records.href.startsWith(`${origin}/`)) throw new ConfigError("recordsUrl must be a URL of this origin");
+  const endpoint = new URL(endpointBeside(origin + pathname), origin).href.replace(/\/$/, "");
+  return { ...given, recordsUrl: records.href, endpoint };
+}
 
 /**
  * @param {Pick<Client, "getRecord" | "getImage" | "onRemoved">} client

@@ -5,8 +5,7 @@
  */
 
 import { createClient } from "../client.js";
-import { createAnswer } from "./answer.js";
-import { settingsIn } from "./settings.js";
+import { createAnswer, settingsIn } from "./answer.js";
 
 /**
  * The global scope of a service worker, which TypeScript's `dom` types lack.

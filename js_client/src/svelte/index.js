@@ -2,7 +2,7 @@
 
 import Component from "./PixImage.svelte";
 
-export { setClient } from "./client.js";
+export { setClient } from "./pix-image.js";
 export { pixImage } from "./pix-image.js";
 
 /**

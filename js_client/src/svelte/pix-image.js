@@ -1,4 +1,6 @@
-/** An action that shows an image in an `<img>`. */
+/** An action that shows an image in an `<img>`, and the client that components use. */
+
+import { getContext, setContext } from "svelte";
 
 import { blurOf, sizeOf, srcOf } from "../view/frame.js";
 import { PAGE_CLIENT, createPlace, stateOf } from "../view/place.js";
@@ -65,3 +67,15 @@ export function pixImage(node, parameters) {
     },
   };
 }
+
+const CLIENT = Symbol("pixstore-asgi-client");
+
+/**
+ * Give the components inside the current one a client of their own. Without it they use the package's functions.
+ *
+ * @param {ViewClient} client
+ */
+export const setClient = (client) => void setContext(CLIENT, client);
+
+/** @returns {ViewClient} */
+export const getClient = () => getContext(CLIENT) ?? PAGE_CLIENT;

@@ -1,9 +1,8 @@
 /** The images of a test client, with their versions, records and proofs. They replace a server. */
 
-import { ConfigError, stateError } from "../errors.js";
+import { ConfigError, WireState, stateError } from "../errors.js";
 import { isOf } from "../format/ids.js";
 import { parseRecord } from "../format/records.js";
-import { WireState } from "../states.js";
 
 /** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
 

@@ -1,13 +1,17 @@
 /** A client for the tests of pages. It has the images that a test adds, and fails and waits as the test demands. */
 
+import { unlessAborted } from "../abort.js";
+import { joined } from "../client.js";
 import { checked, integer } from "../options/checks.js";
+import { resolveOptions } from "../options/options.js";
 import { createImages } from "./images.js";
-import { createMemoryClient } from "./memory-client.js";
 import { createTroubles, failureOf } from "./troubles.js";
 import { createWitness } from "./witness.js";
 
 /** @import { Client } from "../client.js" */
 /** @import { ImageRecord } from "../format/records.js" */
+/** @import { Tabs } from "../images/tabs.js" */
+/** @import { ImageRequest } from "../network/request.js" */
 /** @import { Details, Images } from "./images.js" */
 /** @import { Failure, Troubles } from "./troubles.js" */
 /** @import { Call, TestState, Witness } from "./witness.js" */
@@ -52,6 +56,15 @@ const CONFIG = {
   refreshes: (/** @type {unknown} */ value) => typeof value !== "boolean" && "true or false",
 };
 
+/** @type {Tabs} */
+const NO_OTHER_TABS = {
+  join() {},
+  leave() {},
+  isAlone: () => true,
+  tell() {},
+  claim: async () => () => {},
+};
+
 /**
  * Make a test client without images.
  *
@@ -62,14 +75,22 @@ const CONFIG = {
 export function createTestClient(config = {}) {
   const { delayMs = 0, proofMs = 40_000, refreshes = true } = checked(CONFIG, config);
   const [images, troubles, witness] = [createImages(proofMs), createTroubles(delayMs), createWitness()];
-  const client = createMemoryClient({
-    refreshRecord: refreshes ? images.record : undefined,
-    async answer(record) {
-      await troubles.meet(record.id);
-      return images.answer(record);
-    },
-    onLoad: witness.watch,
-  });
+
+  /** @param {ImageRequest} request */
+  async function download({ parsed, onProgress, signal }) {
+    const answered = unlessAborted(signal, async () => {
+      await troubles.meet(parsed.id);
+      return images.answer(parsed);
+    });
+    witness.watch(parsed.id, answered);
+    const { token, plaintext } = await answered;
+    onProgress({ loaded: plaintext.length, total: plaintext.length });
+    return { token, plaintext, sealed: plaintext };
+  }
+
+  // The real client, without network, WebCrypto, IndexedDB or other tabs.
+  const refreshRecord = refreshes ? images.record : undefined;
+  const client = joined(resolveOptions({ cache: "memory" }), refreshRecord, download, () => NO_OTHER_TABS);
   return Object.freeze({ ...witnessed(client, witness), ...controlsOf(images, troubles, witness) });
 }
 

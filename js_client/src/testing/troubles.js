@@ -1,8 +1,7 @@
 /** Failures and delays of a test client: of an image, and of its variants. */
 
-import { DecryptError, FetchError, stateError, statusError } from "../errors.js";
+import { DecryptError, FetchError, WireState, stateError, statusError } from "../errors.js";
 import { isOf } from "../format/ids.js";
-import { WireState } from "../states.js";
 
 /** @typedef {keyof typeof FAILURES} Failure */
 

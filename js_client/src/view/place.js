@@ -1,8 +1,8 @@
 /** One place of a page, usually an `<img>`: decides which image it shows, and when. */
 
 import { getRecord, objectUrl, onRemoved, peek } from "../index.js";
+import { sizeFor } from "./frame.js";
 import { watchNearness } from "./nearness.js";
-import { sizeFor } from "./variants.js";
 import { createView, IDLE } from "./view.js";
 
 /** @import { ImageRecord } from "../format/records.js" */

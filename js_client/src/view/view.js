@@ -2,8 +2,7 @@
 
 import { isOf } from "../format/ids.js";
 import { PixstoreError } from "../index.js";
-import { mayComeLater, tryLater } from "./again.js";
-import { setAhead, untilFirst } from "./turn.js";
+import { mayComeLater, setAhead, tryLater, untilFirst } from "./schedule.js";
 
 /** @import { Client } from "../client.js" */
 /** @import { ImageRecord } from "../format/records.js" */

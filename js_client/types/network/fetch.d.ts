@@ -2,7 +2,7 @@
 import type { ImageRecord } from "../format/records.js";
 import type { Options, Priority } from "../options/options.js";
 import type { OnReceived } from "./body.js";
-import type { TimeLimit } from "./time-limit.js";
+import type { TimeLimit } from "./limits.js";
 export type ImageFetcher = (record: ImageRecord, context: any, request: {
     signal: AbortSignal;
 }) => Promise<Uint8Array>;
@@ -15,7 +15,7 @@ export type Endpoint = Pick<Options, "endpoint" | "headers" | "credentials">;
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { Options, Priority } from "../options/options.js" */
 /** @import { OnReceived } from "./body.js" */
-/** @import { TimeLimit } from "./time-limit.js" */
+/** @import { TimeLimit } from "./limits.js" */
 /**
  * Fetches one wire payload. It gets the record as the caller of `getImage` passed it and getImage's `context`, and
  * resolves to the whole response body. `signal` is aborted when all callers have left, or after `timeoutMs` without

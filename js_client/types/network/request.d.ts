@@ -2,7 +2,7 @@
 import type { ImageRecord, ParsedRecord } from "../format/records.js";
 import type { Priority, RefreshRecord } from "../options/options.js";
 import type { Body, OnReceived } from "./body.js";
-import type { TimeLimit } from "./time-limit.js";
+import type { TimeLimit } from "./limits.js";
 export type Asked = {
     /**
      * the caller's own object, because a custom fetcher may read further fields of it
@@ -52,7 +52,7 @@ export type ImageRequest = Asked & {
 /** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
 /** @import { Priority, RefreshRecord } from "../options/options.js" */
 /** @import { Body, OnReceived } from "./body.js" */
-/** @import { TimeLimit } from "./time-limit.js" */
+/** @import { TimeLimit } from "./limits.js" */
 /**
  * The arguments of one `getImage` call.
  *

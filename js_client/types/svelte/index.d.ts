@@ -1,5 +1,5 @@
 /** Svelte 5: a component, and an action for an `<img>` of your own. */
-export { setClient } from "./client.js";
+export { setClient } from "./pix-image.js";
 export { pixImage } from "./pix-image.js";
 export type PixImageProps = Omit<import("svelte/elements").HTMLImgAttributes, "alt" | "id" | "placeholder" | "sizes" | "src" | "srcset"> & {
     alt: string;

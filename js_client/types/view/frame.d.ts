@@ -1,4 +1,4 @@
-/** Size, placeholder and `src` of an `<img>` before its picture is loaded. */
+/** Size, placeholder and `src` of an `<img>`, and the variant that fills it. */
 import type { ImageRecord } from "../format/records.js";
 import type { ViewState } from "./view.js";
 export type Length = number | string | undefined;
@@ -31,3 +31,13 @@ export declare const blurOf: (placeholder: string | undefined, { width, height }
  * @param {string | undefined} blur
  */
 export declare const srcOf: ({ status, url }: ViewState, blur: string | undefined) => string | undefined;
+/**
+ * Choose the smallest of a picture's sizes that fills a width, otherwise the largest. As browsers do with `srcset`,
+ * prefer a smaller size if it fills the place in CSS pixels and is nearer to the width by proportion.
+ *
+ * @param {ImageRecord} record
+ * @param {number} width  in device pixels
+ * @param {number} [least]  width in CSS pixels, if the screen has more device pixels; default `width`
+ * @returns {ImageRecord}  the record itself or one of its variants
+ */
+export declare function sizeFor(record: ImageRecord, width: number, least?: number): ImageRecord;
