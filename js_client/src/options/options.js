@@ -74,25 +74,13 @@ import { endpointBeside } from "./endpoint.js";
  * @property {Priority | undefined} [priority]  "high", "auto" (default) or "low"
  */
 
+/** @typedef {"headers" | "credentials" | "recordsUrl" | "refreshRecord" | "refreshRecords"} WithoutDefault */
+
 /**
- * @typedef {object} Options
- * @property {string} endpoint  without a trailing slash
- * @property {CacheKind} cache
- * @property {string} databaseName
- * @property {string} namespace
- * @property {number} cacheLimit
- * @property {number} cacheBytes
- * @property {number} memoryBytes
- * @property {number} cleanupBatch
- * @property {RefreshRecord} [refreshRecord]
- * @property {RefreshRecords} [refreshRecords]
- * @property {string} [recordsUrl]
- * @property {PerRequest<HeadersInit | undefined>} [headers]
- * @property {PerRequest<RequestCredentials | undefined>} [credentials]
- * @property {number} timeoutMs
- * @property {number} retries
- * @property {number} parallel
- * @property {(error: CacheError) => void} onCacheError
+ * A checked configuration with its defaults. `endpoint` has no slash at its end.
+ *
+ * @typedef {Pick<PixstoreConfig, WithoutDefault> &
+ *   {[Name in Exclude<keyof PixstoreConfig, WithoutDefault>]-?: NonNullable<PixstoreConfig[Name]>}} Options
  */
 
 const MIB = 2 ** 20;

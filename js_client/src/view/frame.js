@@ -10,6 +10,20 @@ import { placeholderUrl } from "./placeholder.js";
 /** @typedef {{width: Length, height: Length}} Size */
 
 /**
+ * The props that the components of all frameworks share.
+ *
+ * @typedef {object} FrameProps
+ * @property {string} alt
+ * @property {ImageRecord | null | undefined} [record]  the image, or use `id`
+ * @property {string | null | undefined} [id]  the image's id
+ * @property {string | undefined} [imgId]  the `id` of the `<img>`
+ * @property {Length} [width]  in CSS pixels; chooses the size of the picture that is loaded
+ * @property {Length} [height]  in CSS pixels
+ * @property {string | undefined} [placeholder]  as in a record; default: the record's
+ * @property {"lazy" | "eager" | undefined} [loading]  default "lazy"
+ */
+
+/**
  * Complete a size by the picture's proportions, so that the layout does not move when the picture is loaded.
  *
  * @param {ImageRecord | null | undefined} record

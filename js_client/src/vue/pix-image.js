@@ -5,21 +5,13 @@ import { computed, defineComponent, h, shallowRef } from "vue";
 import { blurOf, sizeOf, srcOf } from "../view/frame.js";
 import { useImage } from "./use-image.js";
 
-/** @import { ImageRecord } from "../format/records.js" */
+/** @import { FrameProps } from "../view/frame.js" */
 
 /**
  * The slot `error`, which gets `error` and `retry`, replaces the `<img>` if the image fails. All other attributes go to
  * the `<img>`; its `load` event is passed on for the picture, not for its placeholder.
  *
- * @typedef {object} PixImageProps
- * @property {string} alt
- * @property {ImageRecord | null | undefined} [record]  the image, or use `id`
- * @property {string | null | undefined} [id]  the image's id
- * @property {string | undefined} [imgId]  the `id` of the `<img>`
- * @property {number | string | undefined} [width]  in CSS pixels; chooses the size of the picture that is loaded
- * @property {number | string | undefined} [height]  in CSS pixels
- * @property {string | undefined} [placeholder]  as in a record; default: the record's
- * @property {"lazy" | "eager" | undefined} [loading]  default "lazy"
+ * @typedef {FrameProps} PixImageProps
  */
 
 export const PixImage = defineComponent(

@@ -109,27 +109,9 @@ export type ImageOptions = {
      */
     priority?: Priority | undefined;
 };
-export type Options = {
-    /**
-     * without a trailing slash
-     */
-    endpoint: string;
-    cache: CacheKind;
-    databaseName: string;
-    namespace: string;
-    cacheLimit: number;
-    cacheBytes: number;
-    memoryBytes: number;
-    cleanupBatch: number;
-    refreshRecord?: RefreshRecord;
-    refreshRecords?: RefreshRecords;
-    recordsUrl?: string;
-    headers?: PerRequest<HeadersInit | undefined>;
-    credentials?: PerRequest<RequestCredentials | undefined>;
-    timeoutMs: number;
-    retries: number;
-    parallel: number;
-    onCacheError: (error: CacheError) => void;
+export type WithoutDefault = "headers" | "credentials" | "recordsUrl" | "refreshRecord" | "refreshRecords";
+export type Options = Pick<PixstoreConfig, WithoutDefault> & {
+    [Name in Exclude<keyof PixstoreConfig, WithoutDefault>]-?: NonNullable<PixstoreConfig[Name]>;
 };
 /** The most urgent first. */
 export declare const PRIORITIES: readonly ["high", "auto", "low"];

@@ -1,11 +1,9 @@
 /** A component that shows an image in an `<img>`. */
 import type { ForwardRefExoticComponent, ImgHTMLAttributes, ReactNode, RefAttributes } from "react";
 import type { ImageRecord } from "../format/records.js";
+import type { FrameProps } from "../view/frame.js";
 import type { ImageState } from "./use-image.js";
-export type PixImageProps = Omit<ImgHTMLAttributes<HTMLImageElement>, "alt" | "id" | "placeholder" | "sizes" | "src" | "srcSet"> & {
-    alt: string;
-    imgId?: string | undefined;
-    placeholder?: string | undefined;
+export type PixImageProps = Omit<ImgHTMLAttributes<HTMLImageElement>, keyof FrameProps | "sizes" | "src" | "srcSet"> & Omit<FrameProps, "record" | "id"> & {
     fallback?: ((state: ImageState) => ReactNode) | undefined;
 } & ({
     record: ImageRecord | null | undefined;
@@ -16,19 +14,16 @@ export type PixImageProps = Omit<ImgHTMLAttributes<HTMLImageElement>, "alt" | "i
 });
 /** @import { ForwardRefExoticComponent, ImgHTMLAttributes, ReactNode, RefAttributes } from "react" */
 /** @import { ImageRecord } from "../format/records.js" */
+/** @import { FrameProps } from "../view/frame.js" */
 /** @import { ImageState } from "./use-image.js" */
 /**
- * The props of an `<img>`, and:
+ * The props of an `<img>`, those of all frameworks, and:
  *
- * - `record` or `id`: the image; `imgId` becomes the `id` of the `<img>`
- * - `width`: in CSS pixels; chooses the size of the picture that is loaded
- * - `placeholder`: as in a record; default: the record's
- * - `loading`: "lazy" (default) or "eager"
  * - `fallback`: renders a replacement if the image fails, with its `error` and `retry`
  * - `onLoad`: is called for the picture, not for its placeholder
  *
- * @typedef {Omit<ImgHTMLAttributes<HTMLImageElement>, "alt" | "id" | "placeholder" | "sizes" | "src" | "srcSet"> &
- *   {alt: string, imgId?: string | undefined, placeholder?: string | undefined, fallback?: ((state: ImageState) => ReactNode) | undefined} &
+ * @typedef {Omit<ImgHTMLAttributes<HTMLImageElement>, keyof FrameProps | "sizes" | "src" | "srcSet"> &
+ *   Omit<FrameProps, "record" | "id"> & {fallback?: ((state: ImageState) => ReactNode) | undefined} &
  *   ({record: ImageRecord | null | undefined, id?: undefined} | {id: string | null | undefined, record?: undefined})
  * } PixImageProps
  */

@@ -6,10 +6,54 @@ export type Size = {
     width: Length;
     height: Length;
 };
+export type FrameProps = {
+    alt: string;
+    /**
+     * the image, or use `id`
+     */
+    record?: ImageRecord | null | undefined;
+    /**
+     * the image's id
+     */
+    id?: string | null | undefined;
+    /**
+     * the `id` of the `<img>`
+     */
+    imgId?: string | undefined;
+    /**
+     * in CSS pixels; chooses the size of the picture that is loaded
+     */
+    width?: Length;
+    /**
+     * in CSS pixels
+     */
+    height?: Length;
+    /**
+     * as in a record; default: the record's
+     */
+    placeholder?: string | undefined;
+    /**
+     * default "lazy"
+     */
+    loading?: "lazy" | "eager" | undefined;
+};
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { ViewState } from "./view.js" */
 /** @typedef {number | string | undefined} Length  in CSS pixels, as in an HTML attribute */
 /** @typedef {{width: Length, height: Length}} Size */
+/**
+ * The props that the components of all frameworks share.
+ *
+ * @typedef {object} FrameProps
+ * @property {string} alt
+ * @property {ImageRecord | null | undefined} [record]  the image, or use `id`
+ * @property {string | null | undefined} [id]  the image's id
+ * @property {string | undefined} [imgId]  the `id` of the `<img>`
+ * @property {Length} [width]  in CSS pixels; chooses the size of the picture that is loaded
+ * @property {Length} [height]  in CSS pixels
+ * @property {string | undefined} [placeholder]  as in a record; default: the record's
+ * @property {"lazy" | "eager" | undefined} [loading]  default "lazy"
+ */
 /**
  * Complete a size by the picture's proportions, so that the layout does not move when the picture is loaded.
  *
