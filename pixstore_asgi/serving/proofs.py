@@ -162,13 +162,18 @@ def _url_of(image: StoredImage, ciphertext_url: CiphertextUrl) -> str | None:
     version = image.meta.version.hex()
     if isinstance(ciphertext_url, str):
         return f"{ciphertext_url.rstrip('/')}/-/blob/{version}?id={image.id}"
-    failed = event("ciphertext_url_failed", image_id=image.id)
     try:
         url = ciphertext_url(version)
     except Exception:  # of the application's function: the image is served without it
-        _log.exception("ciphertext_url failed for image %r", image.id, extra=failed)
+        _log.exception(
+            "ciphertext_url failed for image %r", image.id, extra=event("ciphertext_url_failed", image_id=image.id)
+        )
         return None
     if url is None or isinstance(url, str):
         return url
-    _log.error("ciphertext_url must return a URL or None, not %s", type(url).__name__, extra=failed)
+    _log.error(
+        "ciphertext_url must return a URL or None, not %s",
+        type(url).__name__,
+        extra=event("ciphertext_url_failed", image_id=image.id),
+    )
     return None
