@@ -102,7 +102,7 @@ def test_a_picture_smaller_than_its_place_is_shown_as_it_is(page: Page) -> None:
     expect(status(page)).to_have_text("Your picture: from memory.")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Truncated body").click()
-    expect(page.get_by_role("complementary").get_by_text("3 of 3 pictures back")).to_be_visible()
+    expect(page.get_by_role("complementary").get_by_text("3 of 3 pictures recovered")).to_be_visible()
     expect(journal(page).filter(has_text="The body is damaged")).to_have_count(3)
 
 
