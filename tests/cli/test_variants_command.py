@@ -20,6 +20,7 @@ from pixstore_asgi import ImageRecord, Pixstore, Variant, WireState
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.cli.variants_command import variants
 from pixstore_asgi.core.padding import bucket_bytes
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.transfer.steps import Step
 from tests.demo.process import run as run_process
@@ -181,7 +182,7 @@ def test_what_is_not_all_there_is_listed(tmp_path: Path, s3: S3Server) -> None:
         return [(await pix.save_image(picture("jpeg", seed=seed))).id for seed in range(3)]
 
     async def lose(pix: Pixstore) -> None:
-        image = await pix._store.get(ids[0])
+        image = await parts_of(pix).store.get(ids[0])
         assert image is not None
         bucket = S3Bucket(blobs)
         await bucket.open()
@@ -273,7 +274,7 @@ def test_a_run_that_was_killed_goes_on(database: Path, code: str) -> None:
         (48, 2, True)
     }
     assert {name: row for name, row in there.items() if row in rows_of(database)} == there
-    within(database, lambda pix: pix._store.sweep(limit=1000))
+    within(database, lambda pix: parts_of(pix).store.sweep(limit=1000))
     assert not any(asyncio.run(left_in(str(database))).values())
 
 

@@ -14,6 +14,7 @@ from pixstore_asgi.core.images import RewrappedKey
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import IntegrityError, SecretError, StoreBusy
 from pixstore_asgi.keys.rotation import assign_new_database_id
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -158,7 +159,7 @@ async def test_an_open_process_saves_nothing_after_a_separation(count: int) -> N
     store = MemoryStore()
     behind, image = Pixstore(store), picture()
     records = [await behind.save_image(image) for _ in range(count)]
-    before = await behind._life.opened()
+    before = await parts_of(behind).life.opened()
     await assign_new_database_id(store)
     with pytest.raises(SecretError, match="was given another id after this process had opened it"):
         await behind.save_image(image)
@@ -166,4 +167,4 @@ async def test_an_open_process_saves_nothing_after_a_separation(count: int) -> N
         fresh = await behind.get_image_record(record.id)
         assert await served(behind, fresh) == (WireState.SUCCESS, image)
         assert (await served(behind, record))[0] is WireState.INVALID_PROOF
-    assert count == 0 or await behind._life.opened() is not before
+    assert count == 0 or await parts_of(behind).life.opened() is not before

@@ -11,6 +11,7 @@ import pytest
 
 from pixstore_asgi import Pixstore, PixstoreError, WireState
 from pixstore_asgi.errors import SecretError
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.payloads import served
 from tests.support.samples import OTHER_SECRET, SECRET, picture
@@ -246,4 +247,4 @@ def test_the_arguments_of_a_source_do_not_show() -> None:
         return SECRET
 
     pix = Pixstore(MemoryStore(), secret=partial(fetch, "a-token-of-the-vault"))
-    assert "a-token-of-the-vault" not in repr(vars(pix)) + repr(vars(pix._life))
+    assert "a-token-of-the-vault" not in repr(vars(pix)) + repr(vars(parts_of(pix).life))

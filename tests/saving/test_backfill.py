@@ -97,7 +97,7 @@ def without_keys(images: dict[str, StoredImage]) -> dict[str, StoredImage]:
 async def test_an_image_gets_what_new_ones_have(plain: Pixstore, full: Pixstore, kind: str, pad_to: str | None) -> None:
     """Of every format, padded or not, an image that was saved without gets variants, sizes and placeholder; itself it
     stays what it was."""
-    async with Pixstore(plain._store, secret=SECRET, image_formats=ALL_FORMATS, pad_to=pad_to) as pix:  # type: ignore[arg-type]
+    async with Pixstore(parts_of(plain).store, secret=SECRET, image_formats=ALL_FORMATS, pad_to=pad_to) as pix:  # type: ignore[arg-type]
         before = await pix.save_image(ALL_KINDS[kind], directory="players")
     assert await ended(full, before.id) == [("MOVED", "")]
     after = await record_of(full, before.id)
@@ -244,7 +244,7 @@ def meanwhile(pix: Pixstore, other: Pixstore, between: Between, *, times: int = 
             await left.pop()(other, image_id)
         return found
 
-    return Backfill(pix._store, pix._life.opened, read, pix._options)
+    return Backfill(parts_of(pix).store, parts_of(pix).life.opened, read, pix._options)
 
 
 async def update(pix: Pixstore, image_id: str) -> None:
@@ -304,7 +304,7 @@ async def test_a_rewrapping_undoes_nothing(
         record = await record_of(newer, image_id)
         assert (record.width, record.placeholder is not None) == (48, True)
         (key_id,) = await store.key_usage()
-        assert key_id == newer._life.ring.signing.key_id  # type: ignore[union-attr]
+        assert key_id == parts_of(newer).life.ring.signing.key_id  # type: ignore[union-attr]
 
 
 async def test_an_image_that_is_deleted_meanwhile_stays_so(store: MemoryStore, plain: Pixstore, full: Pixstore) -> None:

@@ -13,6 +13,7 @@ from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from pixstore_asgi.core.images import ExportedImage
 from pixstore_asgi.core.padding import bucket_bytes, padding
 from pixstore_asgi.errors import ImageTooLarge
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.process import wall_clock_ms
 from pixstore_asgi.saving.limits import UploadLimits
 from pixstore_asgi.saving.options import SaveOptions, upload_limits
@@ -33,7 +34,7 @@ class Padded:
     def __init__(self, pix: Pixstore, store: MemoryStore, max_bytes: int = MAX_BYTES) -> None:
         self.pix = pix
         options = SaveOptions(frozenset(FORMAT_BYTES), UploadLimits(max_bytes), pad=True)
-        self.saves = Saves(store, pix._life.opened, options, wall_clock_ms)
+        self.saves = Saves(store, parts_of(pix).life.opened, options, wall_clock_ms)
 
     async def exported(self, image_id: str) -> ExportedImage:
         found = await self.pix.export_image(image_id)

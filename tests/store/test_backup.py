@@ -81,7 +81,7 @@ FORKER = """
     async def main(path):
         pix = Pixstore(path, secret=SECRET)
         await pix.open()
-        with pix._store._engine._write_lock.held():
+        with parts_of(pix).store._engine._write_lock.held():
             warnings.simplefilter("ignore", DeprecationWarning)  # of Python, for a process with threads
             if child := os.fork():
                 os.write(1, f"{child}\\n".encode())

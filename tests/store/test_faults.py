@@ -46,6 +46,7 @@ from tests.support.sqlite_faults import (
     injected,
     make_base,
     sqlite_error,
+    store_of,
     unique_png,
 )
 
@@ -89,11 +90,6 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         other.close()
-
-
-def store_of(pix: Pixstore) -> SqliteStore:
-    assert isinstance(pix._store, SqliteStore)
-    return pix._store
 
 
 def check_text(error: PixstoreError, *texts: str) -> None:

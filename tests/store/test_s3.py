@@ -17,6 +17,7 @@ import pytest
 
 from pixstore_asgi import ConfigError, Pixstore, PixstoreApp, WireState
 from pixstore_asgi.errors import IntegrityError, StoreBusy, StoreConflict, StoreError
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.contract import CHUNK_BYTES, Expect, ImageWriter
 from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
 from pixstore_asgi.store.s3 import S3Bucket, Uploads
@@ -409,7 +410,7 @@ async def test_a_wrong_object_is_not_kept_in_memory(
     async with Pixstore(tmp_path / "images.db", blobs=s3.url(prefix), secret=SECRET) as pix:
         record = await pix.save_image(large_png(5000))
         other = await pix.save_image(large_png(5001)[:-1] + b"x")
-        stored = await pix._store.get_many([record.id, other.id])
+        stored = await parts_of(pix).store.get_many([record.id, other.id])
         name = stored[record.id].meta.version.hex()
         async with httpx.AsyncClient() as http:
             right = (await http.get(f"{url}/{name}")).content

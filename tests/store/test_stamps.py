@@ -280,6 +280,7 @@ async def test_healing_waits_for_no_lock(tmp_path: Path) -> None:
 FORK = """
     import asyncio, os, sys, warnings
     from pixstore_asgi import Pixstore, PixstoreError
+    from pixstore_asgi.pixstore import parts_of
     from tests.support.payloads import served
     from tests.support.samples import SECRET, picture
 
@@ -299,10 +300,11 @@ FORK = """
                 finally:
                     os._exit(0)
             os.waitpid(child, 0)
-            before = pix._store.stamps([record.id])
+            before = parts_of(pix).store.stamps([record.id])
             async with Pixstore(path, secret=SECRET) as other:
                 await other.update_image(record.id, picture("webp"))
-            print(pix._store.stamps([record.id]) != before, (await served(pix, record)) == (1, picture("webp")))
+            after = parts_of(pix).store.stamps([record.id])
+            print(after != before, (await served(pix, record)) == (1, picture("webp")))
 
     asyncio.run(main(sys.argv[1]))
 """

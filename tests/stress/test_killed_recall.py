@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore
+from pixstore_asgi.pixstore import parts_of
 from tests.stress.processes import Worker
 from tests.support.samples import SECRET, picture
 
@@ -47,7 +48,7 @@ async def test_a_killed_recall_holds(tmp_path: Path, kills: int) -> None:
                 record = await pix.get_image_record(image_id)
                 assert record is not None
                 assert record.token >= tokens[image_id]
-                stored = await pix._store.get(image_id)
+                stored = await parts_of(pix).store.get(image_id)
                 assert stored is not None
                 assert stored.epoch >= epochs[image_id]
                 await check_opens(pix, record, image)

@@ -13,6 +13,9 @@ from typing import Any
 from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from pixstore_asgi.pixstore import parts_of
+from pixstore_asgi.store.sqlite import SqliteStore
+
 MODULES = {"mysite.asgi": ("mysite.asgi", "application", "mysite.pictures")}
 
 if os.environ.get("PIXSTORE_TEST_NO_DISK"):
@@ -29,7 +32,9 @@ files = StaticFiles(directory=os.getcwd())
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     if scope.get("path") == "/in-use":
-        await JSONResponse(pix._store.in_use)(scope, receive, send)
+        store = parts_of(pix).store
+        assert isinstance(store, SqliteStore)
+        await JSONResponse(store.in_use)(scope, receive, send)
     elif scope.get("path", "").startswith("/page/"):
         await files({**scope, "path": scope["path"].removeprefix("/page"), "root_path": ""}, receive, send)
     else:

@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 from pixstore_asgi import ImageRecord, Pixstore, StoreError, WireState
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore, writer
 from tests.support.payloads import served
@@ -213,13 +214,18 @@ class Operation:
         return path
 
 
+def store_of(pix: Pixstore) -> SqliteStore:
+    store = parts_of(pix).store
+    assert isinstance(store, SqliteStore)
+    return store
+
+
 async def _delete(pix: Pixstore, image_id: str) -> None:
     await pix.delete_image(image_id)
 
 
 async def _sweep(pix: Pixstore) -> None:
-    assert isinstance(pix._store, SqliteStore)
-    await pix._store.sweep()
+    await store_of(pix).sweep()
 
 
 async def _read(pix: Pixstore, base: Base) -> None:
@@ -263,9 +269,8 @@ OPERATIONS = {
 
 async def contents(pix: Pixstore, base: Base) -> dict[str, bytes]:
     """Return every image of the store as a page reads it; an id that is not of the base's is NEW."""
-    assert isinstance(pix._store, SqliteStore)
     found: dict[str, bytes] = {}
-    for stored in await pix._store.list():
+    for stored in await store_of(pix).list():
         record = await pix.get_image_record(stored.id)
         assert record is not None
         state, found[stored.id] = await served(pix, record)
@@ -277,7 +282,6 @@ async def contents(pix: Pixstore, base: Base) -> dict[str, bytes]:
 
 async def check_next(pix: Pixstore, base: Base, operation: Operation) -> None:
     """Check that the operation works now, that its record opens its image, and that nothing is left over."""
-    assert isinstance(pix._store, SqliteStore)
     record = await operation.run(pix, base) if not operation.is_opening else None
     after = operation.after(base)
     if record is not None:
@@ -287,9 +291,9 @@ async def check_next(pix: Pixstore, base: Base, operation: Operation) -> None:
         assert (image_id in after) == (fresh is not None)
         if fresh is not None:
             assert await served(pix, fresh) == (WireState.SUCCESS, after[image_id])
-    await pix._store.sweep()
-    assert pix._store.in_use == 0
-    check_file(pix._store.path)
+    await store_of(pix).sweep()
+    assert store_of(pix).in_use == 0
+    check_file(store_of(pix).path)
 
 
 def check_file(path: Path) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, Variant, WireState
 from pixstore_asgi.core.formats.names import FORMAT_BYTES
 from pixstore_asgi.errors import InputError, IntegrityError, RecordError, SecretError, WireError
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.testing import SAMPLES, SECRET, FixedClock, MemoryPixstore, NoImage, image_in, proof_headers
 from tests.support.asgi import client
@@ -119,9 +120,9 @@ async def test_two_runs_have_the_same_times_and_the_same_secret() -> None:
     one, other = MemoryPixstore(clock=clock), MemoryPixstore(clock=clock, secret=OTHER_SECRET)
     records = [await pix.save_image(SAMPLES["png"]) for pix in (one, other, MemoryPixstore())]
     assert [record.token for record in records] == [1_700_000_000_000, 1_700_000_000_000, FixedClock().now_ms]
-    await Pixstore(one._store, secret=SECRET).open()
+    await Pixstore(parts_of(one).store, secret=SECRET).open()
     with pytest.raises(SecretError):
-        await Pixstore(other._store, secret=SECRET).open()
+        await Pixstore(parts_of(other).store, secret=SECRET).open()
 
 
 # Answers, as a page reads them

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from pixstore_asgi import Pixstore, Variant
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.errors import InputError, StoreError
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.files_export import export_files
 from pixstore_asgi.transfer.folder import Folder
@@ -49,12 +50,12 @@ async def told(steps: AsyncIterator[Step]) -> Report:
 
 async def to_files(pix: Pixstore, folder: Path, directory: str | None = None) -> Report:
     with Folder(folder, create=True) as opened:
-        return await told(export_files(pix, await list_ids(pix._store, directory), opened))
+        return await told(export_files(pix, await list_ids(parts_of(pix).store, directory), opened))
 
 
 async def to_npm(pix: Pixstore, folder: Path, **options: Any) -> Report:
     with open_npm_target(folder) as opened:
-        return await told(export_npm(pix, await list_ids(pix._store), opened, **options))
+        return await told(export_npm(pix, await list_ids(parts_of(pix).store), opened, **options))
 
 
 def files_below(folder: Path) -> set[str]:
@@ -365,7 +366,7 @@ async def test_more_images_than_one_page(target: Pixstore, tmp_path: Path) -> No
             f"INSERT INTO image (id, {columns}) SELECT ?, {columns} FROM image WHERE id = 'a'",
             [(f"n{n:04}",) for n in range(2500)],
         )
-    assert await list_ids(target._store) == ["a", *(f"n{n:04}" for n in range(2500))]
+    assert await list_ids(parts_of(target).store) == ["a", *(f"n{n:04}" for n in range(2500))]
 
 
 async def test_a_full_disk_ends_the_export(filled: Pixstore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

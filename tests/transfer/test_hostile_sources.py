@@ -209,7 +209,7 @@ FILES: list[tuple[str, Damage]] = [
     ("format byte", lambda npm: npm.add("bad", format_byte=0)),
     ("format byte", lambda npm: npm.add("bad", format_byte=200)),
     ("format byte says webp", lambda npm: npm.add("bad", picture("png"), format_byte=2)),
-    ("no image", lambda npm: npm.add("bad", b"<html><script>alert(1)</script></html>")),
+    ("not an image", lambda npm: npm.add("bad", b"<html><script>alert(1)</script></html>")),
     ("PNG", lambda npm: npm.add("bad", b"\x89PNG\r\n\x1a\n<html><script>alert(1)</script></html>")),
     ("truncated", lambda npm: npm.add("bad", picture()[:-5])),
     ("no bytes", lambda npm: npm.add("bad", b"")),

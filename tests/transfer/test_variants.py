@@ -11,6 +11,7 @@ import pytest
 from pixstore_asgi import Pixstore, Variant
 from pixstore_asgi.core.images import ExportedImage
 from pixstore_asgi.decoding.pool import Killed, Pool
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.files_export import export_files
 from pixstore_asgi.transfer.folder import Folder
@@ -56,12 +57,12 @@ async def told(steps: AsyncIterator[Step]) -> Report:
 async def to_npm(pix: Pixstore, root: Path) -> NpmFiles:
     """Export all, and return the files as an import takes them."""
     with open_npm_target(root) as npm:
-        assert (await told(export_npm(pix, await list_ids(pix._store), npm, all_formats=True))).left == []
+        assert (await told(export_npm(pix, await list_ids(parts_of(pix).store), npm, all_formats=True))).left == []
     return NpmFiles(root)
 
 
 async def exported(pix: Pixstore) -> dict[str, ExportedImage | None]:
-    return {image_id: await pix.export_image(image_id) for image_id in await list_ids(pix._store)}
+    return {image_id: await pix.export_image(image_id) for image_id in await list_ids(parts_of(pix).store)}
 
 
 def without_details(images: dict[str, ExportedImage | None]) -> dict[str, tuple[object, ...]]:
@@ -76,7 +77,7 @@ async def test_variants_stand_behind_their_originals(full: Pixstore) -> None:
     """Moves list each original first and its variants after it. Originals can be listed without variants."""
     await full.import_image("a-b", picture(), token=1)
     await full.import_image("a:b", picture(), token=1)
-    ids = await list_ids(full._store)
+    ids = await list_ids(parts_of(full).store)
     assert [image_id.partition("~")[0] for image_id in ids] == [
         *["a"] * 3,
         *["a-b"] * 3,
@@ -84,14 +85,14 @@ async def test_variants_stand_behind_their_originals(full: Pixstore) -> None:
         *["players:ada"] * 3,
     ]
     assert ids[:3] == ALL_IDS[:3]
-    assert await list_ids(full._store, "players") == ALL_IDS[3:]
-    assert await list_originals(full._store) == ["a", "a-b", "a:b", "players:ada"]
+    assert await list_ids(parts_of(full).store, "players") == ALL_IDS[3:]
+    assert await list_originals(parts_of(full).store) == ["a", "a-b", "a:b", "players:ada"]
 
 
 async def test_files_lie_side_by_side(full: Pixstore, tmp_path: Path) -> None:
     """A variant is a file beside its original's, of its own format and bytes."""
     with Folder(tmp_path / "out", create=True) as folder:
-        assert (await told(export_files(full, await list_ids(full._store), folder))).moved == 6
+        assert (await told(export_files(full, await list_ids(parts_of(full).store), folder))).moved == 6
     names = {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.*")}
     assert names == {
         Path(f"{stem}{end}") for stem in ("a", "players/ada") for end in (".jpg", "~thumb.jpg", "~card.webp")
@@ -111,7 +112,7 @@ async def test_npm_and_back(full: Pixstore, other: Pixstore, tmp_path: Path) -> 
     assert without_details(await exported(other)) == without_details(await exported(full))
     again = await take(npm, other)
     assert (again.moved, again.present, again.left) == (0, 6, [])
-    async with Pixstore(other._store, secret=OTHER_SECRET, variants=VARIANTS) as later:
+    async with Pixstore(parts_of(other).store, secret=OTHER_SECRET, variants=VARIANTS) as later:
         assert (await told(make_variants(later, IDS))).moved == 2
         assert await exported(later) == await exported(full)
         records = await later.get_image_records(IDS)
@@ -139,7 +140,7 @@ async def test_a_dry_run_takes_nothing(full: Pixstore, other: Pixstore, tmp_path
     for target in (other, None):
         report = await take(npm, target, dry_run=True)
         assert (report.moved, report.left) == (6, [])
-    assert await list_ids(other._store) == []
+    assert await list_ids(parts_of(other).store) == []
 
 
 async def test_a_variant_of_an_earlier_version_is_left(full: Pixstore, other: Pixstore, tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ async def test_a_variant_of_an_earlier_version_is_left(full: Pixstore, other: Pi
         "players:ada~card": gone,
         "players:ada~thumb": gone,
     }
-    assert await list_ids(other._store) == ["a"]
+    assert await list_ids(parts_of(other).store) == ["a"]
 
 
 async def test_variants_never_mix_with_another_version_of_the_target(
@@ -173,7 +174,7 @@ async def test_variants_never_mix_with_another_version_of_the_target(
     left = reasons(await take(npm, other))
     assert left.keys() == set(ALL_IDS)
     assert left["a~thumb"] == left["players:ada~card"] == "its original was not taken over"
-    assert await list_ids(other._store) == IDS
+    assert await list_ids(parts_of(other).store) == IDS
     report = await take(npm, other, updates=True)
     assert report.moved == 3
     assert reasons(report).keys() == set(ALL_IDS[3:])
@@ -187,7 +188,7 @@ async def test_a_variant_that_was_made_again_is_an_update(full: Pixstore, other:
     """A newer variant of the same original is left alone, and replaced with `updates`; an older one never is."""
     first = await to_npm(full, tmp_path / "first")
     assert (await take(first, other)).moved == 6
-    async with Pixstore(full._store, secret=SECRET, variants=[Variant("thumb", width=8)]) as pix:
+    async with Pixstore(parts_of(full).store, secret=SECRET, variants=[Variant("thumb", width=8)]) as pix:
         await told(make_variants(pix, IDS, again=True))
     second = await to_npm(full, tmp_path / "second")
     assert {name: "--update" in reason for name, reason in reasons(await take(second, other)).items()} == {
@@ -211,7 +212,7 @@ async def test_an_original_that_was_updated_meanwhile_gets_no_variant(
             if report.moved == 2:  # both originals
                 await other.update_image("a", picture("webp"))
     assert reasons(report).keys() == {"a~thumb", "a~card"}
-    assert await list_ids(other._store) == ["a", *ALL_IDS[3:]]
+    assert await list_ids(parts_of(other).store) == ["a", *ALL_IDS[3:]]
 
 
 async def test_an_export_never_mixes_versions(full: Pixstore, tmp_path: Path) -> None:
@@ -223,13 +224,13 @@ async def test_an_export_never_mixes_versions(full: Pixstore, tmp_path: Path) ->
     assert report.moved == 4
     gif = await full.save_image(picture("gif"), directory="gifs")
     with open_npm_target(tmp_path / "second") as npm:
-        ids = [image_id for image_id in await list_ids(full._store) if image_id.startswith("gifs")]
+        ids = [image_id for image_id in await list_ids(parts_of(full).store) if image_id.startswith("gifs")]
         report = await told(export_npm(full, ids, npm))
     assert (report.moved, set(reasons(report))) == (0, {gif.id, f"{gif.id}~card", f"{gif.id}~thumb"})
 
 
 async def _updating(pix: Pixstore, npm: NpmTarget) -> AsyncIterator[Step]:
-    async for step in export_npm(pix, await list_ids(pix._store), npm):
+    async for step in export_npm(pix, await list_ids(parts_of(pix).store), npm):
         yield step
         if step.image_id == "a":
             await pix.update_image("a", picture("jpeg", seed=9))
