@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from .core.events import event
-from .core.formats.names import MEDIA_TYPES
+from .core.formats import MEDIA_TYPES
 from .core.hidden import hidden_text, hide
 from .core.ids import as_token, is_image_id, is_served_id, range_of_directory, variant_id
 from .core.images import ExportedImage, Image, ImageInfo, Seal

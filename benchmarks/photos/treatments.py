@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 import uvloop
 from PIL import ExifTags, Image
 
-from pixstore_asgi.core.formats.names import FORMAT_BYTES
+from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.core.padding import padding
 from pixstore_asgi.saving.sealing import Encryption, begin_sealing
 from pixstore_asgi.saving.source import stripped

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from ..errors import IntegrityError
-from .formats.names import format_name
+from .formats import format_name
 from .hidden import HiddenBytes
 from .images import (
     IV_BYTES,

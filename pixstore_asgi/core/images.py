@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from ..errors import InputError
-from .formats.names import MEDIA_TYPES, format_name
+from .formats import MEDIA_TYPES, format_name
 from .hidden import HiddenBytes
 
 KEY_BYTES, IV_BYTES, TAG_BYTES = 32, 12, 16

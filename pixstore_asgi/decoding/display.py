@@ -11,8 +11,7 @@ import io
 
 from PIL import ExifTags, Image, ImageCms, ImageFile, JpegImagePlugin
 
-from ..core.strip.exif import UPRIGHT, orientation
-from ..core.strip.jpeg import EXIF_MARK_BYTES, is_exif
+from ..core.strip.jpeg import EXIF_MARK_BYTES, UPRIGHT, is_exif, orientation
 
 _PNG_SIGNATURE_BYTES = 8
 

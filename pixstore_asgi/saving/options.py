@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from ..core.cipher import MAX_CIPHERTEXT_BYTES
-from ..core.formats.names import check_formats
+from ..core.formats import check_formats
 from ..core.options import check_numbers
 from ..core.padding import longest_within
 from ..decoding.decoder import Decoder

@@ -13,8 +13,7 @@ from typing import Self
 import anyio.to_thread
 
 from ..core.cipher import Sealer, wrap_key
-from ..core.formats.names import FORMAT_BYTES, agreed_format
-from ..core.formats.sniff import SNIFF_BYTES, sniff
+from ..core.formats import FORMAT_BYTES, SNIFF_BYTES, agreed_format, sniff
 from ..core.hidden import HiddenBytes
 from ..core.images import IV_BYTES, KEY_BYTES, VERSION_BYTES, Details, ImageMeta, Seal, StoredImage
 from ..core.keyring import KeyRing

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import anyio
 
-from ..core.formats.sniff import SNIFF_BYTES
-from ..core.strip.stripper import find_stripper
+from ..core.formats import SNIFF_BYTES
+from ..core.strip import find_stripper
 from ..decoding.decoder import Decoder
 from ..decoding.holding import Held
 from ..decoding.task import Decoded

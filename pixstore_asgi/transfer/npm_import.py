@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from ..core.cipher import unseal
-from ..core.formats.names import FORMAT_BYTES, MEDIA_TYPES
-from ..core.formats.sniff import SNIFF_BYTES, sniff
+from ..core.formats import FORMAT_BYTES, MEDIA_TYPES, SNIFF_BYTES, sniff
 from ..core.ids import VARIANT_MARK, is_variant_id, original_of
 from ..core.images import ExportedImage, Seal
 from ..core.record import ImageRecord

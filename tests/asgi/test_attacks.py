@@ -16,8 +16,7 @@ import pytest
 
 from pixstore_asgi import ConfigError, InvalidImage, Pixstore, PixstoreApp, PixstoreMiddleware, StoreError, WireState
 from pixstore_asgi.core.cipher import Sealer
-from pixstore_asgi.core.formats.names import check_formats
-from pixstore_asgi.core.formats.sniff import sniff
+from pixstore_asgi.core.formats import check_formats, sniff
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import InputError, IntegrityError, SecretError
 from pixstore_asgi.store.contract import CHUNK_BYTES

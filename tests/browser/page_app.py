@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pixstore_asgi import Pixstore, PixstoreApp, Variant
-from pixstore_asgi.core.formats.names import FORMAT_BYTES
+from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.process import wall_clock_ms
 from tests.support.paths import ROOT
 from tests.support.samples import SECRET

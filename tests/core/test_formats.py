@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pixstore_asgi.core.formats.names import FORMAT_BYTES, MEDIA_TYPES, check_formats
-from pixstore_asgi.core.formats.sniff import SNIFF_BYTES, sniff
+from pixstore_asgi.core.formats import FORMAT_BYTES, MEDIA_TYPES, SNIFF_BYTES, check_formats, sniff
 from pixstore_asgi.errors import ConfigError, InvalidImage
 from tests.support.samples import large_png, picture
 

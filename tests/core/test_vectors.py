@@ -12,7 +12,7 @@ import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireError, decode_payload
 from pixstore_asgi.core.cipher import Sealer, unseal, unwrap_key
-from pixstore_asgi.core.formats.names import MEDIA_TYPES
+from pixstore_asgi.core.formats import MEDIA_TYPES
 from pixstore_asgi.core.images import ImageMeta
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows

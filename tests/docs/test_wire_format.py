@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState
 from pixstore_asgi.core.batch import MAX_BODY_BYTES, MAX_IMAGES
-from pixstore_asgi.core.formats.names import FORMAT_BYTES, MEDIA_TYPES
+from pixstore_asgi.core.formats import FORMAT_BYTES, MEDIA_TYPES
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
 from tests.docs.tables import rows

@@ -22,7 +22,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from pixstore_asgi import PayloadResponse, Pixstore, PixstoreError, PixstoreMiddleware, Variant
-from pixstore_asgi.core.formats.names import FORMAT_BYTES
+from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.process import wall_clock_ms
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket

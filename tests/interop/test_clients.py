@@ -12,7 +12,7 @@ import pytest
 
 from pixstore_asgi import ImageRecord, decode_payload
 from pixstore_asgi.core.cipher import unseal
-from pixstore_asgi.core.formats.names import FORMAT_BYTES
+from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.core.padding import padding
 from tests.interop.peers import Peer
 from tests.interop.sides import NODE_FOLDER, Setup, Side

@@ -11,7 +11,7 @@ from benchmarks.big_database import IMAGE_BYTES, make
 from benchmarks.own_images import OwnImages, check_payload
 from benchmarks.pictures import PICTURES, jpeg, png
 from pixstore_asgi import Pixstore, WireState
-from pixstore_asgi.core.formats.sniff import sniff
+from pixstore_asgi.core.formats import sniff
 from pixstore_asgi.errors import IntegrityError
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")]

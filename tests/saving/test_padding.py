@@ -9,7 +9,7 @@ from PIL import Image, ImageSequence
 
 from pixstore_asgi import ConfigError, InvalidImage, Pixstore
 from pixstore_asgi.core.cipher import MAX_CIPHERTEXT_BYTES
-from pixstore_asgi.core.formats.names import FORMAT_BYTES
+from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.core.images import ExportedImage
 from pixstore_asgi.core.padding import bucket_bytes, padding
 from pixstore_asgi.errors import ImageTooLarge

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pixstore_asgi import InvalidImage
-from pixstore_asgi.core.formats.names import FORMAT_BYTES, check_formats
+from pixstore_asgi.core.formats import FORMAT_BYTES, check_formats
 from pixstore_asgi.errors import UploadTimeout
 from pixstore_asgi.saving.sealing import Encryption, begin_sealing
 from pixstore_asgi.saving.source import stripped

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from PIL import Image, ImageFile
 
-from pixstore_asgi.core.formats.names import FORMAT_BYTES, check_formats
-from pixstore_asgi.core.formats.sniff import SNIFF_BYTES, sniff
-from pixstore_asgi.core.strip.stripper import find_stripper
+from pixstore_asgi.core.formats import FORMAT_BYTES, SNIFF_BYTES, check_formats, sniff
+from pixstore_asgi.core.strip import find_stripper
 from pixstore_asgi.decoding.display import orientation_of
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, Variant, WireState
-from pixstore_asgi.core.formats.names import FORMAT_BYTES
+from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.errors import InputError, IntegrityError, RecordError, SecretError, WireError
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore

@@ -3,11 +3,10 @@
 from collections.abc import Generator
 
 from ...errors import InvalidImage
-from ..formats.avif import brands_in, file_type_length, require_avif
-from ..formats.reader import require
+from ..formats.containers import brands_in, file_type_length, require, require_avif
 from .boxes import Ranges, Stretch
 from .items import strip_meta
-from .parts import Blank, Keep, Part, Put, Read, Rule, Take
+from .parts import BLANK, KEEP, READ, TAKE, Part, Rule
 from .tracks import strip_moov
 
 _MAX_HELD_BYTES = 1024 * 1024
@@ -15,9 +14,9 @@ _MAX_HELD_BYTES = 1024 * 1024
 
 def strip() -> Rule:
     """AVIF, 9.1 over ISO/IEC 14496-12, 4.2: boxes up to the last one with a part of the picture."""
-    head = yield Read(8)
+    head = yield READ, 8
     position = file_type_length(head)
-    brands = brands_in((yield Read(position - 8)))
+    brands = brands_in((yield READ, position - 8))
     require_avif(brands)
     awaited = {b"meta", b"moov"} if b"avis" in brands else {b"meta"}
     known: list[Stretch] = []
@@ -37,17 +36,17 @@ def strip() -> Rule:
             has_data = True
         require(length > 0 or has_data, "AVIF without its data")
         position = position + length if length else max(start, picture.end)  # no length: up to the end of the file
-        yield Put(head if kind == b"mdat" else head[:4] + b"free" + head[8:])
+        yield head if kind == b"mdat" else head[:4] + b"free" + head[8:]
         for part, stays in picture.cut(start, position):
-            yield Keep(part) if stays else Blank(part)
+            yield KEEP if stays else BLANK, part
 
 
 def _box_head() -> Generator[Part, bytes, tuple[bytes, bytes, int]]:
     """Return a box's head, its name and its whole length, 0 if it extends to the end of the file."""
-    head = yield Take(8)
+    head = yield TAKE, 8
     length, kind = int.from_bytes(head[:4]), head[4:]
     if length == 1:
-        head += yield Take(8)
+        head += yield TAKE, 8
         length = int.from_bytes(head[8:])
         require(length > 0, "AVIF box")
     require(kind.isalnum() and (length == 0 or length >= len(head)), "AVIF box")
@@ -59,9 +58,9 @@ def _places(kind: bytes, head: bytes, length: int, start: int) -> Generator[Part
     require(length > 0, "AVIF without its data")
     if length - len(head) > _MAX_HELD_BYTES:
         raise InvalidImage(f"the {kind.decode()} box of this AVIF image is longer than {_MAX_HELD_BYTES} bytes")
-    content = bytearray((yield Take(length - len(head))))
+    content = bytearray((yield TAKE, length - len(head)))
     stretches = strip_meta(content, start) if kind == b"meta" else strip_moov(content)
-    yield Put(head + content)
+    yield head + content
     return stretches
 
 

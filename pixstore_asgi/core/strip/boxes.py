@@ -7,7 +7,7 @@ from struct import unpack_from
 from typing import TypeAlias, Union
 
 from ...errors import InvalidImage
-from ..formats.reader import require
+from ..formats.containers import require
 
 MAX_PARTS = 8192
 """The most boxes in one `meta` or `moov`, and the most pieces of its items; pictures have dozens."""

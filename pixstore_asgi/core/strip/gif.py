@@ -1,7 +1,7 @@
 """Strips a GIF."""
 
-from ..formats.reader import require
-from .parts import Keep, Part, Put, Read, Rule, Take
+from ..formats.containers import require
+from .parts import KEEP, READ, TAKE, Part, Rule, Use
 
 _IMAGE, _EXTENSION, _TRAILER = b",", b"!", b";"
 _GRAPHIC_CONTROL, _APPLICATION = b"\xf9", b"\xff"
@@ -17,18 +17,18 @@ _CONTROL_BYTES = 4  # 23: transparency, and the time that an image is shown
 
 def strip() -> Rule:
     """GIF89a, 15 to 27: screen descriptor, then images and their extensions, up to the trailer."""
-    head = yield Read(13)
+    head = yield READ, 13
     yield _colour_table(head[10])
-    while (kind := (yield Take(1))) != _TRAILER:
+    while (kind := (yield TAKE, 1)) != _TRAILER:
         require(kind in (_IMAGE, _EXTENSION), "GIF block")
         if kind == _IMAGE:
-            yield Put(kind)
-            yield _colour_table((yield Read(9))[8])
-            yield Keep(1)
-            yield from _blocks(Read)
+            yield kind
+            yield _colour_table((yield READ, 9)[8])
+            yield KEEP, 1
+            yield from _blocks(READ)
         else:
-            yield from _extension((yield Take(1)))
-    yield Put(_TRAILER)
+            yield from _extension((yield TAKE, 1))
+    yield _TRAILER
 
 
 def _extension(label: bytes) -> Rule:
@@ -36,18 +36,18 @@ def _extension(label: bytes) -> Rule:
         yield from _first_block(_EXTENSION + label, b"", _CONTROL_BYTES)
     elif label == _APPLICATION:
         # An application's name is the first block (26.c).
-        size = yield Take(1)
-        name = yield Take(size[0])
+        size = yield TAKE, 1
+        name = yield TAKE, size[0]
         named = _EXTENSION + label + size + name
         if name in _LOOPS:
             yield from _first_block(named, _LOOP, _LOOP_BYTES)
         elif name == _PROFILE:
-            yield Put(named)
-            yield from _blocks(Read)
+            yield named
+            yield from _blocks(READ)
         elif name:
-            yield from _blocks(Take)
+            yield from _blocks(TAKE)
     else:
-        yield from _blocks(Take)
+        yield from _blocks(TAKE)
 
 
 def _first_block(head: bytes, start: bytes, length: int) -> Rule:
@@ -55,21 +55,21 @@ def _first_block(head: bytes, start: bytes, length: int) -> Rule:
     enough.
     """
     is_open = True
-    size = (yield Take(1))[0]
+    size = (yield TAKE, 1)[0]
     while size:
-        block = yield Take(size + 1)
+        block = yield TAKE, size + 1
         if is_open and size >= length and block.startswith(start):
             is_open = False
-            yield Put(head + bytes([length]) + block[:length] + b"\0")
+            yield head + bytes([length]) + block[:length] + b"\0"
         size = block[-1]
 
 
-def _blocks(part: type[Read | Take]) -> Rule:
+def _blocks(use: Use) -> Rule:
     """Take or read data sub-blocks (15, 16) up to the empty one: in each step a block and the next block's length."""
-    size = (yield part(1))[0]
+    size = (yield use, 1)[0]
     while size:
-        size = (yield part(size + 1))[-1]
+        size = (yield use, size + 1)[-1]
 
 
 def _colour_table(flags: int) -> Part:
-    return Keep(3 << ((flags & 7) + 1) if flags & 0x80 else 0)
+    return KEEP, 3 << ((flags & 7) + 1) if flags & 0x80 else 0

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..formats.reader import require
+from ..formats.containers import require
 from .boxes import MAX_PARTS, Box, Boxes, Fields, Known, Ranges, Stretch, blank, blank_handler, find, free, needed
 
 # ISO/IEC 23008-12, 6.5, and AVIF, 2.2: properties for decoding, colours, layout and rotation. The others are names,
@@ -34,14 +34,12 @@ class _Item(NamedTuple):
     end: int
 
 
-class _Links(NamedTuple):
-    """Relations of items: derived from others (dimg), thumbnails (thmb), transparency (auxl), alternatives.
+_References = list[tuple[bytes, int, tuple[int, ...]]]
+"""References between items: kind, item, and the items it refers to. An item is derived from others (dimg), is their
+thumbnail (thmb) or their transparency (auxl)."""
 
-    references: kind, item, and the items it refers to. groups: sets of items; a reader shows one of each set.
-    """
-
-    references: list[tuple[bytes, int, tuple[int, ...]]]
-    groups: list[tuple[int, ...]]
+_Groups = list[tuple[int, ...]]
+"""Alternatives: sets of items of which a reader shows one."""
 
 
 def strip_meta(meta: bytearray, position: int) -> list[Stretch]:
@@ -64,7 +62,8 @@ def strip_meta(meta: bytearray, position: int) -> list[Stretch]:
         blank_handler(meta, handler)
     items = _items(meta, boxes, needed(box, b"iinf"))
     shown = _primary(meta, needed(box, b"pitm"))
-    pictures = _shown_with(shown, {number: item.kind for number, item in items.items()}, _links(meta, boxes, box))
+    kinds = {number: item.kind for number, item in items.items()}
+    pictures = _shown_with(shown, kinds, *_links(meta, boxes, box))
     for number, item in items.items():
         if number not in pictures:
             meta[item.kind_at : item.kind_at + 4] = b"free"
@@ -105,29 +104,30 @@ def _items(meta: bytearray, boxes: Boxes, box: Box) -> dict[int, _Item]:
     return items
 
 
-def _links(meta: bytearray, boxes: Boxes, box: Box) -> _Links:
+def _links(meta: bytearray, boxes: Boxes, box: Box) -> tuple[_References, _Groups]:
     """ISO/IEC 14496-12, 8.11.12 and 8.15.3: the references and groups in a `meta` box. Raises InvalidImage."""
-    found = _Links([], [])
-    if references := find(box, b"iref"):
-        fields = Fields(meta, references)
+    references: _References = []
+    groups: _Groups = []
+    if found := find(box, b"iref"):
+        fields = Fields(meta, found)
         size = 2 if fields.version() == 0 else 4
-        for entry in boxes.walk(fields.at, references.end):
+        for entry in boxes.walk(fields.at, found.end):
             reference = Fields(meta, entry)
             source, count = reference.number(size), reference.number(2)
-            found.references.append((entry.kind, source, reference.numbers(size, count)))
+            references.append((entry.kind, source, reference.numbers(size, count)))
             blank(meta, reference.at, entry.end)
-    groups = find(box, b"grpl")
-    for entry in groups.inner.get(b"altr", []) if groups else []:
+    found = find(box, b"grpl")
+    for entry in found.inner.get(b"altr", []) if found else []:
         group = Fields(meta, entry)
         group.skip(8)
-        found.groups.append(group.numbers(4, group.number(4)))
+        groups.append(group.numbers(4, group.number(4)))
         blank(meta, group.at, entry.end)
-    parts = sum(len(targets) for _, _, targets in found.references) + sum(map(len, found.groups))
+    parts = sum(len(targets) for _, _, targets in references) + sum(map(len, groups))
     require(parts <= MAX_PARTS, "AVIF items of too many references")
-    return found
+    return references, groups
 
 
-def _shown_with(primary: int, kinds: dict[int, bytes], links: _Links) -> set[int]:
+def _shown_with(primary: int, kinds: dict[int, bytes], references: _References, groups: _Groups) -> set[int]:
     """Return the primary item, and the items shown with it or in its place, directly or through other items.
 
     These are its sources, its transparency, its gain map and its alternatives. Thumbnails are removed, and pictures
@@ -135,9 +135,9 @@ def _shown_with(primary: int, kinds: dict[int, bytes], links: _Links) -> set[int
     picture.
     """
     left = {number for number, kind in kinds.items() if kind in _PICTURES}
-    left -= {source for kind, source, _ in links.references if kind == b"thmb"}
+    left -= {source for kind, source, _ in references if kind == b"thmb"}
     require(primary in left, "AVIF primary item")
-    ways = _ways(kinds, links)
+    ways = _ways(kinds, references, groups)
     found, awaited = set(), [primary]
     while awaited:
         number = awaited.pop()
@@ -148,19 +148,18 @@ def _shown_with(primary: int, kinds: dict[int, bytes], links: _Links) -> set[int
     return found & left
 
 
-def _ways(kinds: dict[int, bytes], links: _Links) -> dict[int, set[int]]:
+def _ways(kinds: dict[int, bytes], references: _References, groups: _Groups) -> dict[int, set[int]]:
     """Return, for each kept item or group, the other items and groups to keep."""
     ways: dict[int, set[int]] = defaultdict(set)
-    for kind, source, targets in links.references:
+    for kind, source, targets in references:
         if kind == b"dimg":
             ways[source].update(targets)
         # A tone map is derived from the picture and its gain map; readers find it from the picture.
         if kind == b"auxl" or (kind == b"dimg" and kinds.get(source) == b"tmap"):
             for target in targets:
                 ways[target].add(source)
-    for hub, group in enumerate(
-        links.groups, 1
-    ):  # a group is a node with a negative number, because all pairs would be too many
+    # A group is a node with a negative number, because all pairs would be too many.
+    for hub, group in enumerate(groups, 1):
         ways[-hub].update(group)
         for number in group:
             ways[number].add(-hub)

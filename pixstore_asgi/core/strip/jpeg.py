@@ -1,11 +1,21 @@
-"""Strips a JPEG."""
+"""Strips a JPEG, and reads the orientation in Exif, the only Exif value that changes how a picture looks."""
 
-import re
 from collections.abc import Callable, Generator
+from typing import Literal
 
-from ..formats.reader import require
-from .exif import UPRIGHT, orientation, orientation_only
-from .parts import Drop, Keep, Kept, Part, Put, Read, Rule, Take
+from ..formats.containers import require
+from .parts import DROP, KEEP, READ, SCAN, TAKE, Part, Rule
+
+MAX_EXIF_BYTES = 1024 * 1024
+"""The part of an Exif block that is searched for an orientation, which is in its first directory."""
+
+UPRIGHT = 1
+
+ORIENTATION_BYTES = 26
+"""Length of the block of `orientation_only`: header, and one directory of one entry."""
+
+_TAG, _SHORT = 0x0112, 3
+_ORDERS: dict[bytes, Literal["little", "big"]] = {b"II*\0": "little", b"MM\0*": "big"}
 
 EXIF_MARK_BYTES = 6
 """Bytes of an Exif segment before its TIFF."""
@@ -25,40 +35,6 @@ _PICTURE = _FRAMES | {0xC4, 0xCC, _SCAN, 0xDB, _LINES, _INTERVAL}
 _REMARKS = {0xFE, *range(0xE0, 0xF0)}
 _AFTER_SCAN = _REMARKS | {0xC4, 0xCC, 0xDB, _LINES, _INTERVAL, _SCAN}
 _AFTER_LAST = _REMARKS | {_LINES}
-
-# In a scan, FF is data if 00 or a restart marker follows (B.1.1.5), and a fill byte before another FF.
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-
-
-class _ScanData(Part):
-    """Keeps a scan's data up to the next marker. Its answer is the marker's second byte."""
-
-    def __init__(self) -> None:
-        super().__init__(1)
-        self._is_cut = False  # the last piece ended with FF, whose meaning depends on the next byte
-        self._marker = b""
-
-    @property
-    def answer(self) -> bytes:
-        return self._marker
-
-    def serve(self, view: memoryview, kept: Kept) -> memoryview:
-        if not view:
-            return view
-        if self._is_cut and _MARKER.match(b"\xff" + view[:1]):
-            return self._found(bytes(view[:1]), view[1:])
-        if self._is_cut:
-            kept.append(b"\xff")
-        if found := _MARKER.search(view):
-            kept.append(view[: found.start()])
-            return self._found(found[0][1:], view[found.end() :])
-        self._is_cut = view[-1] == 0xFF
-        kept.append(view[: len(view) - self._is_cut])
-        return view[len(view) :]
-
-    def _found(self, marker: bytes, rest: memoryview) -> memoryview:
-        self._marker, self.left = marker, 0
-        return rest
 
 
 class _Progress:
@@ -85,69 +61,67 @@ class _Progress:
         if not self.has_scan:
             require(marker not in (0x00, _START), "JPEG marker")
             return
-        is_progressive = self._frame & 3 == 2
-        is_last = (
-            not is_progressive and self._scanned >= self._components
-        )  # else each component is in one scan only (B.2.3)
+        is_progressive = self._frame & 3 == 2  # else each component is in one scan only (B.2.3)
+        is_last = not is_progressive and self._scanned >= self._components
         require(marker in (_AFTER_LAST if is_last else _AFTER_SCAN), "JPEG scan")
 
 
 def strip() -> Rule:
     """JPEG (ITU-T T.81), B.1 and B.2: marker segments and scans up to EOI. Of Exif, only an orientation stays."""
-    yield Read(2)
+    yield READ, 2
     progress = _Progress()
     marker = yield from _next_marker()
     while marker != _END:
         progress.require_may_follow(marker)
         if marker not in _ALONE:
             yield from _segment(marker, progress)
-        marker = (yield _ScanData())[0] if marker == _SCAN else (yield from _next_marker())
+        marker = (yield SCAN, 1)[0] if marker == _SCAN else (yield from _next_marker())
     require(progress.has_scan, "JPEG without a scan")
-    yield Put(bytes((0xFF, _END)))
+    yield bytes((0xFF, _END))
 
 
 def _next_marker() -> Generator[Part, bytes, int]:
-    require((yield Take(1)) == b"\xff", "JPEG marker")
+    require((yield TAKE, 1) == b"\xff", "JPEG marker")
     marker = b"\xff"
     while marker == b"\xff":  # fill bytes
-        marker = yield Take(1)
+        marker = yield TAKE, 1
     return marker[0]
 
 
 def _segment(marker: int, progress: _Progress) -> Rule:
-    head = yield Take(2)
+    head = yield TAKE, 2
     length = int.from_bytes(head) - 2
     require(length >= 0, "JPEG segment length")
     if marker in _PICTURE:
-        yield Put(bytes((0xFF, marker)) + head)
+        yield bytes((0xFF, marker)) + head
         yield from _picture(marker, length, progress)
     elif marker in progress.wanted:
-        content = yield Take(length)
+        content = yield TAKE, length
         if marker == _APP1 and is_exif(content):
             progress.wanted.discard(_APP1)  # only the first one counts
         if stays := _APPLICATIONS[marker](content):
-            yield Put(bytes((0xFF, marker)) + (len(stays) + 2).to_bytes(2) + stays)
+            yield bytes((0xFF, marker)) + (len(stays) + 2).to_bytes(2) + stays
     else:
-        yield Drop(length)
+        yield DROP, length
 
 
 def _picture(marker: int, length: int, progress: _Progress) -> Rule:
     """B.2.2 to B.2.5: keep a segment, whose length must match its content."""
     if marker in _FRAMES:
         require(length >= 6, "JPEG frame")
-        components = (yield Read(6))[5]
+        components = (yield READ, 6)[5]
         require(length == 6 + 3 * components, "JPEG frame")
         progress.add_frame(marker, components)
         length -= 6
     elif marker == _SCAN:
         require(length >= 1, "JPEG scan")
-        components = (yield Read(1))[0]
+        components = (yield READ, 1)[0]
         require(length == 4 + 2 * components, "JPEG scan")
         progress.add_scan(components)
         length -= 1
     else:
         require(marker not in (_LINES, _INTERVAL) or length == 2, "JPEG segment length")
-    yield Keep(length)
+    yield KEEP, length
 
 
 def _jfif(content: bytes) -> bytes:
@@ -177,3 +151,32 @@ def _adobe(content: bytes) -> bytes:
 
 # Return the part of an application segment that stays, empty if all goes.
 _APPLICATIONS: dict[int, Callable[[bytes], bytes]] = {0xE0: _jfif, _APP1: _exif, 0xE2: _icc, 0xEE: _adobe}
+
+
+def orientation(tiff: bytes) -> int:
+    """Return the orientation in an Exif block, 1 to 8; UPRIGHT if it has none.
+
+    Like browsers, it reads the first entry that is one SHORT (Exif 3.0, 4.6.5.1.4), and skips other types and counts.
+
+    Args:
+        tiff: TIFF 6.0, section 2, without the six bytes before it in a JPEG.
+    """
+    order = _ORDERS.get(tiff[:4])
+    if order is None:
+        return UPRIGHT
+    start = int.from_bytes(tiff[4:8], order)
+    if start < 8:
+        return UPRIGHT
+    entries = start + 2 + 12 * int.from_bytes(tiff[start : start + 2], order)
+    for entry in range(start + 2, min(entries, len(tiff) - 11), 12):
+        sizes = ((0, 2), (2, 4), (4, 8), (8, 10))
+        tag, kind, count, value = (int.from_bytes(tiff[entry + at : entry + end], order) for at, end in sizes)
+        if (tag, kind, count) == (_TAG, _SHORT, 1):
+            return value if 1 <= value <= 8 else UPRIGHT
+    return UPRIGHT
+
+
+def orientation_only(value: int) -> bytes:
+    """Return the shortest Exif block (TIFF 6.0) with this orientation."""
+    numbers = ((8, 4), (1, 2), (_TAG, 2), (_SHORT, 2), (1, 4), (value, 2), (0, 2), (0, 4))
+    return b"MM\0*" + b"".join(number.to_bytes(size) for number, size in numbers)

@@ -2,9 +2,9 @@
 
 import zlib
 
-from ..formats.reader import require
-from .exif import MAX_EXIF_BYTES, UPRIGHT, orientation, orientation_only
-from .parts import Drop, Keep, Put, Read, Rule, Take
+from ..formats.containers import require
+from .jpeg import MAX_EXIF_BYTES, UPRIGHT, orientation, orientation_only
+from .parts import DROP, KEEP, READ, TAKE, Rule
 
 _ANY = range(2**31)
 
@@ -30,21 +30,21 @@ _FRAMES = {b"fcTL": range(26, 27), b"fdAT": _ANY}
 
 def strip() -> Rule:
     """PNG (W3C), 5.3 and 11: signature, chunks up to IEND. Of eXIf, only an orientation stays."""
-    yield Read(8)
+    yield READ, 8
     seen: set[bytes] = set()
     while True:
-        head = yield Take(8)
+        head = yield TAKE, 8
         length, kind = int.from_bytes(head[:4]), head[4:]
         require(length < 2**31 and kind.isalpha(), "PNG chunk")
         if kind == b"eXIf" and not seen & {b"eXIf", b"IDAT"}:  # browsers ignore a second one, and one after IDAT
             yield from _exif(length)
         elif _stays(kind, length, seen):
-            yield Put(head)
-            yield Keep(length + 4)
+            yield head
+            yield KEEP, length + 4
         else:
-            yield Drop(length + 4)
+            yield DROP, length + 4
         if kind == b"IEND":
-            yield Put(_chunk(b"IEND", b""))
+            yield _chunk(b"IEND", b"")
             return
         seen.add(kind)
 
@@ -60,13 +60,13 @@ def _stays(kind: bytes, length: int, seen: set[bytes]) -> bool:
 
 
 def _exif(length: int) -> Rule:
-    head = yield Take(min(length, MAX_EXIF_BYTES))
-    yield Drop(length - len(head))
-    checksum = yield Take(4)
+    head = yield TAKE, min(length, MAX_EXIF_BYTES)
+    yield DROP, length - len(head)
+    checksum = yield TAKE, 4
     value = orientation(head)
     is_damaged = len(head) == length and zlib.crc32(b"eXIf" + head) != int.from_bytes(checksum)  # browsers ignore it
     if value != UPRIGHT and not is_damaged:
-        yield Put(_chunk(b"eXIf", orientation_only(value)))
+        yield _chunk(b"eXIf", orientation_only(value))
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

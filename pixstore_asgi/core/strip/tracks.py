@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from ..formats.reader import require
+from ..formats.containers import require
 from .boxes import MAX_PARTS, Box, Boxes, Fields, Known, Stretch, blank, blank_handler, find, free, needed
 
 _SAMPLES = (b"stsd", b"stts", b"ctts", b"cslg", b"stsc", b"stsz", b"stco", b"co64", b"stss", b"sdtp", b"sbgp", b"sgpd")

@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
+from pixstore_asgi.core.strip import find_stripper
 from pixstore_asgi.core.strip.boxes import MAX_PARTS
-from pixstore_asgi.core.strip.stripper import find_stripper
 from pixstore_asgi.errors import InvalidImage
 from tests.support.avif_file import Item, avif_file, box, children, coded, full, usual_items
 from tests.support.metadata import SECRET_WORD, encoded, exif, frames

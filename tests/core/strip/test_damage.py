@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixstore_asgi.core.formats.sniff import SNIFF_BYTES
-from pixstore_asgi.core.strip.stripper import find_stripper
+from pixstore_asgi.core.formats import SNIFF_BYTES
+from pixstore_asgi.core.strip import find_stripper
 from pixstore_asgi.errors import InvalidImage
 from tests.support.stripping import follow, in_pieces, strip
 from tests.support.tagged import tagged_pictures

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from pixstore_asgi.core.strip.exif import ORIENTATION_BYTES, orientation, orientation_only
+from pixstore_asgi.core.strip.jpeg import ORIENTATION_BYTES, orientation, orientation_only
 from tests.support.metadata import exif
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from pixstore_asgi.core.strip.exif import orientation_only
+from pixstore_asgi.core.strip.jpeg import orientation_only
 from pixstore_asgi.errors import InvalidImage
 from tests.support.metadata import AFTER_THE_END, encoded, exif, frames, segment
 from tests.support.samples import picture

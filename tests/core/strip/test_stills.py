@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from pixstore_asgi.core.strip.exif import MAX_EXIF_BYTES, orientation_only
-from pixstore_asgi.core.strip.stripper import find_stripper
+from pixstore_asgi.core.strip import find_stripper
+from pixstore_asgi.core.strip.jpeg import MAX_EXIF_BYTES, orientation_only
 from pixstore_asgi.errors import InvalidImage
 from tests.support.metadata import AFTER_THE_END, chunk, encoded, exif, frames, riff, segment
 from tests.support.samples import picture
