@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pixstore_asgi import ImageRecord
-from pixstore_asgi.core.batch import FRAME_HEAD_BYTES, MAX_IMAGES, parse_frame_head
+from pixstore_asgi.core.requests import FRAME_HEAD_BYTES, MAX_IMAGES, parse_frame_head
 
 from .load import Request
 from .own_images import OwnImages, check_payload, image_request

@@ -16,7 +16,7 @@ from .core.images import ExportedImage, Image, ImageInfo, Seal
 from .core.keyring import Secret
 from .core.proof import DEFAULT_WINDOW_MS, terms_of
 from .core.record import ImageRecord
-from .core.request import ImageRequest
+from .core.requests import ImageRequest
 from .decoding.task import Variant
 from .errors import InputError
 from .health import Drain, Readiness

@@ -6,7 +6,7 @@ from typing import Any, TypedDict, Unpack
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from ..core.request import ImageRequest
+from ..core.requests import ImageRequest
 from ..errors import ConfigError
 from ..pixstore import Pixstore, parts_of
 from ..serving.decide import Answer, Inquiry, Wait

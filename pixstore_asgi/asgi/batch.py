@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from starlette.types import Receive, Scope, Send
 
-from ..core.batch import MAX_BODY_BYTES, MAX_FRAME_BYTES, frame_head, parse_batch
 from ..core.hidden import HiddenBytes
+from ..core.requests import MAX_BODY_BYTES, MAX_FRAME_BYTES, frame_head, parse_batch
 from ..serving.decide import Answer, Decisions, Inquiry
 from ..serving.payload import PAYLOAD_HEADERS, Payload
 from ..serving.proofs import EVERYBODY

@@ -9,7 +9,7 @@ from starlette.types import Scope, Send
 
 from ..core.hidden import HiddenBytes, HiddenText
 from ..core.ids import parse_token
-from ..core.request import ImageRequest
+from ..core.requests import ImageRequest
 from ..errors import ConfigError
 from ..serving.payload import RawHeaders
 

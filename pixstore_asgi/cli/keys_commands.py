@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
-from ..core.count import number_of
 from ..core.hidden import hide
+from ..core.ids import number_of
 from ..core.keyring import KeyRing
 from ..keys import rotation
 from ..keys.find import find_ring

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from ..core.count import Count, number_of
+from ..core.ids import Count, number_of
 from ..errors import PixstoreError, SecretError, StoreBusy, StoreError
 from ..keys.find import find_configured_ring
 from ..store.contract import ImageStore

@@ -13,7 +13,7 @@ The proof contains its epoch, which the MAC covers; the caller compares it with 
 
 import hmac
 import struct
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -21,7 +21,6 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from ..errors import ProofError
-from .base64 import encode_base64
 from .keyring import KeyRing, RingKey
 
 PROOF_CHARACTERS = 48
@@ -121,7 +120,7 @@ class ProofKeys:
             self._remember(raw, head)
         mac = head.mac.copy()
         mac.update(_bound(self._windows, terms, image_id, token))
-        return encode_base64(raw + mac.finalize()[:_MAC_BYTES])
+        return b2a_base64(raw + mac.finalize()[:_MAC_BYTES], newline=False).decode("ascii")
 
     def verify(self, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int) -> tuple[int, int]:
         """Check a proof. Its window must be from `now_ms // length - 1` to `(now_ms + leeway) // length`.

@@ -1,12 +1,12 @@
 """The image record, with which a page can read one image."""
 
+import binascii
 import re
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Self
 
 from ..errors import RecordError
-from .base64 import decode_base64, encode_base64
 from .hidden import HiddenBytes, HiddenFields, hidden_text
 from .ids import MAX_TOKEN, SERVED_ID
 from .images import IV_BYTES, KEY_BYTES, TAG_BYTES, Unwrapped
@@ -196,6 +196,21 @@ class ImageRecord(HiddenFields):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
         return RECORD_JSON_SCHEMA
+
+
+def encode_base64(value: bytes) -> str:
+    """Return padded standard base64 (RFC 4648, section 4)."""
+    return binascii.b2a_base64(value, newline=False).decode("ascii")
+
+
+def decode_base64(text: str) -> bytes | None:
+    """Return the bytes of a text, or None if it is not canonical (RFC 4648, section 3.5)."""
+    try:
+        value = binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        return None
+    # The decoder accepts unused bits that are set in the last character.
+    return value if encode_base64(value) == text else None
 
 
 def _base64_schema(size: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import Pixstore
 from ..asgi.delivery import SEND_TIMEOUT_S, ends_within
-from ..core.batch import FRAME_HEAD_BYTES, frame_head, parse_batch, parse_frame_head
+from ..core.requests import FRAME_HEAD_BYTES, frame_head, parse_batch, parse_frame_head
 from ..core.wire import encode_state
 from ..errors import WireState
 

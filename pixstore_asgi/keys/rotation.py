@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
 from ..core.cipher import rewrap_key
-from ..core.count import number_of
 from ..core.hidden import Hidden
+from ..core.ids import number_of
 from ..core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage, database_id_of
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, PixstoreError, SecretError, StoreConflict

@@ -16,7 +16,7 @@ from ..core.ids import is_served_id
 from ..core.images import StoredImage
 from ..core.keyring import KeyRing
 from ..core.proof import ProofTerms
-from ..core.request import ImageRequest
+from ..core.requests import ImageRequest
 from ..core.wire import UPDATED_HEAD_BYTES, encode_state, encode_updated_head
 from ..errors import IntegrityError, PixstoreError, ProofError, WireState
 from ..store.contract import WHOLE_BYTES, ImageStream

@@ -12,7 +12,7 @@ from ..core.images import StoredImage
 from ..core.keyring import KeyRing
 from ..core.proof import ProofKeys, ProofTerms, ProofWindows
 from ..core.record import ImageRecord
-from ..core.request import ImageRequest
+from ..core.requests import ImageRequest
 from ..errors import ConfigError, InputError, IntegrityError, ProofError
 from ..process import Clock
 

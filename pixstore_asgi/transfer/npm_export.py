@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ..core.base64 import encode_base64
 from ..core.hidden import Hidden, hide
 from ..core.ids import is_variant_id, original_of
 from ..core.images import ExportedImage, Seal
+from ..core.record import encode_base64
 from ..errors import ImageNotFound, InputError, InvalidImage, PixstoreError, StoreConflict, StoreError
 from ..pixstore import Pixstore
 from .folder import Folder

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..core.count import Count
-from ..core.ids import is_variant_id, original_of, range_of_directory
+from ..core.ids import Count, is_variant_id, original_of, range_of_directory
 from ..errors import ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict, StoreDamaged
 from ..store.contract import ImageStore
 from ..store.pages import pages_of_ids

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState
-from pixstore_asgi.core.batch import MAX_BODY_BYTES, frame_head, parse_batch
+from pixstore_asgi.core.requests import MAX_BODY_BYTES, frame_head, parse_batch
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore

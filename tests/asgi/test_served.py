@@ -18,7 +18,7 @@ from pixstore_asgi import (
     WireState,
 )
 from pixstore_asgi.asgi.served import Observer
-from pixstore_asgi.core.batch import FRAME_HEAD_BYTES
+from pixstore_asgi.core.requests import FRAME_HEAD_BYTES
 from tests.support.asgi import Wire, client, scope_of
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.requests import headers

@@ -14,10 +14,10 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState
-from pixstore_asgi.core.batch import MAX_BODY_BYTES, MAX_IMAGES
 from pixstore_asgi.core.formats import FORMAT_BYTES, MEDIA_TYPES
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
+from pixstore_asgi.core.requests import MAX_BODY_BYTES, MAX_IMAGES
 from tests.docs.tables import rows
 from tests.support.paths import DOCS, ROOT
 from tests.support.samples import SECRET, picture

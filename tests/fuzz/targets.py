@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable, Iterator
 from functools import cache
 
-from pixstore_asgi.core.batch import MAX_IMAGES, parse_batch
 from pixstore_asgi.core.formats import FORMAT_BYTES, SNIFF_BYTES, check_formats, sniff
 from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
 from pixstore_asgi.core.record import ImageRecord
+from pixstore_asgi.core.requests import MAX_IMAGES, parse_batch
 from pixstore_asgi.core.strip import find_stripper
 from pixstore_asgi.core.wire import decode_payload, encode_state, encode_updated_head
 from pixstore_asgi.errors import InvalidImage, ProofError, RecordError, WireError, WireState

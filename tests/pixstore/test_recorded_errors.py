@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import ConfigError, Pixstore, PixstoreError, StoreError, WireState
-from pixstore_asgi.core.base64 import encode_base64
 from pixstore_asgi.core.images import Seal
+from pixstore_asgi.core.record import encode_base64
 from pixstore_asgi.errors import IntegrityError, InvalidImage, SecretError, StoreConflict
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.serving.decide import Inquiry

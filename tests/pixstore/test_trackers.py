@@ -119,9 +119,9 @@ async def every_operation(pix: Pixstore, record: ImageRecord) -> None:
 
 MOMENTARY = {
     # They hold the text of a value for a line or two that cannot fail, or the value that a caller holds as well.
-    "core/base64.py: decode_base64: text",
-    "core/base64.py: decode_base64: value",
-    "core/base64.py: encode_base64: value",
+    "core/record.py: decode_base64: text",
+    "core/record.py: decode_base64: value",
+    "core/record.py: encode_base64: value",
     "core/hidden.py: __add__: other",
     "core/hidden.py: hidden_text: value",
     "core/record.py: create: proof",
@@ -136,10 +136,10 @@ MOMENTARY = {
     "serving/rings.py: read_verified: data",
     "asgi/delivery.py: read_body: message",
     "asgi/http.py: read_request: value",
-    "core/batch.py: parse_batch: listed",
-    "core/batch.py: <listcomp>: entry",  # from Python 3.12 on the next one
-    "core/batch.py: parse_batch: entry",
-    "core/batch.py: _request: entry",
+    "core/requests.py: parse_batch: listed",
+    "core/requests.py: <listcomp>: entry",  # from Python 3.12 on the next one
+    "core/requests.py: parse_batch: entry",
+    "core/requests.py: _request: entry",
 }
 
 

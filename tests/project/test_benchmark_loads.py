@@ -22,7 +22,7 @@ from benchmarks.load import Request, WrongAnswerError, ask_once, check_load, mea
 from benchmarks.own_images import OwnImages, image_request
 from benchmarks.processes import free_port, running
 from pixstore_asgi import ImageNotFound, ImageRecord
-from pixstore_asgi.core.batch import frame_head
+from pixstore_asgi.core.requests import frame_head
 from pixstore_asgi.errors import IntegrityError
 from tests.support.tools import go_without
 

@@ -11,7 +11,7 @@ from pixstore_asgi import ImageRecord, Payload, Pixstore, StoreError, WireState
 from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
-from pixstore_asgi.core.request import ImageRequest
+from pixstore_asgi.core.requests import ImageRequest
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.serving.decide import FORBIDDEN, Answer, Decisions, Inquiry, Refusal, Rule
 from pixstore_asgi.store.contract import ImageStream

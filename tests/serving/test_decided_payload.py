@@ -12,7 +12,7 @@ from pixstore_asgi import (
     StoreError,
     WireState,
 )
-from pixstore_asgi.core.request import ImageRequest
+from pixstore_asgi.core.requests import ImageRequest
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.serving.decide import Inquiry
 from pixstore_asgi.store.contract import CHUNK_BYTES

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from pixstore_asgi.core.batch import MAX_IMAGES
+from pixstore_asgi.core.requests import MAX_IMAGES
 from pixstore_asgi.errors import IntegrityError
 from tests.deployment.traffic import Torn, Traffic, Wrong, client, version_in
 from tests.support.batches import body_of, entry_of, frames_of

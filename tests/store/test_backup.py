@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from pixstore_asgi import Pixstore, StoreError
 from pixstore_asgi.cli.commands import commands
-from pixstore_asgi.core.count import Count
+from pixstore_asgi.core.ids import Count
 from pixstore_asgi.errors import StoreBusy
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.backup import back_up, part_of, restore

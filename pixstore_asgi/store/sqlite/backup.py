@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from ...core.count import Count
-from ...core.ids import VARIANT_MARK
+from ...core.ids import VARIANT_MARK, Count
 from ...errors import InputError, StoreBusy, StoreError
 from ..durable import sync
 from .connection import code_of, is_busy, translate, translated

@@ -1,4 +1,4 @@
-"""The batch: one request for many images, and its response in one stream (docs/wire-format.md, "Batch").
+"""Requests for one image, and the batch: one request for many images (docs/wire-format.md, "Batch").
 
 request   text/plain JSON, at most 16 KiB: {"images": [{"id": …, "token": …, "proof": …}, …]}, 1 to 25 distinct ids
 response  frames in the order of the request: index u8 ‖ HTTP status u16 ‖ length u32, little-endian, then the body
@@ -7,11 +7,10 @@ response  frames in the order of the request: index u8 ‖ HTTP status u16 ‖ l
 
 import json
 import struct
-from typing import Any
+from typing import Any, NamedTuple
 
 from .hidden import hidden_text
 from .ids import as_token
-from .request import ImageRequest
 
 MAX_BODY_BYTES = 16 * 1024
 MAX_IMAGES = 25
@@ -22,6 +21,20 @@ _FRAME = struct.Struct("<BHI")
 
 FRAME_HEAD_BYTES = _FRAME.size
 """Bytes before the body of a frame: 7."""
+
+
+class ImageRequest(NamedTuple):
+    """The image id, token and proof of one request.
+
+    token: None also if it was malformed or sent twice. proof: "repeated" if it was sent twice.
+    """
+
+    image_id: str
+    token: int | None
+    proof: str | None
+
+    def __repr__(self) -> str:
+        return f"ImageRequest(image_id={self.image_id!r}, token={self.token})"
 
 
 def parse_batch(body: bytes) -> list[ImageRequest] | None:
