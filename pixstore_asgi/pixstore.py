@@ -26,8 +26,7 @@ from .keys.secrets import Secrets
 from .life import Life
 from .process import Clock, wall_clock_ms
 from .saving.backfill import Backfill
-from .saving.limits import DEFAULT_MAX_IMAGE_BYTES
-from .saving.options import OnProgress, SaveOptions
+from .saving.options import DEFAULT_MAX_IMAGE_BYTES, OnProgress, SaveOptions
 from .saving.save import Saves, new_id, not_found, revoke
 from .saving.sealing import Encryption
 from .saving.source import ImageData, read_file, viewed

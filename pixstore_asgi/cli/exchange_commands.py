@@ -8,7 +8,7 @@ from typing import TypeVar
 import click
 
 from ..pixstore import Pixstore
-from ..saving.limits import DEFAULT_MAX_IMAGE_BYTES
+from ..saving.options import DEFAULT_MAX_IMAGE_BYTES
 from ..store.connect import connect
 from ..transfer.files_export import export_files
 from ..transfer.folder import Folder

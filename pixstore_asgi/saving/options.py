@@ -1,4 +1,7 @@
-"""Options of a save. A new option is a field of SaveOptions, and a parameter of the public methods that take it."""
+"""Options of a save, the limits of one upload among them.
+
+A new option is a field of SaveOptions, and a parameter of the public methods that take it.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,10 +15,30 @@ from ..decoding.decoder import Decoder
 from ..decoding.task import Variant
 from ..errors import ConfigError
 from ..store.contract import ImageStore
-from .limits import UploadLimits
+
+DEFAULT_MAX_IMAGE_BYTES = 32 * 1024 * 1024
 
 OnProgress = Callable[[int], None]
 """Called with the number of the image's bytes taken so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """Limits of one upload. Raises ConfigError for 0 seconds or less.
+
+    Args:
+        max_bytes: Length of the longest accepted image, counted while it arrives.
+        timeout_s: Seconds for which the sender may send nothing, or less than 1 KiB/s.
+        max_s: Seconds for which the whole upload may wait for its sender.
+    """
+
+    max_bytes: int
+    timeout_s: float = 60
+    max_s: float = 3600
+
+    def __post_init__(self) -> None:
+        if not (self.timeout_s > 0 and self.max_s > 0):
+            raise ConfigError("upload_timeout_s and max_upload_s must be above 0 seconds")
 
 
 @dataclass(frozen=True, slots=True)

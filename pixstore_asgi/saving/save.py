@@ -1,7 +1,7 @@
 """Saves: write a new image or a new version to the store, or nothing at all; and revoke proofs."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ from ..store.contract import CommitTerms, Expect, Expected, ImageStore
 from ..store.transactions import ImageWrites
 from .options import SaveOptions
 from .sealing import Encryption, Written, commit_together, write_bytes, write_version
-from .source import ImageData, IncomingImage, read_pieces
+from .source import ImageData, Piece, holding, read_pieces, stripped
 
 Opened = Callable[[], Awaitable[KeyRing]]
 """Opens the store if it is not open yet, and returns the current key ring."""
@@ -126,18 +126,25 @@ class Saves:
         # An image from elsewhere keeps its bytes.
         options = replace(self._options, strip_metadata=False, pad=False) if encryption else self._options
         encryption = encryption or Encryption.fresh(pad=options.pad)
-        image = IncomingImage(
-            read_pieces(data, options.limits), strip_metadata=options.strip_metadata, decoder=options.decoder
-        )
+        held = options.decoder.budget.hold() if options.decoder else None
+        pieces: AsyncIterator[Piece] = read_pieces(data, options.limits)
+        if held:  # decode the original bytes, not the stripped ones: stripping could hide damage
+            pieces = holding(pieces, held)
+        if options.strip_metadata:
+            pieces = stripped(pieces)
         async with AsyncExitStack() as unless_committed:
-            unless_committed.callback(image.release)
+            if held:
+                unless_committed.callback(held.release)
             original = await write_version(
-                unless_committed, self._store, image_id, aiter(image), encryption, options.formats, options.on_progress
+                unless_committed, self._store, image_id, pieces, encryption, options.formats, options.on_progress
             )
             await self._opened()  # if it was closed meanwhile, the decoder would start a process that nothing ends
-            decoded = await image.decoded(original.format)
-            if decoded is None:
+            if options.decoder is None or held is None:
                 return await self._commit([original], terms)
+            try:
+                decoded = await options.decoder.decode(held.whole(), original.format)
+            finally:
+                held.release()
             written = [replace(original, details=Details(decoded.width, decoded.height, decoded.placeholder))]
             variants = {} if is_variant_id(image_id) else decoded.variants
             for name, variant in variants.items():

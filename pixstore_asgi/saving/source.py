@@ -11,15 +11,15 @@ import anyio
 
 from ..core.formats import SNIFF_BYTES
 from ..core.strip import find_stripper
-from ..decoding.decoder import Decoder
 from ..decoding.holding import Held
-from ..decoding.task import Decoded
-from ..errors import ImageTooLarge, InputError
-from .limits import Patience, UploadLimits, Watch
+from ..errors import ImageTooLarge, InputError, UploadTimeout
+from .options import UploadLimits
 
 _READ_BYTES = 256 * 1024
 _JOINED_PIECES = 256  # a piece of one byte takes a hundred times as much memory
 _JOINED_BYTES = 64 * 1024  # to check, encrypt and store a small piece costs more than to join it with the next
+_MIN_BYTES_PER_S = 1024  # the slowest mobile lines bring several times as much
+_LONGEST_S = 3600.0  # some event loops take no endless timer
 _PART_BYTES = 8 * 1024  # the event loop runs between two parts, also if an image consists of tiny segments
 
 
@@ -38,44 +38,8 @@ _BYTES = (bytes, bytearray, memoryview)
 _END = object()
 
 
-class IncomingImage:
-    """The pieces of one image, ready to be encrypted. Iterate once, then call `decoded`.
-
-    Args:
-        pieces: The image as its sender sends it.
-        strip_metadata: Whether to remove metadata.
-        decoder: Decodes the image. None: do not decode.
-    """
-
-    def __init__(self, pieces: AsyncIterator[Piece], *, strip_metadata: bool, decoder: Decoder | None) -> None:
-        # Decode the original bytes, not the stripped ones: stripping could hide damage.
-        self._decoder = decoder
-        self._held = decoder.budget.hold() if decoder else None
-        original = _holding(pieces, self._held) if self._held else pieces
-        self._pieces = stripped(original) if strip_metadata else original
-
-    def __aiter__(self) -> AsyncIterator[Piece]:
-        return self._pieces
-
-    async def decoded(self, format_name: str) -> Decoded | None:
-        """Decode the whole image. Return its size, placeholder and variants, or None without a decoder.
-
-        Raises InvalidImage if it does not decode within the limits, StoreBusy if there is no memory for it.
-        """
-        if self._decoder is None or self._held is None:
-            return None
-        try:
-            return await self._decoder.decode(self._held.whole(), format_name)
-        finally:
-            self._held.release()
-
-    def release(self) -> None:
-        """Release the memory of an image that is no longer to be decoded."""
-        if self._held:
-            self._held.release()
-
-
-async def _holding(pieces: AsyncIterator[Piece], held: Held) -> AsyncIterator[Piece]:
+async def holding(pieces: AsyncIterator[Piece], held: Held) -> AsyncIterator[Piece]:
+    """Yield the pieces of an image, and keep them in memory for the decoder."""
     async for piece in pieces:
         held.add(piece)
         yield piece
@@ -170,6 +134,85 @@ async def read_file(path: str | os.PathLike[str]) -> AsyncIterator[bytes]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{os.fspath(path)!r} can't be read: {reason}") from error
+
+
+class Patience:
+    """The time left for the sender of one upload. `limit_s` is the time left for its next piece."""
+
+    def __init__(self, limits: UploadLimits) -> None:
+        self._limits = limits
+        self._pause_s = limits.timeout_s
+        self._left_s = limits.max_s
+        self.limit_s = min(self._pause_s, self._left_s)
+
+    def note(self, waited_s: float, taken: int) -> None:
+        """Record that one piece of `taken` bytes took `waited_s` seconds to arrive."""
+        # With a rate over the whole upload, a sender could send most of it at once and take hours for the rest.
+        self._pause_s = min(self._pause_s - waited_s + taken / _MIN_BYTES_PER_S, self._limits.timeout_s)
+        self._left_s -= waited_s
+        self.limit_s = min(self._pause_s, self._left_s)
+
+    def error(self) -> UploadTimeout:
+        """Return the error for a sender that took longer than `limit_s`."""
+        if self._left_s < self._pause_s:
+            reason = f"not complete within max_upload_s, {self._limits.max_s} s"
+        else:
+            reason = f"nothing, or less than 1 KiB/s, for upload_timeout_s, {self._limits.timeout_s} s"
+        return UploadTimeout(f"the image did not arrive in time: {reason}")
+
+
+class Watch:
+    """Limits the waits of the running task, one after another, with a single timer. Call `begin` and `end` for each
+    wait.
+
+    Each wait has its own limit, but no wait may end earlier than the one before it. A wait that lasts longer is
+    cancelled; then `end` returns True.
+    """
+
+    def __init__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due_s = 0.0
+        self._cancels = 0
+        self._is_waiting = self._is_overdue = False
+
+    def begin(self, seconds: float) -> None:
+        """Begin a wait of at most `seconds`."""
+        self._is_waiting = True
+        self._due_s = self._loop.time() + seconds
+        self._cancels = self._task.cancelling()
+        if self._timer is None:
+            self._arm()
+
+    def end(self) -> bool:
+        """End the wait. Return whether it was cancelled by this limit, and not for another reason."""
+        self._is_waiting = False
+        if not self._is_overdue:
+            return False
+        self._is_overdue = False
+        return self._task.uncancel() <= self._cancels
+
+    def close(self) -> None:
+        """End the last wait, if an error interrupted it, and cancel the timer."""
+        self.end()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _arm(self) -> None:
+        self._timer = self._loop.call_later(min(max(self._due_s - self._loop.time(), 0), _LONGEST_S), self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if not self._is_waiting:
+            return
+        if self._loop.time() < self._due_s:
+            self._arm()
+        else:
+            self._is_overdue = True
+            self._task.cancel()
 
 
 async def _in_time(pieces: AsyncIterator[object], limits: UploadLimits) -> AsyncIterator[memoryview]:

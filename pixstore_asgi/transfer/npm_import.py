@@ -17,7 +17,7 @@ from ..core.record import ImageRecord
 from ..errors import InvalidImage, StoreConflict
 from ..pixstore import Pixstore
 from ..process import wall_clock_ms
-from ..saving.limits import UploadLimits
+from ..saving.options import UploadLimits
 from ..saving.save import check_token_time
 from ..saving.sealing import Encryption, begin_sealing
 from ..saving.source import read_pieces

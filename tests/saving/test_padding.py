@@ -15,8 +15,7 @@ from pixstore_asgi.core.padding import bucket_bytes, padding
 from pixstore_asgi.errors import ImageTooLarge
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.process import wall_clock_ms
-from pixstore_asgi.saving.limits import UploadLimits
-from pixstore_asgi.saving.options import SaveOptions, upload_limits
+from pixstore_asgi.saving.options import SaveOptions, UploadLimits, upload_limits
 from pixstore_asgi.saving.save import Saves
 from pixstore_asgi.saving.sealing import Encryption
 from pixstore_asgi.store.contract import ImageStore

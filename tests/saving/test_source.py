@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 
 from pixstore_asgi import ImageTooLarge, Pixstore, WireState
 from pixstore_asgi.errors import InputError
-from pixstore_asgi.saving.limits import UploadLimits
+from pixstore_asgi.saving.options import UploadLimits
 from pixstore_asgi.saving.source import read_pieces
 from tests.support.payloads import served
 from tests.support.samples import large_png, picture

@@ -17,7 +17,8 @@ from starlette.types import Message
 from pixstore_asgi import ConfigError, InvalidImage, Pixstore
 from pixstore_asgi.errors import UploadTimeout
 from pixstore_asgi.integrations.starlette import add_error_handlers
-from pixstore_asgi.saving.limits import Patience, UploadLimits
+from pixstore_asgi.saving.options import UploadLimits
+from pixstore_asgi.saving.source import Patience
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.samples import SECRET, large_png, picture
