@@ -16,8 +16,7 @@ from ..store.connect import bucket_at
 from ..store.contract import ImageStore
 from ..store.inspection import lacks_its_bucket
 from ..store.sqlite import backup as sqlite_backup
-from ..transfer.store_backup import back_up_store
-from ..transfer.store_copy import copy_store
+from ..transfer.store_copy import back_up_store, copy_store
 from .frame import Move, framed
 from .stores import (
     SOURCE,

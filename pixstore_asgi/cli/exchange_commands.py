@@ -10,9 +10,8 @@ import click
 from ..pixstore import Pixstore
 from ..saving.options import DEFAULT_MAX_IMAGE_BYTES
 from ..store.connect import connect
-from ..transfer.files_export import export_files
+from ..transfer.exports import DATABASE_NAME, IMAGES_NAME, export_files, export_npm, open_npm_target
 from ..transfer.folder import Folder
-from ..transfer.npm_export import DATABASE_NAME, IMAGES_NAME, export_npm, open_npm_target
 from ..transfer.npm_import import ALL_FORMATS, NpmImport
 from ..transfer.npm_source import EXTENSION, open_npm_source
 from ..transfer.steps import Step, list_ids

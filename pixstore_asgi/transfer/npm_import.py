@@ -22,7 +22,7 @@ from ..saving.save import check_token_time
 from ..saving.sealing import Encryption, begin_sealing
 from ..saving.source import read_pieces
 from .npm_source import NpmRow, NpmSource
-from .steps import REFUSALS, Outcome, Step
+from .steps import Outcome, Step, step_of
 
 ALL_FORMATS = tuple(FORMAT_BYTES)
 """The `image_formats` for the target: an import moves every image, also in formats that users may not upload."""
@@ -58,15 +58,10 @@ class NpmImport:
         for are_variants in (False, True):
             for row in self.source.rows():
                 if (VARIANT_MARK in row.id_text) == are_variants:
-                    yield await self._step(row)
+                    yield await step_of(row.id_text, self._take(row))
 
-    async def _step(self, row: NpmRow) -> Step:
-        try:
-            return Step(row.id_text, await self._take(row.record()))
-        except REFUSALS as error:
-            return Step(row.id_text, Outcome.LEFT, str(error))
-
-    async def _take(self, record: ImageRecord) -> Outcome:
+    async def _take(self, row: NpmRow) -> Outcome:
+        record = row.record()
         of_token = self._token_of_original(record)
         there = await self._there(record.id)
         if there and there.token == record.token and _is_sealed_alike(there, record):

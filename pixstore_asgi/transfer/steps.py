@@ -1,5 +1,6 @@
 """Parts of all moves: the ids to move, the outcome of each image, and safe printing of foreign text."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -30,6 +31,14 @@ class Step:
     image_id: str
     outcome: Outcome
     reason: str = ""
+
+
+async def step_of(image_id: str, work: Awaitable[Outcome]) -> Step:
+    """Await the work on one image and return its step. One of REFUSALS skips the image."""
+    try:
+        return Step(image_id, await work)
+    except REFUSALS as error:
+        return Step(image_id, Outcome.LEFT, str(error))
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Copies a store of this package to another one, row by row, while the source is in use.
+"""Copies a store of this package to another one, or into a backup, row by row, while the source is in use.
 
 The copy keeps ids, tokens, versions, ciphertext, wrapped keys, times of creation, epochs, tombstones of deleted images,
 the database's id and its check values of secrets. So browsers' caches, records and proofs stay valid, and no secret is
@@ -7,15 +7,20 @@ needed. By comparing rows, each further pass copies only new and changed images.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..core.cipher import TagCheck, unwrap_key
 from ..core.ids import is_variant_id
 from ..core.images import Past, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
-from ..errors import ImageTooLarge, StoreConflict
+from ..errors import ImageTooLarge, InputError, StoreConflict
 from ..store.contract import CommitTerms, Expect, Expected, ImageStore, ImageStream
+from ..store.inspection import Freezable
 from ..store.pages import NOTHING, find, pages_of, pages_of_images
+from ..store.sqlite import SqliteStore
+from ..store.sqlite import backup as sqlite_backup
 from .origin import check_origin, retire_secrets, share_secrets, take_origin
 from .steps import REFUSALS, Outcome, Step
 
@@ -231,3 +236,39 @@ async def _step(copy: ImageCopy, image: StoredImage, there: StoredImage | None) 
     except REFUSALS as error:
         return Step(image.id, Outcome.LEFT, str(error))
     return outcome and Step(image.id, outcome)
+
+
+async def back_up_store(source: ImageStore, target: Path, *, ring: KeyRing | None = None) -> AsyncGenerator[Step, None]:
+    """Back up an open store into one SQLite file, which holds the rows and bodies of one snapshot.
+
+    Yields one step for each image. The backup is written beside its place and then moved there, so `target` is always
+    complete. An earlier backup is updated in a copy: unchanged images are not read again. An interrupted backup
+    continues from `<target>.part`.
+
+    Args:
+        source: The store.
+        target: The file of the backup.
+        ring: The key ring of the source, to check each image that is read.
+
+    Raises:
+        InputError: The backup has another origin.
+        StoreBusy: Another run makes this backup, or a process has it open.
+        StoreError: Either side fails.
+    """
+    with sqlite_backup.part_of(target) as part:
+        async with aclosing(_copied(source, SqliteStore(part), ring)) as steps:
+            async for step in steps:
+                yield step
+        sqlite_backup.put_in_place(part, target)
+
+
+async def _copied(source: ImageStore, copy: SqliteStore, ring: KeyRing | None) -> AsyncGenerator[Step, None]:
+    async with AsyncExitStack() as stack:
+        if isinstance(source, Freezable):
+            source = await stack.enter_async_context(source.snapshot())
+        await copy.open()
+        stack.push_async_callback(copy.close)
+        if await copy.has_objects():
+            raise InputError("the earlier backup has only rows, and their bodies are in a bucket: name a new file")
+        async for step in await stack.enter_async_context(aclosing(copy_store(source, copy, ring=ring))):
+            yield step

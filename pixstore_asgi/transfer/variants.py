@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from dataclasses import dataclass
 
 from ..decoding.pool import DecodingKilled
 from ..errors import ImageNotFound, StoreConflict
@@ -30,14 +29,14 @@ async def make_variants(
         ConfigError: The Pixstore decodes no images.
         StoreError: The store fails.
     """
-    completion = _Completion(parts_of(pix).backfill, again, dry_run)
-    most = completion.backfill.decoder.processes
+    backfill = parts_of(pix).backfill
+    most = backfill.decoder.processes
     running: set[asyncio.Task[Step | None]] = set()
     try:
         for image_id in image_ids:
             async for step in _ended(running, most):
                 yield step
-            running.add(asyncio.create_task(completion.step(image_id)))
+            running.add(asyncio.create_task(_step(backfill, image_id, again=again, is_dry=dry_run)))
         async for step in _ended(running, 1):
             yield step
     finally:
@@ -56,28 +55,17 @@ async def _ended(running: set[asyncio.Task[Step | None]], most: int) -> AsyncIte
                 yield step
 
 
-@dataclass(frozen=True, slots=True)
-class _Completion:
-    """One run of `make_variants`."""
-
-    backfill: Backfill
-    again: bool
-    is_dry: bool
-
-    async def step(self, image_id: str) -> Step | None:
-        """Complete one image. Return None if it was deleted meanwhile."""
-        try:
-            is_new = await self._complete(image_id)
-        except ImageNotFound:
-            return None
-        except (*REFUSALS, DecodingKilled) as error:
-            return Step(image_id, Outcome.LEFT, str(error))
-        return Step(image_id, Outcome.MOVED if is_new else Outcome.PRESENT)
-
-    async def _complete(self, image_id: str) -> bool:
+async def _step(backfill: Backfill, image_id: str, *, again: bool, is_dry: bool) -> Step | None:
+    """Complete one image. Return None if it was deleted meanwhile."""
+    try:
         for _ in range(_ATTEMPTS):
             try:
-                return await self.backfill.complete(image_id, again=self.again, is_dry=self.is_dry)
+                is_new = await backfill.complete(image_id, again=again, is_dry=is_dry)
+                return Step(image_id, Outcome.MOVED if is_new else Outcome.PRESENT)
             except StoreConflict:  # it was updated meanwhile: its new version may have them already
                 continue
-        raise StoreConflict("it is updated too often: run the same command again")
+    except ImageNotFound:
+        return None
+    except (*REFUSALS, DecodingKilled) as error:
+        return Step(image_id, Outcome.LEFT, str(error))
+    return Step(image_id, Outcome.LEFT, "it is updated too often: run the same command again")

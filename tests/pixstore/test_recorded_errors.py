@@ -16,7 +16,7 @@ from pixstore_asgi.errors import IntegrityError, InvalidImage, SecretError, Stor
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.serving.decide import Inquiry
 from pixstore_asgi.store.memory import MemoryStore
-from pixstore_asgi.transfer.npm_export import open_npm_target
+from pixstore_asgi.transfer.exports import open_npm_target
 from tests.support.leaks import spellings
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 

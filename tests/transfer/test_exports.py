@@ -22,9 +22,8 @@ from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.errors import InputError, StoreError
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
-from pixstore_asgi.transfer.files_export import export_files
+from pixstore_asgi.transfer.exports import export_files, export_npm, open_npm_target
 from pixstore_asgi.transfer.folder import Folder
-from pixstore_asgi.transfer.npm_export import export_npm, open_npm_target
 from pixstore_asgi.transfer.steps import Report, Step, list_ids
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 

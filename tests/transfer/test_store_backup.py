@@ -20,7 +20,7 @@ from pixstore_asgi.store.contract_tests.steps import read
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.postgres.transaction import Transaction
 from pixstore_asgi.store.sqlite.backup import part_of
-from pixstore_asgi.transfer.store_backup import back_up_store
+from pixstore_asgi.transfer.store_copy import back_up_store
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.stores import STORES, Place, new_place
 from tests.transfer.copies import Content, content_of

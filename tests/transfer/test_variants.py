@@ -13,9 +13,8 @@ from pixstore_asgi.core.images import ExportedImage
 from pixstore_asgi.decoding.pool import Killed, Pool
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
-from pixstore_asgi.transfer.files_export import export_files
+from pixstore_asgi.transfer.exports import NpmTarget, export_files, export_npm, open_npm_target
 from pixstore_asgi.transfer.folder import Folder
-from pixstore_asgi.transfer.npm_export import NpmTarget, export_npm, open_npm_target
 from pixstore_asgi.transfer.npm_import import ALL_FORMATS, NpmImport
 from pixstore_asgi.transfer.npm_source import open_npm_source
 from pixstore_asgi.transfer.steps import Report, Step, list_ids, list_originals

@@ -1,4 +1,8 @@
-"""Export images into a store of the npm package: its database and its folder of images, with ids, tokens and keys."""
+"""Export images: as plain files, or into a store of the npm package.
+
+Plain files are decrypted: `name.png` or `directory/name.png`. A variant is beside its original, as `name~thumb.webp`.
+A store of the npm package is a database and a folder of images, with ids, tokens and keys.
+"""
 
 import json
 import os
@@ -14,15 +18,37 @@ from ..core.images import ExportedImage, Seal
 from ..core.record import encode_base64
 from ..errors import ImageNotFound, InputError, InvalidImage, PixstoreError, StoreConflict, StoreError
 from ..pixstore import Pixstore
-from .folder import Folder
+from .folder import FilePath, Folder
 from .npm_source import KNOWN_FORMATS, TABLE, file_of
-from .steps import REFUSALS, Outcome, Step, printable
+from .steps import Outcome, Step, printable, step_of
 
 DATABASE_NAME = ".pixstore.sqlite"
 IMAGES_NAME = "pixstore-images"
-_UNCOMMITTED_ROWS = (
-    100  # lost if the export is interrupted; the next export writes them again, as their files are there
-)
+_UNCOMMITTED_ROWS = 100  # an interrupted export loses them; the next export writes them again
+
+
+async def export_files(pix: Pixstore, image_ids: Iterable[str], folder: Folder) -> AsyncIterator[Step]:
+    """Write images into a folder, unencrypted, one step for each id. Raises StoreError if either side fails."""
+    for image_id in image_ids:
+        yield await step_of(image_id, _write_file(pix, image_id, folder))
+
+
+async def _write_file(pix: Pixstore, image_id: str, folder: Folder) -> Outcome:
+    found = await _exported(pix, image_id)
+    is_written = folder.place(_plain_file_of(image_id, found.image.format), found.image.data)
+    return Outcome.MOVED if is_written else Outcome.PRESENT
+
+
+def _plain_file_of(image_id: str, format_name: str) -> FilePath:
+    # An id is safe as a file name: it has no dots or slashes, and does not begin with `~`.
+    return file_of(image_id, f".{'jpg' if format_name == 'jpeg' else format_name}")
+
+
+async def _exported(pix: Pixstore, image_id: str) -> ExportedImage:
+    image = await pix.export_image(image_id)
+    if image is None:
+        raise ImageNotFound("it was deleted meanwhile")
+    return image
 
 
 class NpmTarget:
@@ -93,23 +119,16 @@ async def export_npm(
     gif and avif, which the npm package serves only if its option imageFormats lists them.
     """
     for image_id in image_ids:
-        try:
-            image = await _exported(pix, image_id, all_formats)
-            if is_variant_id(image_id):
-                await _check_original(pix, original_of(image_id), target)
-            is_new = target.add(image)
-            yield Step(image_id, Outcome.MOVED if is_new else Outcome.PRESENT)
-        except REFUSALS as error:
-            yield Step(image_id, Outcome.LEFT, str(error))
+        yield await step_of(image_id, _add_to_npm(pix, image_id, target, all_formats))
 
 
-async def _exported(pix: Pixstore, image_id: str, all_formats: bool) -> ExportedImage:
-    image = await pix.export_image(image_id)
-    if image is None:
-        raise ImageNotFound("it was deleted meanwhile")
+async def _add_to_npm(pix: Pixstore, image_id: str, target: NpmTarget, all_formats: bool) -> Outcome:
+    image = await _exported(pix, image_id)
     if image.seal.format not in KNOWN_FORMATS and not all_formats:
         raise InvalidImage(f"npm's pixstore does not know {image.seal.format}: pass --all-formats to write it anyway")
-    return image
+    if is_variant_id(image_id):
+        await _check_original(pix, original_of(image_id), target)
+    return Outcome.MOVED if target.add(image) else Outcome.PRESENT
 
 
 async def _check_original(pix: Pixstore, image_id: str, target: NpmTarget) -> None:
