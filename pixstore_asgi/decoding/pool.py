@@ -24,12 +24,8 @@ _ENDS = "the process that decodes images ends by itself: its standard error says
 _KILLED = "the process that decoded the image was killed, perhaps because memory ran out: try again"
 
 
-class Killed(Exception):
-    """The worker was killed from outside, for example because memory ran out. The picture may be fine."""
-
-
 class DecodingKilled(StoreBusy):
-    """Two workers were killed while they decoded the picture. Another picture may need less memory."""
+    """The worker was killed from outside, for example for lack of memory. Another picture may need less memory."""
 
 
 class Pool:
@@ -75,8 +71,8 @@ class Pool:
             except Lost:
                 trouble = StoreBusy(_ENDS)
                 await self._give_up(server)
-            except Killed:
-                trouble = DecodingKilled(_KILLED)
+            except DecodingKilled as killed:
+                trouble = killed
         raise trouble
 
     async def close(self) -> None:
@@ -146,7 +142,7 @@ class Pool:
         if end == End.OUT_OF_TIME:
             return Refusal.TIME
         if end == End.KILLED:
-            raise Killed
+            raise DecodingKilled(_KILLED)
         try:
             return read_reply(memoryview(reply), self._task) if end == End.WELL else Refusal.CRASH
         except ValueError:

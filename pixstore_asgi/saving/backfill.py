@@ -1,9 +1,8 @@
 """Backfill: adds variants, dimensions and placeholders to images that were saved without them."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import NamedTuple
 
 from ..core.cipher import add_details, unwrap
 from ..core.ids import is_image_id, variant_id, variant_name
@@ -19,18 +18,6 @@ from .sealing import Encryption, commit_together, write_bytes
 
 Read = Callable[[str], Awaitable[ExportedImage | None]]
 """Returns an image or a variant, verified, or None."""
-
-
-class _Missing(NamedTuple):
-    """The missing parts of an image.
-
-    variants: ids of the variants to make. original: whether its own details are missing. others: variants from another
-    store without details.
-    """
-
-    variants: Sequence[str]
-    original: bool
-    others: Sequence[StoredImage]
 
 
 class Backfill:
@@ -74,37 +61,31 @@ class Backfill:
             IntegrityError: The image was changed in the store.
         """
         ring = await self._opened()
-        images = await self._store.get_many([image_id, *self._ids_of_variants(image_id)])
+        wanted = [variant_id(image_id, variant.name) for variant in self.decoder.task.variants]
+        images = await self._store.get_many([image_id, *wanted])
         original = images.get(image_id) if is_image_id(image_id) else None
         if original is None:
             raise not_found(image_id)
-        missing = self._missing(ring, images, original, again=again)
-        if missing.variants or missing.original:
+        absent = [each for each in wanted if again or each not in images]
+        is_bare = self._is_bare(ring, original)
+        # A variant without details came from another store.
+        bare = [images[each] for each in wanted if each not in absent and not _details(ring, images[each])]
+        if absent or is_bare:
             decoded = await self._decoded(original)
             if not is_dry:
-                for each in missing.variants:
+                for each in absent:
                     await self._add(original, each, decoded.variants[variant_name(each)])
-                if missing.original:
+                if is_bare:
                     await self._describe(original, decoded)
-        for variant in missing.others:
+        for variant in bare:
             decoded = await self._decoded_variant(variant)
             if not is_dry:
                 await self._describe(variant, decoded)
-        return any(missing)
+        return bool(absent or is_bare or bare)
 
-    def _ids_of_variants(self, image_id: str) -> list[str]:
-        return [variant_id(image_id, variant.name) for variant in self.decoder.task.variants]
-
-    def _missing(
-        self, ring: KeyRing, images: Mapping[str, StoredImage], original: StoredImage, *, again: bool
-    ) -> _Missing:
-        details = unwrap(ring, original.id, original.meta).details
-        is_bare = details is None or (self.decoder.task.placeholder and details.placeholder is None)
-        wanted = self._ids_of_variants(original.id)
-        absent = [each for each in wanted if again or each not in images]
-        others = [images[each] for each in wanted if each not in absent]
-        bare = [each for each in others if unwrap(ring, each.id, each.meta).details is None]
-        return _Missing(absent, is_bare, bare)
+    def _is_bare(self, ring: KeyRing, original: StoredImage) -> bool:
+        details = _details(ring, original)
+        return details is None or (self.decoder.task.placeholder and details.placeholder is None)
 
     async def _decoded(self, image: StoredImage) -> Decoded:
         found = await self._read(image.id)
@@ -132,7 +113,7 @@ class Backfill:
 
     async def _describe(self, image: StoredImage, seen: Decoded) -> None:
         ring = await self._opened()
-        known = unwrap(ring, image.id, image.meta).details
+        known = _details(ring, image)
         placeholder = seen.placeholder or (known.placeholder if known else None)
         meta = add_details(ring, image.id, image.meta, Details(seen.width, seen.height, placeholder))
         wrapped = RewrappedKey(image.id, meta.version, meta.wrapped_key, was=image.meta.wrapped_key)
@@ -142,3 +123,7 @@ class Backfill:
 
 def _changed(image_id: str) -> StoreConflict:
     return StoreConflict(f"image {image_id} was updated meanwhile")
+
+
+def _details(ring: KeyRing, image: StoredImage) -> Details | None:
+    return unwrap(ring, image.id, image.meta).details

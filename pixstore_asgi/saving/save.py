@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.ids import (
@@ -35,6 +35,7 @@ Saved = tuple[KeyRing, Sequence[StoredImage]]
 _MAX_AHEAD_MS = 24 * 60 * 60 * 1000  # ahead of the clock: more than clocks and time zones differ by mistake
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class Saves:
     """Writes images to one store.
 
@@ -48,32 +49,29 @@ class Saves:
         clock_ms: Returns epoch milliseconds.
     """
 
-    def __init__(self, store: ImageWrites, opened: Opened, options: SaveOptions, clock_ms: Clock) -> None:
-        self._store = store
-        self._opened = opened
-        self._options = options
-        self._clock_ms = clock_ms
+    store: ImageWrites
+    opened: Opened
+    options: SaveOptions
+    clock_ms: Clock
 
     def within(self, store: ImageWrites) -> "Saves":
         """Return saves that write within this transaction of the application."""
-        return Saves(store, self._opened, self._options, self._clock_ms)
+        return replace(self, store=store)
 
     def override(self, **given: Any) -> "Saves":
         """Return saves with some options replaced for one call. None keeps an option."""
         changed = {name: value for name, value in given.items() if value is not None}
-        if not changed:
-            return self
-        return Saves(self._store, self._opened, replace(self._options, **changed), self._clock_ms)
+        return replace(self, options=replace(self.options, **changed)) if changed else self
 
     async def create(self, image_id: str, data: ImageData) -> Saved:
         """Save an image under a new id. Raises StoreConflict if the id has an image."""
-        await self._opened()
+        await self.opened()
         return await self._write(image_id, data, CommitTerms(expect=Expect.ABSENT))
 
     async def update(self, image_id: str, data: ImageData, *, if_token: int | None = None) -> Saved:
         """Save a new version of an image. Raises ImageNotFound, or StoreConflict if its token is not `if_token`."""
-        await self._opened()
-        expect = await version_to_replace(self._store, image_id, if_token)
+        await self.opened()
+        expect = await version_to_replace(self.store, image_id, if_token)
         return await self._write(image_id, data, CommitTerms(expect=expect))
 
     async def take_over(
@@ -95,13 +93,13 @@ class Saves:
                 f"{image_id!r:.80} with token {token!r:.40} is not a valid id and token of an image: "
                 f"see docs/wire-format.md"
             )
-        check_token_time(image_id, token, self._clock_ms())
-        await self._opened()
+        check_token_time(image_id, token, self.clock_ms())
+        await self.opened()
         expect: Expected = Expect.ABSENT
         if is_variant_id(image_id):
-            expect = (await _current(self._store, original_of(image_id), if_token)).meta.version
+            expect = (await _current(self.store, original_of(image_id), if_token)).meta.version
         elif if_token is not None:
-            expect = await version_to_replace(self._store, image_id, if_token)
+            expect = await version_to_replace(self.store, image_id, if_token)
         return await self._write(image_id, data, CommitTerms(expect=expect, token=token), encryption=encryption)
 
     async def reseal(self, found: Sequence[ExportedImage], if_token: int | None) -> Saved:
@@ -111,12 +109,12 @@ class Saves:
         """
         original = found[0]
         _check_token(original.id, original.token, if_token)
-        expect = await version_to_replace(self._store, original.id, original.token)
+        expect = await version_to_replace(self.store, original.id, original.token)
         async with AsyncExitStack() as unless_committed:
             written = []
             for each in found:
-                fresh = replace(Encryption.fresh(pad=self._options.pad), format=each.image.format)
-                new = await write_bytes(unless_committed, self._store, each.id, each.image.data, fresh, each.details)
+                fresh = replace(Encryption.fresh(pad=self.options.pad), format=each.image.format)
+                new = await write_bytes(unless_committed, self.store, each.id, each.image.data, fresh, each.details)
                 written.append(new)
             return await self._commit(written, CommitTerms(expect=expect))
 
@@ -124,7 +122,7 @@ class Saves:
         self, image_id: str, data: ImageData, terms: CommitTerms, *, encryption: Encryption | None = None
     ) -> Saved:
         # An image from elsewhere keeps its bytes.
-        options = replace(self._options, strip_metadata=False, pad=False) if encryption else self._options
+        options = replace(self.options, strip_metadata=False, pad=False) if encryption else self.options
         encryption = encryption or Encryption.fresh(pad=options.pad)
         held = options.decoder.budget.hold() if options.decoder else None
         pieces: AsyncIterator[Piece] = read_pieces(data, options.limits)
@@ -136,9 +134,9 @@ class Saves:
             if held:
                 unless_committed.callback(held.release)
             original = await write_version(
-                unless_committed, self._store, image_id, pieces, encryption, options.formats, options.on_progress
+                unless_committed, self.store, image_id, pieces, encryption, options.formats, options.on_progress
             )
-            await self._opened()  # if it was closed meanwhile, the decoder would start a process that nothing ends
+            await self.opened()  # if it was closed meanwhile, the decoder would start a process that nothing ends
             if options.decoder is None or held is None:
                 return await self._commit([original], terms)
             try:
@@ -150,13 +148,13 @@ class Saves:
             for name, variant in variants.items():
                 of_variant, details = variant_id(image_id, name), Details(variant.width, variant.height)
                 fresh = Encryption.fresh(pad=options.pad)
-                new = await write_bytes(unless_committed, self._store, of_variant, variant.data, fresh, details)
+                new = await write_bytes(unless_committed, self.store, of_variant, variant.data, fresh, details)
                 written.append(new)
             return await self._commit(written, terms)
 
     async def _commit(self, written: Sequence[Written], terms: CommitTerms) -> Saved:
         # Ask for the ring now: during a long upload the secrets may be reloaded and the old one retired.
-        ring = await self._opened()
+        ring = await self.opened()
         try:
             return ring, await commit_together(ring, written, replace(terms, checks=ring.check_values))
         except StoreConflict:

@@ -10,7 +10,7 @@ import pytest
 
 from pixstore_asgi import Pixstore, Variant
 from pixstore_asgi.core.images import ExportedImage
-from pixstore_asgi.decoding.pool import Killed, Pool
+from pixstore_asgi.decoding.pool import _KILLED, DecodingKilled, Pool
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.exports import NpmTarget, export_files, export_npm, open_npm_target
@@ -263,7 +263,7 @@ async def test_a_picture_whose_decoding_is_killed_is_left(monkeypatch: pytest.Mo
 
     async def kill_one(pool: Pool, server: Any, request: bytes, pieces: Sequence[bytes]) -> Any:
         if b"".join(pieces) == too_large:
-            raise Killed
+            raise DecodingKilled(_KILLED)
         return await attempt(pool, server, request, pieces)
 
     store = MemoryStore()
