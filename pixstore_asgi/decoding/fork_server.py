@@ -16,9 +16,9 @@ from typing import NoReturn
 from PIL import Image
 
 from . import worker
-from .confinement import Confinement
 from .messages import End
 from .pictures import configure, decode
+from .sandbox import Confinement
 from .task import Task
 
 CONTROL_FD = 0

@@ -1,19 +1,27 @@
-"""Two ways in which Linux takes files, sockets and other processes from the running process, permanently.
+"""Confines the running process permanently to the memory, time and rights that decoding one picture needs.
 
-Landlock denies it all files, and the memory and signals of other processes. A seccomp filter allows only the few system
-calls that decoding needs; any other fails with EPERM. It does not kill the process, because a newer C library may try
-an unknown call first. These few calls of the kernel's own interface need no further package.
+Linux has two ways to take files, sockets and other processes from it. Landlock denies it all files, and the memory and
+signals of other processes. A seccomp filter allows only the few system calls that decoding needs; any other fails with
+EPERM. It does not kill the process, because a newer C library may try an unknown call first. These few calls of the
+kernel's own interface need no further package.
 """
 
 import ctypes
 import errno
+import mmap
 import os
 import platform
+import resource
+import signal
 import struct
 import sys
+from pathlib import Path
 from typing import Any
 
+from .task import Limits
+
 # linux/prctl.h, linux/seccomp.h, linux/bpf_common.h
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 _RETURN_ALLOWED, _RETURN_ERRNO = 0x7FFF0000, 0x00050000
 _LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
@@ -63,6 +71,12 @@ _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF, _LANDLOCK_VERSION = 444, 446,
 _LANDLOCK_FILES = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 4: 0x7FFF, 5: 0xFFFF}  # the file rights that each version can deny
 _LANDLOCK_TCP, _LANDLOCK_SCOPES = 0b11, 0b11  # bind and connect; abstract sockets and signals to outside
 _FIRST_WITH_TCP, _FIRST_WITH_SCOPES = 4, 6
+
+
+_LESS_URGENT = 10  # than event loops, so that workers do not delay them; see nice(2)
+_SPARE_BYTES = 16 * 1024 * 1024  # for the reply that memory was not enough
+
+_spare: list[mmap.mmap] = []
 
 
 class _Program(ctypes.Structure):
@@ -141,3 +155,57 @@ def _filter(architecture: str) -> bytes:
 def _last_error(name: str) -> OSError:
     number = ctypes.get_errno()
     return OSError(number, f"{name}: {os.strerror(number)}")
+
+
+class Confinement:
+    """The limits of workers. Make it in their parent process, before the first worker."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._parent = os.getpid()
+        self._prctl: Any = None
+        self._own_bytes = 0
+        self._sandbox = Sandbox()
+        if sys.platform == "linux":
+            self._prctl = ctypes.CDLL(None, use_errno=True).prctl
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            self._own_bytes = pages * resource.getpagesize()
+
+    def apply(self) -> None:
+        """Limit memory and time of the running process. It can open no more files, sockets, processes or threads.
+
+        Raises OSError if the kernel has a limit but refuses to set it.
+        """
+        limits = self._limits
+        os.nice(_LESS_URGENT)
+        if self._prctl:
+            self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            self._prctl(_PR_SET_DUMPABLE, 0)  # no other process of this user reads its memory
+            self._prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+            if os.getppid() != self._parent:  # the parent died before prctl
+                os._exit(1)
+            most = self._own_bytes + limits.max_memory_bytes
+            _spare.append(mmap.mmap(-1, _SPARE_BYTES))
+            _limit(resource.RLIMIT_AS, most + _SPARE_BYTES)
+            self._sandbox.deny_files()
+        for which in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE):
+            _limit(which, 0)  # open descriptors stay open
+        # At the first the kernel sends SIGXCPU, at the second SIGKILL.
+        _limit(resource.RLIMIT_CPU, limits.max_cpu_s, 1)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, limits.max_wall_s)
+        self._sandbox.deny_calls()  # last, because it forbids the calls above
+
+
+def use_spare_memory() -> None:
+    """Release the reserved memory, which is kept for the reply that memory was not enough."""
+    while _spare:
+        _spare.pop().close()
+
+
+def _limit(which: int, soft: int, grace: int = 0) -> None:
+    hard = soft + grace
+    _, most = resource.getrlimit(which)
+    if most != resource.RLIM_INFINITY:
+        hard = min(hard, most)
+    resource.setrlimit(which, (min(soft, hard), hard))

@@ -6,9 +6,9 @@ import socket
 import sys
 from typing import NoReturn
 
-from .confinement import Confinement, use_spare_memory
 from .messages import MAX_REPLY_BYTES, REQUEST, write_refusal, write_reply
 from .pictures import Refused, decode
+from .sandbox import Confinement, use_spare_memory
 from .task import Refusal, Task
 
 LINK_FD = 0
