@@ -198,8 +198,8 @@ class Life:
 async def _held_open(life: "weakref.ref[Life]") -> AsyncGenerator[None, None]:
     """Close an open store when its event loop ends. If its Pixstore was dropped, leave it open: others may use it.
 
-    It is an async generator because asyncio ends those of a loop before it closes the loop. So `asyncio.run`, test
-    clients and servers close a store that the application leaves open, while the loop still runs.
+    It is an async generator, because asyncio ends the async generators of a loop before it closes the loop. So
+    `asyncio.run`, test clients and servers close a store that the application leaves open, while the loop still runs.
     """
     try:
         yield

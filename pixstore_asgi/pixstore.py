@@ -483,7 +483,7 @@ class Pixstore:
     # Reading
 
     async def image_exists(self, image_id: str) -> bool:
-        """Tell whether there is an image, or a variant `id~name`, with this id.
+        """Return whether there is an image, or a variant `id~name`, with this id.
 
         Args:
             image_id: The id; any text.

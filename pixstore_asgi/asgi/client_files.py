@@ -81,8 +81,7 @@ class ClientFiles:
     of both versions keep working during a rolling deployment.
 
     service_worker_scope: the path of the pages that the service worker may control, or None to serve no worker. It has
-        no
-        versioned path, because browsers look for a newer one at the same path.
+        no versioned path, because browsers look for a newer one at the same path.
 
     The files are read once, so pages get the client of the running version, even while another one is installed. Raises
     ConfigError if the files are missing or the scope is invalid. A call raises Starlette's HTTPException: 404 for an

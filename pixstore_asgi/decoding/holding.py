@@ -28,7 +28,7 @@ class Budget:
         self._lock = Lock()  # event loops of several threads may share one Decoder
 
     def hold(self) -> "Held":
-        """Return an empty place for one picture."""
+        """Reserve memory for one picture. It is empty at first."""
         return Held(self)
 
     def _take(self, held: "Held", size: int) -> None:

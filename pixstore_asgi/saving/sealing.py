@@ -50,7 +50,7 @@ class Encryption:
 
     @classmethod
     def of(cls, seal: Seal) -> Self:
-        """Return the encryption that repeats the ciphertext of this seal, without new padding."""
+        """Return the encryption of this seal, which gives the same ciphertext again, without new padding."""
         return cls(HiddenBytes(seal.key), seal.iv, seal.format, seal.tag)
 
 

@@ -133,11 +133,9 @@ class ImageWriter(Protocol):
             meta: The meta of the written bytes. Its `version` and `size` must match the write.
             terms: The conditions of the commit.
             variants: Writers of this store for variants of this image, with their metas. Their versions become current
-                in
-                the same step, with the image's token, `created_ms` and epoch. A variant's token is always above its own
-                last one, and its epoch never falls. Other variants of the image are deleted in that step. None keeps
-                    them,
-                for a copy that brings variants one by one.
+                in the same step, with the image's token, `created_ms` and epoch. A variant's token is always above its
+                own last one, and its epoch never falls. Other variants of the image are deleted in that step. None
+                keeps them, for a copy that brings variants one by one.
 
         Returns:
             The image, followed by its `variants`.

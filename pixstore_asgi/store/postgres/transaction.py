@@ -58,9 +58,10 @@ _REMOVE_CHUNKS = (
 
 
 class Names:
-    """The names of the store's tables in one schema, and the keys of its advisory locks, which all schemas share.
+    """The names of the store's tables in one schema, and the keys of its advisory locks.
 
-    Raises ConfigError for a schema that needs quoting.
+    Advisory locks belong to the whole database, so the keys differ by schema. Raises ConfigError for a schema that
+    needs quoting.
     """
 
     def __init__(self, schema: str) -> None:

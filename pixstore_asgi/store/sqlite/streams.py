@@ -50,7 +50,7 @@ def _stream(
 
 
 async def _is_live(engine: Engine, body: int, stream: ChunkStream) -> bool:
-    """Tell whether a leased body is live; close the stream if it is not, or if that is unknown."""
+    """Return whether a leased body is live. Close the stream if it is not, or if that is unknown."""
     is_live = False
     try:
         # Before the lease was there, the image could be updated and this body removed.

@@ -137,13 +137,13 @@ class Engine(Protocol):
         ...
 
     def hold_body(self, body: int) -> None:
-        """Keep gc from removing a body that is being written, if more than its age does; on any thread."""
+        """Keep gc from removing a body that is being written. Does nothing if its age alone protects it. Any thread."""
         ...
 
     def release_body(self, body: int) -> None:
-        """Hold a body no longer; harmless if it was not held."""
+        """Release a held body. Does nothing for another one."""
         ...
 
     async def close(self) -> None:
-        """Close it; harmless when repeated."""
+        """Close it. Repeated calls do nothing."""
         ...
