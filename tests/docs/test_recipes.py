@@ -1,11 +1,13 @@
 """docs/recipes.md: its applications run under a real server, as they stand there."""
 
+import contextlib
 import json
+import signal
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import jwt
@@ -26,14 +28,20 @@ BEARER = {"authorization": "Bearer letmein"}
 LARGE = 20_000_000  # more than the sockets of a connection take in, and than stays in memory
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return write_files(tmp_path)
+class Site(NamedTuple):
+    """A running application and its folder."""
+
+    server: Server
+    folder: Path
 
 
-@pytest.fixture
-def django_project(tmp_path: Path) -> Path:
-    return write_files(tmp_path, django=True)
+@contextlib.contextmanager
+def running_site(folder: Path, module: str, **environment: str) -> Iterator[Site]:
+    """Run an application for the tests of one chapter; at its end it exits by SIGTERM and has logged no error."""
+    with recipe(folder, module, **environment) as server:
+        yield Site(server, folder)
+        assert server.stop() in (0, -signal.SIGTERM), server.log
+        assert "Traceback" not in server.log
 
 
 def test_every_block_has_a_test() -> None:
@@ -102,9 +110,9 @@ def bearer(role: object = "coach", *, key: str = JWT_KEY, lives_s: int = 60, **c
     return {"authorization": f"Bearer {token}"}
 
 
-@pytest.fixture
-def jwt_site(project: Path) -> Iterator[Server]:
-    with recipe(project, "jwt_app", JWT_KEY=JWT_KEY) as server:
+@pytest.fixture(scope="module")
+def jwt_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_site(write_files(tmp_path_factory.mktemp("jwt")), "jwt_app", JWT_KEY=JWT_KEY) as (server, _):
         yield server
 
 
@@ -168,7 +176,7 @@ def test_jwt_endpoint_is_the_only_way(jwt_site: Server) -> None:
 
 
 def test_jwt_upload_given_up_is_no_error(jwt_site: Server) -> None:
-    """A client that leaves in the middle of its upload leaves nothing in use and no error in the log."""
+    """A client that leaves in the middle of its upload leaves nothing in use; `running_site` finds no error logged."""
     host, port = jwt_site.url.removeprefix("http://").split(":")
     head = [
         "POST /api/pictures/players HTTP/1.1",
@@ -183,45 +191,46 @@ def test_jwt_upload_given_up_is_no_error(jwt_site: Server) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
     until_unused(jwt_site)
-    jwt_site.stop()
-    assert "Traceback" not in jwt_site.log
 
 
 # Quart
 
 
-def test_quart_endpoint(project: Path) -> None:
+@pytest.fixture(scope="module")
+def quart_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(write_files(tmp_path_factory.mktemp("quart")), "quart_app") as site:
+        yield site
+
+
+def test_quart_endpoint(quart_site: Site) -> None:
     """An endpoint in Quart serves small and large images with a payload's headers, and HEAD without a body."""
-    with recipe(project, "quart_app") as server:
-        for image in (picture("webp"), large_png(3_000_000)):
-            record = save(project, image)
-            url = f"{server.url}/my-images/{record.id}"
-            response = httpx.get(url, headers=sent(record, **BEARER))
-            assert image_in(record, response) == image
-            for name, value in {
-                "cache-control": "no-store",
-                "content-type": "application/octet-stream",
-                "content-encoding": "identity",
-                "x-content-type-options": "nosniff",
-                "x-pixstore-state": "Success",
-            }.items():
-                assert response.headers[name] == value
-            head = httpx.head(url, headers=sent(record, **BEARER))
-            assert (head.content, head.headers["content-length"]) == (b"", response.headers["content-length"])
-            assert httpx.get(url, headers=sent(record)).status_code == 403
-            assert httpx.get(url, headers=BEARER).content == b"\x04"
-        assert in_use(server) == 0
-        assert "Traceback" not in server.log
+    server = quart_site.server
+    for image in (picture("webp"), large_png(3_000_000)):
+        record = save(quart_site.folder, image)
+        url = f"{server.url}/my-images/{record.id}"
+        response = httpx.get(url, headers=sent(record, **BEARER))
+        assert image_in(record, response) == image
+        for name, value in {
+            "cache-control": "no-store",
+            "content-type": "application/octet-stream",
+            "content-encoding": "identity",
+            "x-content-type-options": "nosniff",
+            "x-pixstore-state": "Success",
+        }.items():
+            assert response.headers[name] == value
+        head = httpx.head(url, headers=sent(record, **BEARER))
+        assert (head.content, head.headers["content-length"]) == (b"", response.headers["content-length"])
+        assert httpx.get(url, headers=sent(record)).status_code == 403
+        assert httpx.get(url, headers=BEARER).content == b"\x04"
+    assert in_use(server) == 0
 
 
-def test_quart_frees_what_a_client_left(project: Path) -> None:
+def test_quart_frees_what_a_client_left(quart_site: Site) -> None:
     """A client that leaves midway leaves nothing in use."""
-    with recipe(project, "quart_app") as server:
-        record = save(project, large_png(LARGE))
-        assert leave_midway(server, f"/my-images/{record.id}", sent(record, **BEARER)) == 1
-        until_unused(server)
-        assert server.stop() in (0, -15)
-        assert "Traceback" not in server.log
+    server, folder = quart_site
+    record = save(folder, large_png(LARGE))
+    assert leave_midway(server, f"/my-images/{record.id}", sent(record, **BEARER)) == 1
+    until_unused(server)
 
 
 # WebSocket
@@ -243,61 +252,62 @@ def asked(record: ImageRecord, **more: object) -> dict[str, object]:
     return {"id": record.id, "token": record.token, "proof": record.stateless_proof, **more}
 
 
-def test_websocket_answers_one_request_after_the_other(project: Path) -> None:
+@pytest.fixture(scope="module")
+def socket_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(write_files(tmp_path_factory.mktemp("socket")), "socket_app") as site:
+        yield site
+
+
+def test_websocket_answers_one_request_after_the_other(socket_site: Site) -> None:
     """On one connection: a large image, refusals, an Updated payload, each with its size before it."""
-    with recipe(project, "socket_app") as server:
-        url = server.url.replace("http", "ws") + "/pictures"
-        image = large_png(3_000_000)
-        record = save(project, image)
-        with connect(url, max_size=None) as client:
-            assert decode_payload(over_socket(client, asked(record))).state is WireState.SUCCESS
-            changes: list[tuple[dict[str, object], WireState]] = [
-                ({"id": "other"}, WireState.INVALID_PROOF),
-                ({"id": ""}, WireState.MISSING_ID),
-                ({"proof": ""}, WireState.MISSING_PROOF),
-                ({"id": 5}, WireState.INVALID_PROOF),
-                ({"token": None}, WireState.INVALID_PROOF),
-                ({"proof": ["x"]}, WireState.INVALID_PROOF),
-            ]
-            for change, state in changes:
-                assert over_socket(client, asked(record, **change)) == bytes([state])
-            assert len(over_socket(client, asked(record))) == len(image) + 2
-        assert in_use(server) == 0
+    server, folder = socket_site
+    url = server.url.replace("http", "ws") + "/pictures"
+    image = large_png(3_000_000)
+    record = save(folder, image)
+    with connect(url, max_size=None) as client:
+        assert decode_payload(over_socket(client, asked(record))).state is WireState.SUCCESS
+        changes: list[tuple[dict[str, object], WireState]] = [
+            ({"id": "other"}, WireState.INVALID_PROOF),
+            ({"id": ""}, WireState.MISSING_ID),
+            ({"proof": ""}, WireState.MISSING_PROOF),
+            ({"id": 5}, WireState.INVALID_PROOF),
+            ({"token": None}, WireState.INVALID_PROOF),
+            ({"proof": ["x"]}, WireState.INVALID_PROOF),
+        ]
+        for change, state in changes:
+            assert over_socket(client, asked(record, **change)) == bytes([state])
+        assert len(over_socket(client, asked(record))) == len(image) + 2
+    until_unused(server)
 
 
 @pytest.mark.parametrize("message", ["", "{", "[]", '"text"', "7", "{}", '{"id": "x", "token": 1}', b"\x00"])
-def test_websocket_refuses_what_is_no_request(socket_site: Server, message: Any) -> None:
+def test_websocket_refuses_what_is_no_request(socket_site: Site, message: Any) -> None:
     """A message that is no request closes the connection with code 1008, and no error is logged."""
-    with connect(socket_site.url.replace("http", "ws") + "/pictures") as client:
+    with connect(socket_site.server.url.replace("http", "ws") + "/pictures") as client:
         client.send(message)
         with pytest.raises(ConnectionClosed) as closed:
             client.recv()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008
-    assert "Traceback" not in socket_site.log
+    assert "Traceback" not in socket_site.server.log
 
 
-@pytest.fixture(scope="module")
-def socket_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with recipe(write_files(tmp_path_factory.mktemp("socket")), "socket_app") as server:
-        yield server
-
-
-def test_websocket_frees_what_a_client_left(project: Path) -> None:
+def test_websocket_frees_what_a_client_left(socket_site: Site) -> None:
     """A connection that is lost midway leaves nothing in use and no error in the log."""
-    with recipe(project, "socket_app") as server:
-        record = save(project, large_png(32_000_000))
-        with connect(server.url.replace("http", "ws") + "/pictures", max_queue=1, close_timeout=0.1) as client:
-            client.send(json.dumps(asked(record)))
-            client.recv()
-            assert in_use(server) == 1
-            client.socket.shutdown(socket.SHUT_RDWR)
-        until_unused(server)
-        assert "Traceback" not in server.log
+    server, folder = socket_site
+    record = save(folder, large_png(32_000_000))
+    with connect(server.url.replace("http", "ws") + "/pictures", max_queue=1, close_timeout=0.1) as client:
+        client.send(json.dumps(asked(record)))
+        client.recv()
+        assert in_use(server) == 1
+        client.socket.shutdown(socket.SHUT_RDWR)
+    until_unused(server)
+    assert "Traceback" not in server.log
 
 
-def test_websocket_gives_up_a_client_that_takes_nothing(project: Path) -> None:
+def test_websocket_gives_up_a_client_that_takes_nothing(tmp_path: Path) -> None:
     """A client that reads nothing holds its image for the recipe's limit and no longer, and no error is logged."""
+    project = write_files(tmp_path)
     app = project / "socket_app.py"
     app.write_text(app.read_text().replace("asyncio.timeout(300)", "asyncio.timeout(0.5)"))
     with recipe(project, "socket_app") as server:
@@ -313,75 +323,85 @@ def test_websocket_gives_up_a_client_that_takes_nothing(project: Path) -> None:
 # Litestar
 
 
-def test_litestar(project: Path) -> None:
+@pytest.fixture(scope="module")
+def litestar_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(write_files(tmp_path_factory.mktemp("litestar")), "litestar_app") as site:
+        yield site
+
+
+def test_litestar(litestar_site: Site) -> None:
     """Upload, fresh record, the mount, an endpoint of the application's own, the client's files, and the errors."""
-    with recipe(project, "litestar_app") as server:
-        for image in (picture("jpeg"), large_png(11_000_000)):
-            saved = httpx.post(f"{server.url}/api/pictures", content=image, headers={"content-type": "image/png"})
-            fresh = httpx.get(f"{server.url}/api/pictures/{saved.json()['id']}")
-            for response in (saved, fresh):
-                assert response.headers["cache-control"] == "no-store"
-            record = ImageRecord.parse(fresh.json())
-            assert set(record) == {"id", "token", "meta", "statelessProof", "proofExpiresAt"}
-            for route in ("pixstore-image", "my-images"):
-                url = f"{server.url}/{route}/{record.id}"
-                assert image_in(record, httpx.get(url, headers=sent(record))) == image
-                assert httpx.get(url).content == b"\x04"
-        assert httpx.get(f"{server.url}/pixstore-image").status_code == 400
-        assert "getImage" in httpx.get(f"{server.url}/pixstore-image/-/client/index.js").text
-        assert httpx.get(f"{server.url}/pixstore-image/-/ready").status_code == 200
-        assert httpx.get(f"{server.url}/pixstore-image/-/ready/").status_code == 404
-        assert httpx.get(f"{server.url}/api/pictures/nobody").status_code == 404
-        refused = httpx.post(f"{server.url}/api/pictures", content=b"<html>")
-        assert refused.status_code == 400
-        assert "not an image of a format" in refused.json()["detail"]
-        assert httpx.get(f"{server.url}/schema/openapi.json").json()["paths"]["/api/pictures"]["post"]
-        assert in_use(server) == 0
-        assert server.stop() in (0, -15)
-        assert "Traceback" not in server.log
+    server = litestar_site.server
+    for image in (picture("jpeg"), large_png(11_000_000)):
+        saved = httpx.post(f"{server.url}/api/pictures", content=image, headers={"content-type": "image/png"})
+        fresh = httpx.get(f"{server.url}/api/pictures/{saved.json()['id']}")
+        for response in (saved, fresh):
+            assert response.headers["cache-control"] == "no-store"
+        record = ImageRecord.parse(fresh.json())
+        assert set(record) == {"id", "token", "meta", "statelessProof", "proofExpiresAt"}
+        for route in ("pixstore-image", "my-images"):
+            url = f"{server.url}/{route}/{record.id}"
+            assert image_in(record, httpx.get(url, headers=sent(record))) == image
+            assert httpx.get(url).content == b"\x04"
+    assert httpx.get(f"{server.url}/pixstore-image").status_code == 400
+    assert "getImage" in httpx.get(f"{server.url}/pixstore-image/-/client/index.js").text
+    assert httpx.get(f"{server.url}/pixstore-image/-/ready").status_code == 200
+    assert httpx.get(f"{server.url}/pixstore-image/-/ready/").status_code == 404
+    assert httpx.get(f"{server.url}/api/pictures/nobody").status_code == 404
+    refused = httpx.post(f"{server.url}/api/pictures", content=b"<html>")
+    assert refused.status_code == 400
+    assert "not an image of a format" in refused.json()["detail"]
+    assert httpx.get(f"{server.url}/schema/openapi.json").json()["paths"]["/api/pictures"]["post"]
+    assert in_use(server) == 0
 
 
 @pytest.mark.parametrize("route", ["pixstore-image", "my-images"])
-def test_litestar_frees_what_a_client_left(project: Path, route: str) -> None:
+def test_litestar_frees_what_a_client_left(litestar_site: Site, route: str) -> None:
     """A client that leaves midway leaves nothing in use, below the mount and at the application's own endpoint."""
-    with recipe(project, "litestar_app") as server:
-        record = save(project, large_png(LARGE))
-        assert leave_midway(server, f"/{route}/{record.id}", sent(record)) == 1
-        until_unused(server)
+    server, folder = litestar_site
+    record = save(folder, large_png(LARGE))
+    assert leave_midway(server, f"/{route}/{record.id}", sent(record)) == 1
+    until_unused(server)
 
 
 # Django
 
 
-def test_django(django_project: Path) -> None:
+@pytest.fixture(scope="module")
+def django_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = write_files(tmp_path_factory.mktemp("django"), django=True)
+    with running_site(folder, "mysite.asgi", PIXSTORE_TEST_NO_DISK="1") as site:
+        yield site
+
+
+def test_django(django_site: Site) -> None:
     """In a new project: upload under its CSRF check, fresh record, the images' route, an own endpoint, and lifespan."""
     csrf = {"x-csrftoken": "a" * 32, "cookie": f"csrftoken={'a' * 32}"}
-    with recipe(django_project, "mysite.asgi", PIXSTORE_TEST_NO_DISK="1") as server:
-        assert (django_project / "pixstore.db").exists()
-        for image in (picture("jpeg"), large_png(11_000_000)):
-            saved = httpx.post(f"{server.url}/api/pictures", content=image, headers=csrf)
-            fresh = httpx.get(f"{server.url}/api/pictures/{saved.json()['id']}")
-            for response in (saved, fresh):
-                assert response.headers["cache-control"] == "no-store"
-            record = ImageRecord.parse(fresh.json())
-            for route in ("pixstore-image", "my-images"):
-                url = f"{server.url}/{route}/{record.id}"
-                response = httpx.get(url, headers=sent(record))
-                assert image_in(record, response) == image
-                assert response.headers["content-type"] == "application/octet-stream"
-                assert response.headers["cache-control"] == "no-store"
-                assert httpx.get(url).content == b"\x04"
-        assert httpx.post(f"{server.url}/api/pictures", content=picture()).status_code == 403
-        assert httpx.post(f"{server.url}/api/pictures", content=b"<html>", headers=csrf).status_code == 400
-        assert httpx.get(f"{server.url}/api/pictures/nobody").status_code == 404
-        assert in_use(server) == 0
-        assert server.stop() in (0, -15)
-        assert "'lifespan' protocol appears unsupported" not in server.log
-        assert "Traceback" not in server.log
+    server = django_site.server
+    assert (django_site.folder / "pixstore.db").exists()
+    for image in (picture("jpeg"), large_png(11_000_000)):
+        saved = httpx.post(f"{server.url}/api/pictures", content=image, headers=csrf)
+        fresh = httpx.get(f"{server.url}/api/pictures/{saved.json()['id']}")
+        for response in (saved, fresh):
+            assert response.headers["cache-control"] == "no-store"
+        record = ImageRecord.parse(fresh.json())
+        for route in ("pixstore-image", "my-images"):
+            url = f"{server.url}/{route}/{record.id}"
+            response = httpx.get(url, headers=sent(record))
+            assert image_in(record, response) == image
+            assert response.headers["content-type"] == "application/octet-stream"
+            assert response.headers["cache-control"] == "no-store"
+            assert httpx.get(url).content == b"\x04"
+    assert httpx.post(f"{server.url}/api/pictures", content=picture()).status_code == 403
+    assert httpx.post(f"{server.url}/api/pictures", content=b"<html>", headers=csrf).status_code == 400
+    assert httpx.get(f"{server.url}/api/pictures/nobody").status_code == 404
+    assert in_use(server) == 0
+    assert "'lifespan' protocol appears unsupported" not in server.log
 
 
-def test_django_puts_uploads_on_the_disk_without_the_setting(django_project: Path) -> None:
-    """Django's default, as the page says: a body above 2.5 MB goes to a temporary file, before any view."""
+def test_django_puts_uploads_on_the_disk_without_the_setting(tmp_path: Path) -> None:
+    """As the page says, Django by default writes a body above 2.5 MB to a temporary file before it calls a view."""
+    django_project = write_files(tmp_path, django=True)
     settings = django_project / "mysite" / "settings.py"
     settings.write_text(settings.read_text().replace(FILES["mysite/settings.py"], ""))
     with recipe(django_project, "mysite.asgi", PIXSTORE_TEST_NO_DISK="1") as server:
@@ -390,10 +410,9 @@ def test_django_puts_uploads_on_the_disk_without_the_setting(django_project: Pat
         assert "No such file or directory: '/nonexistent" in server.log
 
 
-def test_django_frees_what_a_client_left(django_project: Path) -> None:
+def test_django_frees_what_a_client_left(django_site: Site) -> None:
     """A client that leaves an own endpoint midway leaves nothing in use."""
-    with recipe(django_project, "mysite.asgi") as server:
-        record = save(django_project, large_png(LARGE))
-        assert leave_midway(server, f"/my-images/{record.id}", sent(record)) == 1
-        until_unused(server)
-        assert "Traceback" not in server.log
+    server, folder = django_site
+    record = save(folder, large_png(LARGE))
+    assert leave_midway(server, f"/my-images/{record.id}", sent(record)) == 1
+    until_unused(server)
