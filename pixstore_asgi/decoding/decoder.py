@@ -12,19 +12,7 @@ from ..errors import ConfigError, InvalidImage
 from ..process import PerLoop, close_in_child
 from .holding import Budget
 from .pool import Pool
-from .task import (
-    DEFAULT_MAX_CPU_S,
-    DEFAULT_MAX_FRAMES,
-    DEFAULT_MAX_MEMORY_BYTES,
-    DEFAULT_MAX_PIXELS,
-    DEFAULT_MAX_TOTAL_PIXELS,
-    DEFAULT_MAX_WALL_S,
-    Decoded,
-    Limits,
-    Refusal,
-    Task,
-    Variant,
-)
+from .task import Decoded, Limits, Refusal, Task, Variant
 
 _CODECS = ("jpg", "zlib", "webp", "avif", "littlecms2")
 
@@ -39,7 +27,7 @@ class Decoder:
         variants: Variants to make of each picture.
         placeholder: Whether to make a ThumbHash of each picture.
         processes: Number of pictures to decode at once. The others wait. Default: one for each core.
-        max_pixels, max_total_pixels, max_frames, max_cpu_s, max_wall_s, max_memory_bytes: See Limits.
+        limits: Limits of one picture. Default: those of Limits.
 
     Attributes:
         task: The variants, placeholder and limits of each picture.
@@ -52,16 +40,10 @@ class Decoder:
         *,
         placeholder: bool = False,
         processes: int | None = None,
-        max_pixels: int = DEFAULT_MAX_PIXELS,
-        max_total_pixels: int = DEFAULT_MAX_TOTAL_PIXELS,
-        max_frames: int = DEFAULT_MAX_FRAMES,
-        max_cpu_s: int = DEFAULT_MAX_CPU_S,
-        max_wall_s: float = DEFAULT_MAX_WALL_S,
-        max_memory_bytes: int = DEFAULT_MAX_MEMORY_BYTES,
+        limits: Limits | None = None,
     ) -> None:
         _require_pillow()
-        self._limits = Limits(max_pixels, max_total_pixels, max_frames, max_cpu_s, max_wall_s, max_memory_bytes)
-        self.task = Task(tuple(variants), placeholder, self._limits)
+        self.task = Task(tuple(variants), placeholder, limits or Limits())
         self.processes = _cores() if processes is None else processes
         if self.processes < 1:
             raise ConfigError("processes must be at least 1")
@@ -83,7 +65,7 @@ class Decoder:
         pool = self._pools.get_or_make(partial(Pool, self.task, self.processes))
         outcome = await pool.decode(pieces, format)
         if isinstance(outcome, Refusal):
-            raise InvalidImage(outcome.text(format, self._limits))
+            raise InvalidImage(outcome.text(format, self.task.limits))
         return outcome
 
     async def close(self) -> None:

@@ -88,13 +88,7 @@ def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-DEFAULT_MAX_PIXELS = 100_000_000
-DEFAULT_MAX_TOTAL_PIXELS = 1_000_000_000  # 1,000 frames of 1280 by 720 have 921,600,000
-DEFAULT_MAX_FRAMES = 1_000
 MAX_SCANS = 100  # encoders make about ten; a decoder goes through all pixels for each scan
-DEFAULT_MAX_CPU_S = 20
-DEFAULT_MAX_WALL_S = 60
-DEFAULT_MAX_MEMORY_BYTES = 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +105,12 @@ class Limits:
         max_memory_bytes: Memory of one process, beyond its memory before the picture arrives. Only Linux enforces it.
     """
 
-    max_pixels: int = DEFAULT_MAX_PIXELS
-    max_total_pixels: int = DEFAULT_MAX_TOTAL_PIXELS
-    max_frames: int = DEFAULT_MAX_FRAMES
-    max_cpu_s: int = DEFAULT_MAX_CPU_S
-    max_wall_s: float = DEFAULT_MAX_WALL_S
-    max_memory_bytes: int = DEFAULT_MAX_MEMORY_BYTES
+    max_pixels: int = 100_000_000
+    max_total_pixels: int = 1_000_000_000  # 1,000 frames of 1280 by 720 have 921,600,000
+    max_frames: int = 1_000
+    max_cpu_s: int = 20
+    max_wall_s: float = 60
+    max_memory_bytes: int = 1024 * 1024 * 1024
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():

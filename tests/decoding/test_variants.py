@@ -45,7 +45,7 @@ def test_a_variant_that_cannot_be_is_refused(options: dict[str, Any], says: str)
 def test_a_limit_that_cannot_be_is_refused(name: str, value: Any) -> None:
     """A limit that is no number above 0 raises ConfigError, which names it."""
     with pytest.raises(ConfigError, match=name):
-        Decoder(**{name: value})
+        Limits(**{name: value})
 
 
 def test_a_decoder_that_cannot_be_is_refused() -> None:
