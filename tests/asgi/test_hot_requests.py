@@ -15,7 +15,7 @@ from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.serving.cache import ImageCache
 from pixstore_asgi.serving.decide import Decisions
 from pixstore_asgi.store.contract import CHUNK_BYTES
-from pixstore_asgi.store.sqlite.pace import Pace
+from pixstore_asgi.store.sqlite.reads import Pace
 from tests.support.asgi import Wire, scope_of
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.clock import FixedClock

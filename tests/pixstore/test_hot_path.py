@@ -15,7 +15,7 @@ from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.contract import CHUNK_BYTES, WHOLE_BYTES
 from pixstore_asgi.store.sqlite.connection import Connection
-from pixstore_asgi.store.sqlite.pace import Pace
+from pixstore_asgi.store.sqlite.reads import Pace
 from tests.support.asgi import scope_of
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.sqlite import look_no_more

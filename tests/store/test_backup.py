@@ -430,7 +430,7 @@ def test_one_backup_to_a_file_at_a_time(tmp_path: Path, monkeypatch: pytest.Monk
     target = tmp_path / "backup.db"
 
     def begin() -> None:
-        with pytest.raises(StoreBusy, match=r"another backup to .* is under way"), part_of(target):
+        with pytest.raises(StoreBusy, match=r"another backup to .* is running"), part_of(target):
             pytest.fail("two have the part")
 
     with part_of(target):

@@ -15,10 +15,9 @@ from pixstore_asgi.errors import StoreBusy
 from pixstore_asgi.store.contract_tests.steps import save
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.backup import back_up, restore
-from pixstore_asgi.store.sqlite.file import LockHeader
-from pixstore_asgi.store.sqlite.freshness import ChangeCounters
+from pixstore_asgi.store.sqlite.files import LockHeader
 from pixstore_asgi.store.sqlite.leases import Leases
-from pixstore_asgi.store.sqlite.write_lock import WriteLock
+from pixstore_asgi.store.sqlite.write_lock import ChangeCounters, WriteLock
 from tests.support.sqlite import leave_odd, open_counters
 
 ERA = object()

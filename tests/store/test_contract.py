@@ -11,7 +11,7 @@ from pixstore_asgi.store.contract_tests.fixtures import StoreFixtures
 from pixstore_asgi.store.contract_tests.steps import read, save, stamp_of
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
-from pixstore_asgi.store.sqlite.freshness import ChangeCounters
+from pixstore_asgi.store.sqlite.write_lock import ChangeCounters
 from tests.support.sqlite import disable_locks
 
 

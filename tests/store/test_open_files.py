@@ -16,7 +16,7 @@ import pytest
 from pixstore_asgi.errors import StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, read, save
-from pixstore_asgi.store.sqlite import SqliteStore, open_files
+from pixstore_asgi.store.sqlite import SqliteStore, files
 from pixstore_asgi.store.sqlite.backup import back_up, restore
 from tests.support.sqlite import idle, looks_of, reading
 from tests.support.tools import require
@@ -144,7 +144,7 @@ async def test_a_single_file_mount_is_found_by_its_name(tmp_path: Path, monkeypa
     path, mounts = tmp_path / "my pictures" / "pixstore.db", tmp_path / "mountinfo"
     path.parent.mkdir()
     await make(path, "a")
-    monkeypatch.setattr(open_files, "_MOUNTS", mounts)
+    monkeypatch.setattr(files, "_MOUNTS", mounts)
     line = "63 43 254:0 /{} {} rw,relatime - ext4 /dev/vda rw\n"
     for suffix in ("", *SUFFIXES):
         file = f"{path}{suffix}"
@@ -437,7 +437,7 @@ def test_a_file_that_is_removed_while_it_is_looked_at_is_no_fault(
         return found
 
     monkeypatch.setattr(os, "stat", look)
-    open_files.check_regular(path)
+    files.check_regular(path)
     assert seen
 
 

@@ -13,7 +13,7 @@ from pixstore_asgi.store.contract_tests.steps import body_of, read, save
 from pixstore_asgi.store.sqlite import SqliteStore, reads
 from pixstore_asgi.store.sqlite.connection import Connection
 from pixstore_asgi.store.sqlite.engine import Engine
-from pixstore_asgi.store.sqlite.pace import Pace, Waits
+from pixstore_asgi.store.sqlite.reads import Pace
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all reads go to threads")
 
@@ -50,20 +50,20 @@ class Watched:
     """A pace with reads that last and wait as given."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = Waits(blocks=0, switches=0, now_s=1000.0)
+        self.now = (0, 0, 1000.0)
         self.pace = Pace()
         monkeypatch.setattr(self.pace, "waits", lambda: self.now)
-        monkeypatch.setattr("pixstore_asgi.store.sqlite.pace._now_s", lambda: self.now.now_s)
+        monkeypatch.setattr("pixstore_asgi.store.sqlite.reads._now_s", lambda: self.now[2])
 
     def read(self, seconds: float, *, blocks: int = 0, switches: int = 0) -> bool:
         """Do a read and tell whether another one may follow."""
         before = self.now
-        self.now = Waits(before.blocks + blocks, before.switches + switches, before.now_s + seconds)
+        self.now = (before[0] + blocks, before[1] + switches, before[2] + seconds)
         self.pace.has_read(before)
         return self.pace.is_quick()
 
     def may_read_after(self, seconds: float) -> bool:
-        self.now = self.now._replace(now_s=self.now.now_s + seconds)
+        self.now = (*self.now[:2], self.now[2] + seconds)
         return self.pace.is_quick()
 
 
@@ -93,8 +93,8 @@ async def test_a_read_that_waited_sends_the_next_ones_to_threads(
     """The store watches its reads on the caller's thread."""
     pace = engine_of(store)._pace
     monkeypatch.setattr(pace, "_next_s", 0.0)
-    before = pace.waits()
-    monkeypatch.setattr(pace, "waits", iter([before, before._replace(blocks=before.blocks + 1, now_s=2**40)]).__next__)
+    blocks, switches, _ = before = pace.waits()
+    monkeypatch.setattr(pace, "waits", iter([before, (blocks + 1, switches, 2**40)]).__next__)
     assert await store.get("a") is not None
     assert trips == []
     assert await store.get("a") is not None

@@ -14,8 +14,9 @@ from pixstore_asgi.core.cipher import unwrap_key, wrap_key
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.sqlite import SqliteStore, leases, write_lock
-from pixstore_asgi.store.sqlite.freshness import ChangeCounters, DataVersion
+from pixstore_asgi.store.sqlite.reads import DataVersion
 from pixstore_asgi.store.sqlite.transaction import Transaction, run
+from pixstore_asgi.store.sqlite.write_lock import ChangeCounters
 from pixstore_asgi.store.tables import images, keys
 
 _NUMBER = f"blob + {1 << 56}"  # of a blob's wrapped key

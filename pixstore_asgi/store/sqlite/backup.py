@@ -15,12 +15,10 @@ from ...core.ids import VARIANT_MARK, Count
 from ...errors import InputError, StoreBusy, StoreError
 from ..durable import sync
 from .connection import code_of, is_busy, translate, translated
-from .file import FileIdentity, LockHeader, check_sound
+from .files import FileIdentity, LockHeader, check_one_name, check_regular, check_sound
 from .leases import IN_USE, Leases
-from .open_files import check_one_name, check_regular
-from .schema import check_application, is_ours
+from .schema import check_application, connect_unwriting, is_ours
 from .write_lock import WriteLock
-from .writer import connect_unwriting
 
 _HEAD_BYTES = 100
 

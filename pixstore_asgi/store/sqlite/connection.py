@@ -190,6 +190,16 @@ def _settle(future: "asyncio.Future[Any]", error: BaseException | None, result: 
 
 
 @contextlib.contextmanager
+def closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    """Close a connection if the block raises."""
+    try:
+        yield
+    except BaseException:
+        sqlite3.Connection.close(connection)  # not as a writer does: it has written nothing
+        raise
+
+
+@contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Translate errors of SQLite and the file system into StoreErrors with advice."""
     try:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Concatenate
 
 import anyio.to_thread
@@ -19,16 +20,24 @@ from ...errors import StoreBusy, StoreError
 from ...process import Clock, generation
 from ..groups import GroupCommit
 from ..tables.transaction import Operation
-from .commits import Commit, Commits, Deletion, Outcome
 from .connection import Connection, P, R, keep_freed_memory, text_of, translated
-from .freshness import DataVersion
+from .files import OpenFiles, check_in_place, check_one_name, check_regular, check_shared
 from .leases import IN_USE, Leases
-from .open_files import OpenFiles, check_in_place, check_one_name, check_regular, check_shared
-from .pace import Pace
+from .reads import DataVersion, Pace, connect_reader
 from .schema import prepare
 from .transaction import Transaction, run
 from .write_lock import WriteLock
-from .writer import connect_reader, connect_writer, empty_log, hold_files, rescue_log, write_transaction
+from .writer import (
+    Commit,
+    Deletion,
+    Outcome,
+    commit_together,
+    connect_writer,
+    empty_log,
+    hold_files,
+    rescue_log,
+    write_transaction,
+)
 
 _log = logging.getLogger("pixstore_asgi")
 _READERS = 2
@@ -47,7 +56,7 @@ class Engine:
         self._data_version: DataVersion | None = None
         self._near: sqlite3.Connection | None = None
         self._pace = Pace()
-        self._commits = Commits()
+        self._waiting: SimpleQueue[Commit] = SimpleQueue()
         self._is_rescued = False
         self._generation = generation()
         self._closing: asyncio.Future[None] | None = None
@@ -113,7 +122,7 @@ class Engine:
 
     def _query(self, db: Any, operation: Operation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         self._check_files()
-        return run(operation(Transaction(db), *args, **kwargs))
+        return query(db, operation, *args, **kwargs)
 
     async def on_reader(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on the reader with the shortest queue."""
@@ -206,25 +215,25 @@ class Engine:
 
     async def commit(self, new: GroupCommit) -> Sequence[StoredImage]:
         """Make versions current on the writer, together with other waiting changes."""
-        outcome = await self._commit(Commit(new), self._commits.run)
+        outcome = await self._commit(Commit(new))
         assert not isinstance(outcome, bool)
         return outcome
 
     async def delete(self, deletion: Deletion, afterwards: Callable[[Any], object]) -> bool:
         """Delete an image on the writer, together with other waiting changes. Then call `afterwards` there."""
+        return bool(await self._commit(Commit(deletion), afterwards))
 
-        def run(db: Any, commit: Commit) -> Outcome:
-            outcome = self._commits.run(db, commit)
+    async def _commit(self, commit: Commit, afterwards: Callable[[Any], object] = lambda db: None) -> Outcome:
+        writer = self._checked()[0]  # first, or one that is refused could still be run along with another
+        self._waiting.put(commit)
+
+        def run(db: Any) -> Outcome:
+            outcome = commit_together(db, self._waiting, commit)
             afterwards(db)
             return outcome
 
-        return bool(await self._commit(Commit(deletion), run))
-
-    async def _commit(self, commit: Commit, run: Callable[[Any, Commit], Outcome]) -> Outcome:
-        writer = self._checked()[0]  # first, or one that is refused could still be run along with another
-        self._commits.put(commit)
         try:
-            return await writer.run(self._write, run, commit)
+            return await writer.run(self._write, run)
         except asyncio.CancelledError:
             commit.is_withdrawn = True
             raise

@@ -19,7 +19,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from ...process import generation
-from .descriptor import Descriptor
+from .write_lock import Descriptor
 
 if sys.platform == "win32":
     fcntl = None

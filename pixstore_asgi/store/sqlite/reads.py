@@ -1,18 +1,42 @@
-"""Reads of one image on the event loop's own thread: the statements of `tables`, run without a coroutine.
+"""Reads on the event loop's own thread, which must not wait for the disk: their connections, and whether they may run.
 
-They run for every request of an image that is not in memory.
+Such reads run for every request. They use the statements of `tables` without a coroutine.
 """
 
 import sqlite3
+import sys
+import time
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from time import monotonic as _now_s
 
 from ...core.images import StoredImage
 from ..rules import image_of_row
 from ..tables import images
+from .connection import closed_on_error, is_busy, translated
 from .transaction import STATEMENTS
+
+if sys.platform == "linux":
+    import resource
+else:
+    resource = None
+
+_SLOW_S = 0.003
+_PAUSES_PER_WAIT = 100  # so that the thread waits for a hundredth of the time at most, however slow the disk
 
 _GET = STATEMENTS[images.GET]
 _WHOLE_IMAGE = STATEMENTS[images.IMAGE_AND_CHUNKS].replace(", 0)", ", -1)")  # no chunk of a longer one
 assert _WHOLE_IMAGE.count(", -1)") == 1
+
+
+def connect_reader(path: str, *, busy_timeout_s: float) -> sqlite3.Connection:
+    """Open a connection that only reads, to a database that `prepare` made ready."""
+    connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+    with closed_on_error(connection):
+        connection.execute("PRAGMA mmap_size = 0")
+        connection.execute("PRAGMA query_only = ON")
+        connection.create_function("unhex", 1, bytes.fromhex, deterministic=True)  # SQLite has it from 3.41 on
+    return connection
 
 
 def get(db: sqlite3.Connection, image_id: str) -> StoredImage | None:
@@ -28,3 +52,78 @@ def whole_image(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, lis
         return None
     image, chunks = image_of_row(rows[0][:-2]), [data for *_, data in rows if data]
     return (image, chunks) if sum(map(len, chunks)) == image.meta.size else None
+
+
+class Pace:
+    """Watches reads on one thread. After a read that waited for the disk, it allows none for a hundred times as long.
+
+    A read from the system's page cache takes less time than a switch to another thread. A read that waits shows that a
+    page was not cached: the kernel counts the blocks that a thread had read (getrusage(2), ru_inblock). Some file
+    systems do not count. So a slow read during which the thread gave up the processor counts too.
+    """
+
+    def __init__(self) -> None:
+        self._next_s = 0.0
+
+    def is_quick(self) -> bool:
+        """Return whether reads may run on this thread. Always False if the system does not count waits."""
+        return resource is not None and _now_s() >= self._next_s
+
+    def waits(self) -> tuple[int, int, float]:
+        """Return how often this thread has waited so far, for blocks and in switches, and the time in seconds."""
+        usage = resource.getrusage(resource.RUSAGE_THREAD)
+        return usage.ru_inblock, usage.ru_nvcsw, _now_s()
+
+    def has_read(self, before: tuple[int, int, float]) -> None:
+        """Record a finished read. before: the waits when it began."""
+        blocks, switches, now_s = self.waits()
+        took_s = now_s - before[2]
+        if blocks > before[0] or (took_s > _SLOW_S and switches > before[1]):
+            self._next_s = now_s + _PAUSES_PER_WAIT * took_s
+
+
+class DataVersion:
+    """SQLite's data_version: shows whether any program has committed since the last look. It never waits.
+
+    connection: a reader used for nothing else, because it does not see its own commits. check_files: raises StoreError
+    if a file was replaced. every_s: how long a look stays valid, in seconds. due: when to look again, by
+    time.monotonic(). generation: an object that is new after each look that found a commit, and differs between
+    DataVersions.
+    """
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, check_files: Callable[[], object], *, every_s: float
+    ) -> None:
+        self.due = 0.0
+        self.generation = object()
+        self._path = path
+        self._connection = connection
+        self._check_files = check_files
+        self._every_s = every_s
+        self._seen: Hashable = None
+
+    def look(self) -> None:
+        """Begin a new generation if anything was committed since the last look.
+
+        Raises StoreError if the database can't be read, or one of its files is not the one that was opened.
+        """
+        begun_s = time.monotonic()
+        with translated(self._path):
+            self._check_files()
+            found = _data_version(self._connection)
+        if found != self._seen:
+            self._seen, self.generation = found, object()
+        self.due = begun_s + self._every_s
+
+    def close(self) -> None:
+        """Close the connection. Repeated calls do nothing."""
+        self._connection.close()
+
+
+def _data_version(connection: sqlite3.Connection) -> Hashable:
+    try:
+        return int(connection.execute("PRAGMA data_version").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if not is_busy(error):
+            raise
+        return object()  # a database that is just busy counts as changed

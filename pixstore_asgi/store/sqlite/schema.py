@@ -4,10 +4,12 @@ blob   one immutable ciphertext, here or, if it names an object, in an object st
        would give a reader another image's chunks
 chunk  256 KiB of it, id = blob id << 16 | number, in a rowid table: read one by one
 image  the pointer to an image's current blob and that version's meta; a deleted image keeps id, token and epoch
-wrapped_key  that version's, number = blob id + 2**56: see wrapped_keys.py
+wrapped_key  that version's, number = blob id + 2**56: see transaction.py
 """
 
 import logging
+import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -17,15 +19,24 @@ from pathlib import Path
 from ...core.events import event
 from ...errors import StoreError
 from .connection import code_of, is_busy
-from .file import FileIdentity, LockHeader, check_passive, check_sound
-from .migration_room import KEYS_OVERWRITTEN, check_room
+from .files import FileIdentity, LockHeader, check_in_place, check_passive, check_sound
 from .write_lock import WriteLock
-from .writer import TEMP_STORE, Writer, connect_unwriting, empty_log, open_writer, transaction
+from .writer import TEMP_STORE, Writer, empty_log, open_writer, transaction
 
 _log = logging.getLogger("pixstore_asgi")
 
 APPLICATION_ID = 0x50495853  # "PIXS"
 MIN_SQLITE = (3, 38, 0)  # STRICT tables, JSON functions
+_MIB = 1 << 20
+# Below this version the whole file is rewritten: it holds keys of deleted images in pages that were split.
+_KEYS_OVERWRITTEN = 2
+_ROWS_REWRITTEN = 9  # the version below which the rows of all images are
+_COPIES = 5  # in the log: the old rows overwritten, in half-full pages, and the new ones; those in the file once more
+_BYTES_OF_ROWS = """
+SELECT coalesce(sum(length(id) + iif(blob IS NULL, 40, 100) + coalesce(length(wrapped_key), 0)
+    + coalesce(length(sha256), 0)), 0) FROM image
+"""
+_OPENING_S = 1.0  # how long a process that is just opening the database is waited for
 
 
 _VERSION_1 = """
@@ -73,7 +84,7 @@ _VERSION_7 = "-- images with variants, which earlier versions of this package wo
 
 _VERSION_8 = "ALTER TABLE image ADD COLUMN checksum INTEGER"  # NULL in rows of before; see rules.checksum_of
 
-# See wrapped_keys.py. The table that had them goes as a whole, with all its pages. Damaged values stay
+# See transaction.py. The table that had them goes as a whole, with all its pages. Damaged values stay
 # so, to be refused when it is read: no check of a column may keep all images from being migrated.
 _VERSION_9 = """
 CREATE TABLE wrapped_key (
@@ -174,14 +185,14 @@ def _is_ready(connection: Writer, path: Path) -> bool:
 
 
 def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
-    check_room(connection, path, _version(connection, path), len(MIGRATIONS))
+    _check_room(connection, path, _version(connection, path), len(MIGRATIONS))
     # On a new file these come before the first table, on any other they change nothing.
     connection.execute("PRAGMA page_size = 16384")
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     # A copy by VACUUM INTO is not in WAL mode.
     _retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"), busy_timeout_s)
     version = _version(connection, path)
-    if 0 < version < KEYS_OVERWRITTEN:
+    if 0 < version < _KEYS_OVERWRITTEN:
         _log.warning(
             "%s is rewritten once, which takes a while where it is large: this removes keys of deleted images",
             path,
@@ -197,6 +208,38 @@ def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
+def _check_room(db: sqlite3.Connection, path: Path, version: int, newest: int) -> None:
+    """Log how much space a migration of the database at `path` may take. Raise StoreError if the disk has less."""
+    needed = _bytes_needed(db, version)
+    if not needed:
+        return
+    mib, free = -(-needed // _MIB), shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise StoreError(
+            f"{path} must be migrated from schema version {version} to {newest}, which takes up to {mib} MiB "
+            f"beside it, and {free // _MIB} MiB are free: make room, and start again"
+        )
+    _log.warning(
+        "%s is migrated from schema version %d to %d, which takes up to %d MiB beside it",
+        path,
+        version,
+        newest,
+        mib,
+        extra=event("database_migrated", path=str(path)),
+    )
+
+
+def _bytes_needed(db: sqlite3.Connection, version: int) -> int:
+    if not 0 < version < _ROWS_REWRITTEN:
+        return 0
+    (rows,) = db.execute(_BYTES_OF_ROWS).fetchone()
+    whole = 0
+    if version < _KEYS_OVERWRITTEN:
+        (pages,), (page_bytes,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+        whole = int(pages) * int(page_bytes)
+    return _MIB + max(_COPIES * int(rows), whole + whole // 100)
+
+
 def _rewrite(connection: Writer, path: Path) -> None:
     try:
         connection.execute("PRAGMA temp_store = FILE")  # or the copy would have to fit into memory
@@ -210,6 +253,15 @@ def _rewrite(connection: Writer, path: Path) -> None:
         ) from error
     connection.execute(f"PRAGMA temp_store = {TEMP_STORE}")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def connect_unwriting(path: Path) -> sqlite3.Connection:
+    """Open a connection that changes neither the file nor its log, even if it is the last one to close.
+
+    Raises StoreError if a process uses a log or index that was removed.
+    """
+    check_in_place(Path(os.path.realpath(path)), _OPENING_S)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
 def is_ours(head: bytes) -> bool:

@@ -20,17 +20,23 @@ from ..tables import images, keys
 from ..tables.bodies import begin_write
 from ..tables.gc import log_failed_gc
 from ..tables.store import TableStore
-from . import faults, gc, reads
-from .commits import Deletion
+from . import gc, reads
 from .connection import text_of, translated
 from .engine import Engine, query, transact
 from .streams import open_stream
-from .writer import Writer
+from .transaction import KEYS
+from .writer import Deletion, Writer
 
 _log = logging.getLogger("pixstore_asgi")
 _COLLECTED_PER_WRITE = 4
 _FEW_IMAGES = 100
 _KEPT_PAGES = 4096  # of 16 KiB: free space that writes may take up again
+_LOOKS = (
+    (
+        f"SELECT 'body ' || of FROM ({KEYS}) WHERE of NOT IN (SELECT blob FROM image WHERE blob IS NOT NULL)",
+        "it has a key, and no image points to it",
+    ),
+)
 
 Durability = Literal["NORMAL", "FULL"]
 
@@ -63,7 +69,7 @@ class SqliteStore(TableStore[Engine]):
     """
 
     max_body_bytes = gc.MAX_BODY_BYTES
-    looks = (*TableStore.looks, *faults.LOOKS)
+    looks = (*TableStore.looks, *_LOOKS)
 
     def __init__(
         self,
@@ -163,13 +169,13 @@ class SqliteStore(TableStore[Engine]):
         return self._real_path()
 
     async def faults(self) -> AsyncIterator[Fault]:
-        for fault in await found_by(self._opened().on_reader(faults.damaged_pages)):
+        for fault in await found_by(self._opened().on_reader(_damaged_pages)):
             yield fault
         async for fault in super().faults():
             yield fault
 
     async def unused(self) -> Unused:
-        free_bytes = await self._opened().on_reader(faults.free_bytes)
+        free_bytes = await self._opened().on_reader(_free_bytes)
         return (await super().unused())._replace(free_bytes=free_bytes)
 
     @property
@@ -204,3 +210,15 @@ class SqliteStore(TableStore[Engine]):
     def _real_path(self) -> Path:
         # One database has one name, or its lock and key files would have several.
         return Path(os.path.realpath(self.path))
+
+
+def _damaged_pages(db: sqlite3.Connection) -> list[Fault]:
+    """Return the faults that SQLite itself finds: pages, indexes, types, checks."""
+    found = [line for (lines,) in db.execute("PRAGMA integrity_check").fetchall() for line in lines.splitlines()]
+    return [Fault("the database", line) for line in found if line != "ok"]
+
+
+def _free_bytes(db: sqlite3.Connection) -> int:
+    """Return the bytes of the file's free pages."""
+    (pages,), (page_bytes,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_size"))
+    return int(pages) * int(page_bytes)

@@ -2,6 +2,12 @@
 
 Its coroutines never suspend, so `run` runs an operation to its end on the connection's thread, and no cancellation can
 leave a transaction open.
+
+Wrapped keys have their own table. A dead version's key must not stay in the file. `PRAGMA secure_delete` overwrites a
+deleted row, but not the copies of living rows that SQLite leaves in a page that it rebuilds (btree.c, rebuildPage). It
+rebuilds a page if rows of several lengths have left gaps that no new row fits in. So all rows here have one length, 52
+bytes under a number of nine bytes, and any row fits the gap of another. The image's `details` has the rest of a wrapped
+key, which is useless without these bytes.
 """
 
 import json
@@ -14,16 +20,28 @@ from ...core.images import KEY_ID_BYTES, WRAPPED_KEY_BYTES, RewrappedKey
 from ..contract import CHUNK_BYTES, WHOLE_BYTES
 from ..tables.keys import REPLACE
 from ..tables.transaction import BodyState, Statements
-from . import wrapped_keys
 
 R = TypeVar("R")
 
 CHUNK_BITS = 16
 """The id of a chunk is the id of its body, shifted by these, and its number."""
 
+_NINE_BYTES = 1 << 56
+_OF_POINTER = f"blob + {_NINE_BYTES}"  # the number of the key of an image's current version
+
+KEYS = f"SELECT number - {_NINE_BYTES} AS of FROM wrapped_key"
+"""Selects the bodies that there are keys of."""
+
+_PUT_KEY = f"INSERT INTO wrapped_key VALUES (? + {_NINE_BYTES}, ?)"
+_DROP_KEY = f"DELETE FROM wrapped_key WHERE number = ? + {_NINE_BYTES}"
+_REPLACE_KEY = (
+    f"INSERT INTO wrapped_key SELECT {_OF_POINTER}, ? FROM image WHERE id = ? AND blob IS NOT NULL"
+    " ON CONFLICT (number) DO UPDATE SET value = excluded.value"
+)
+
 _NAMES = {
     "image": "image",
-    "images": f"image LEFT JOIN wrapped_key ON number = image.{wrapped_keys.OF_POINTER}",
+    "images": f"image LEFT JOIN wrapped_key ON number = image.{_OF_POINTER}",
     "body": "blob",
     "chunk": "chunk",
     "key_check": "key_check",
@@ -34,7 +52,7 @@ _NAMES = {
     "wrapped_key": "iif(details IS NULL, value, CAST(value || details AS BLOB))",
     "key_id": f"substr(value, 1, {KEY_ID_BYTES})",
     "key_column": "details",
-    "own_key": f"(SELECT value FROM wrapped_key WHERE number = {wrapped_keys.OF_POINTER})",
+    "own_key": f"(SELECT value FROM wrapped_key WHERE number = {_OF_POINTER})",
     "new_keys": "(SELECT $1 AS id, $2 AS version, $3 AS in_row, $4 AS epoch, $5 AS was)",
     "changed": "changed_ms",
     "now": "now_ms()",
@@ -144,14 +162,14 @@ class Transaction:
         return row
 
     def key_in_row(self, wrapped_key: bytes) -> bytes | None:
-        return wrapped_keys.details_of(wrapped_key)
+        return wrapped_key[WRAPPED_KEY_BYTES:] or None
 
     async def put_key(self, body: int, wrapped_key: bytes) -> None:
-        wrapped_keys.put(self.db, body, wrapped_key)
+        self.db.execute(_PUT_KEY, (body, wrapped_key[:WRAPPED_KEY_BYTES]))
 
     async def drop_keys(self, bodies: Sequence[int]) -> None:
         self.db.note_dead_keys(are_there=True)
-        wrapped_keys.drop(self.db, bodies)
+        self.db.executemany(_DROP_KEY, [(body,) for body in bodies])
 
     async def replace_keys(self, keys: Sequence[RewrappedKey]) -> int:
         self.db.note_dead_keys(are_there=True)
@@ -159,8 +177,8 @@ class Transaction:
         for key in keys:
             # The first 52 bytes of a wrapped key authenticate the rest, so to compare them is enough.
             was = key.was and key.was[:WRAPPED_KEY_BYTES]
-            in_row = wrapped_keys.details_of(key.wrapped_key)
+            in_row = self.key_in_row(key.wrapped_key)
             if await self.run(REPLACE, key.image_id, key.version, in_row, key.epoch, was):
-                wrapped_keys.replace(self.db, key.image_id, key.wrapped_key)
+                self.db.execute(_REPLACE_KEY, (key.wrapped_key[:WRAPPED_KEY_BYTES], key.image_id))
                 replaced += 1
         return replaced

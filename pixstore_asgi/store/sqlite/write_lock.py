@@ -1,20 +1,40 @@
-"""The write lock: one writer at a time among all processes of this machine, around transactions and checkpoints.
+"""The write lock: one writer at a time among all processes of this machine, and counters that show its changes.
 
 With SQLite's own busy handler, writers may starve and the write-ahead log may grow. A flock(2) on a side file prevents
 both, and no commit can happen during a checkpoint. The file also has a header for the next holder, and the change
-counters.
+counters. They show writes of this package at once, in memory that all processes of this machine share.
+
+The counters are a sequence lock with one writer:
+
+- The holder of the write lock makes the counters of the images that it changes odd directly before its COMMIT, and even
+  after it.
+- A reader takes an even value before it reads a row. While the counter has that value, no commit of the image has
+  become visible, and the row is current.
+- An odd value is no stamp: a commit is running, or its writer has died, and the next holder of the write lock makes it
+  even.
+
+The locks and barriers that SQLite takes for each commit and each read keep these steps in order. An image and its
+variants share one counter, because most writes change all of them.
+
+The counters are the second half of the write lock's file. They are mapped through a separate descriptor, because a
+mapping keeps its open file description, and any lock on it, as long as it exists.
 """
 
+import errno
+import mmap
 import os
+import struct
 import sys
 import time
-from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Self
+from zlib import crc32
 
+from ...core.ids import VARIANT_MARK, original_of
 from ...errors import StoreBusy
-from .descriptor import Descriptor
-from .freshness import ChangeCounters
+from ...process import close_in_child
 
 if sys.platform == "win32":
     fcntl = None
@@ -23,6 +43,121 @@ else:
 
 _HEADER_BYTES = 64
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0005, 0.01
+_COUNTERS = 512
+_LAST = _COUNTERS - 1
+_ALL = range(_COUNTERS)
+_COUNTER_BYTES = 8
+_LARGEST = 2**64 - 1  # no process counts that far, but a damaged file may hold it
+_BEGIN = 4096  # in the file
+_END = _BEGIN + _COUNTERS * _COUNTER_BYTES
+_LOW_BYTE = 0 if sys.byteorder == "little" else _COUNTER_BYTES - 1
+_EVEN_BYTES = bytes(range(0, 256, 2))
+_NOT_ON_THIS_FILE_SYSTEM = (errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP)
+
+
+class Descriptor:
+    """An open lock file. `number` is the descriptor, -1 once it is closed.
+
+    A forked child closes its copy, which would keep the locks after the parent's death.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        close_in_child(self, Descriptor.close)
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Open the file at `path`. Create it with mode 0600 if it is missing. Do not follow a link.
+
+        If root creates the file, it is given to the database's owner, as SQLite does with its WAL.
+        """
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+        while True:
+            with suppress(FileExistsError):
+                made = cls(os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600))
+                made._give_to_owner_of(path.with_suffix(""))  # of `pixstore.db.lock` that is the database
+                return made
+            with suppress(FileNotFoundError):  # removed meanwhile
+                return cls(os.open(path, flags))
+
+    def _give_to_owner_of(self, path: Path) -> None:
+        if os.geteuid() == 0:
+            with suppress(OSError):  # root may be without the right to it, as in a container
+                owner = path.stat()
+                os.fchown(self.number, owner.st_uid, owner.st_gid)
+
+    def close(self) -> None:
+        """Close it. Repeated calls do nothing."""
+        number, self.number = self.number, -1
+        if number >= 0:
+            os.close(number)
+
+    __del__ = close
+
+
+class ChangeCounters:
+    """The counters of one open store. Any thread may read them; `changing` and `heal` need the write lock."""
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        self._memory = memory
+        # Native and aligned: each is read, and written, in one step.
+        self._values = memoryview(memory)[_BEGIN:_END].cast("Q")
+
+    @classmethod
+    def open(cls, path: Path) -> "ChangeCounters | None":
+        """Return the counters in a file, or None if the system or file system can't share memory. Raises OSError.
+
+        Creates the file if it is missing.
+        """
+        if not hasattr(os, "posix_fallocate") or struct.calcsize("P") != _COUNTER_BYTES:
+            return None
+        file = Descriptor.of(path)
+        try:
+            if os.fstat(file.number).st_size < _END:
+                # Not truncated: on a full disk a hole would end the process that first writes to it.
+                os.posix_fallocate(file.number, 0, _END)
+            return cls(mmap.mmap(file.number, _END))
+        except OSError as error:
+            if error.errno in _NOT_ON_THIS_FILE_SYSTEM:
+                return None
+            raise
+        finally:
+            file.close()  # the mapping has its own
+
+    def stamps(self, image_ids: Sequence[str], generation: object) -> list[Hashable]:
+        """Return a value for each image. If it equals an earlier value of one generation, no commit of that image has
+        become visible in between.
+        """
+        stamps: list[Hashable] = []
+        for image_id in image_ids:  # here, not in functions for one, as is original_of: this runs for every request
+            value = self._values[crc32(image_id.partition(VARIANT_MARK)[0].encode()) & _LAST]
+            stamps.append(object() if value & 1 else (generation, value))
+        return stamps
+
+    @contextmanager
+    def changing(self, image_ids: Collection[str] | None) -> Iterator[None]:
+        """For the block, treat rows of these images as outdated, also rows read during it. None means all images."""
+        values = self._values
+        slots = _ALL if image_ids is None else {crc32(original_of(image_id).encode()) & _LAST for image_id in image_ids}
+        for slot in slots:
+            values[slot] |= 1
+        try:
+            yield
+        finally:
+            for slot in slots:
+                values[slot] = values[slot] + 1 & _LARGEST
+
+    def heal(self) -> None:
+        """Make the counters even that a dead writer left odd."""
+        low_bytes = self._memory[_BEGIN + _LOW_BYTE : _END : _COUNTER_BYTES]
+        if low_bytes.translate(None, _EVEN_BYTES):  # a loop over all takes as long as a small write
+            for slot, low_byte in enumerate(low_bytes):
+                self._values[slot] = self._values[slot] + (low_byte & 1) & _LARGEST
+
+    def close(self) -> None:
+        """Release the memory. Repeated calls do nothing."""
+        self._values.release()
+        self._memory.close()
 
 
 class WriteLock:

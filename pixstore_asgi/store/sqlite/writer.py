@@ -1,25 +1,31 @@
-"""The SQLite store's connections: writers, which use the write lock and transactions, and others, which never write."""
+"""The connection that writes: under the write lock, in transactions, and waiting commits together."""
 
 import logging
-import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from copy import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 from ...core.events import event
-from ...errors import PixstoreError, StoreBusy, StoreError
+from ...core.images import StoredImage
+from ...errors import PixstoreError, SecretError, StoreBusy, StoreError
 from ...process import Clock
-from .connection import text_of
-from .file import FileIdentity, LockHeader, check_sound
+from ..contract import Expected
+from ..groups import GroupCommit
+from ..tables import writes
+from .connection import closed_on_error, text_of
+from .files import FileIdentity, LockHeader, OpenFiles, check_shared, check_sound
 from .leases import Leases
-from .open_files import OpenFiles, check_in_place, check_shared
-from .transaction import Transaction
+from .transaction import Transaction, run
 from .write_lock import WriteLock
 
 _log = logging.getLogger("pixstore_asgi")
 _READ_MS = 3
-_OPENING_S = 1.0  # how long a process that is just opening the database is waited for
+_MOST_TOGETHER = 64  # commits in one transaction
 
 TEMP_STORE = "MEMORY"
 """The place for temporary data of a writing connection: a savepoint's copies of wrapped keys go to no file."""
@@ -99,22 +105,12 @@ class Writer(sqlite3.Connection):
             super().close()
 
 
-def connect_reader(path: str, *, busy_timeout_s: float) -> sqlite3.Connection:
-    """Open a connection that only reads, to a database that `prepare` made ready."""
-    connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
-    with _closed_on_error(connection):
-        connection.execute("PRAGMA mmap_size = 0")
-        connection.execute("PRAGMA query_only = ON")
-        connection.create_function("unhex", 1, bytes.fromhex, deterministic=True)  # SQLite has it from 3.41 on
-    return connection
-
-
 def connect_writer(
     path: str, write_lock: WriteLock, clock_ms: Clock, *, busy_timeout_s: float, durability: str
 ) -> Writer:
     """Open the connection that writes, to a database that `prepare` made ready."""
     connection = open_writer(Path(path), write_lock, busy_timeout_s)
-    with _closed_on_error(connection):
+    with closed_on_error(connection):
         connection.create_function("now_ms", 0, clock_ms)
         connection.execute(f"PRAGMA synchronous = {durability}")
         connection.execute("PRAGMA mmap_size = 0")
@@ -130,7 +126,7 @@ def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Wri
         path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, factory=Writer
     )
     connection.path, connection.write_lock, connection.files = path, write_lock, files
-    with _closed_on_error(connection):
+    with closed_on_error(connection):
         files.check()
         # A page that is split or freed must not keep copies of wrapped keys. Chunks have none: see remove_chunks.
         connection.execute("PRAGMA secure_delete = ON")
@@ -159,24 +155,6 @@ def rescue_log(db: Writer) -> None:
             db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
-def connect_unwriting(path: Path) -> sqlite3.Connection:
-    """Open a connection that changes neither the file nor its log, even if it is the last one to close.
-
-    Raises StoreError if a process uses a log or index that was removed.
-    """
-    check_in_place(Path(os.path.realpath(path)), _OPENING_S)
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-
-
-@contextmanager
-def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        sqlite3.Connection.close(connection)  # not as a writer does: it has written nothing
-        raise
-
-
 @contextmanager
 def write_transaction(connection: Writer) -> Iterator[Transaction]:
     """Run a block as one write transaction: commit it at its end, or roll it back if it raises."""
@@ -201,7 +179,7 @@ def transaction(connection: Writer) -> Iterator[Transaction]:
 
 
 @contextmanager
-def savepoint(connection: Writer) -> Iterator[None]:
+def _savepoint(connection: Writer) -> Iterator[None]:
     """Within a transaction, undo only the writes of this block if it raises a refusal. Other errors undo everything."""
     connection.execute("SAVEPOINT attempt")
     try:
@@ -245,3 +223,94 @@ def _empty_log(db: Writer) -> None:
             db.note_dead_keys(are_there=bool(is_busy))
     finally:
         db.execute(f"PRAGMA busy_timeout = {patience_ms}")
+
+
+class Deletion(NamedTuple):
+    """An image to delete; an original is deleted with its variants."""
+
+    image_id: str
+    expect: Expected
+
+
+Outcome = Sequence[StoredImage] | bool
+"""The images that have become current, or whether there was an image to delete."""
+
+
+@dataclass(slots=True, eq=False)
+class Commit:
+    """A change that waits for its transaction, and then has an outcome."""
+
+    change: GroupCommit | Deletion
+    is_withdrawn: bool = False
+    outcome: Outcome | BaseException | None = None
+
+    def result(self) -> Outcome:
+        """Return the outcome, or raise the error that prevented the change."""
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        if self.outcome is None:
+            raise StoreError("the commit was withdrawn: try again")
+        return self.outcome
+
+
+def commit_together(db: Writer, waiting: SimpleQueue[Commit], commit: Commit) -> Outcome:
+    """Return the outcome of a queued commit. All commits that wait by now run in the same transaction.
+
+    So they also share the emptying of the log, which follows a transaction that made keys obsolete.
+    """
+    while commit.outcome is None and not commit.is_withdrawn:
+        _run_together(db, _take(waiting))
+    return commit.result()
+
+
+def _take(waiting: SimpleQueue[Commit]) -> list[Commit]:
+    taken: list[Commit] = []
+    with suppress(Empty):
+        while len(taken) < _MOST_TOGETHER:
+            taken.append(waiting.get_nowait())
+    return [commit for commit in taken if not commit.is_withdrawn]
+
+
+def _run_together(db: Writer, commits: Sequence[Commit]) -> None:
+    """Make changes in one transaction. A refused change writes nothing; any other error fails all of them."""
+    try:
+        with write_transaction(db) as tx:
+            outcomes = list(_attempt_all(tx, commits))
+    except BaseException as error:
+        for commit in commits:
+            commit.outcome = copy(error)  # each its own: a traceback shows the values of those that raised it
+    else:
+        for commit, outcome in zip(commits, outcomes, strict=True):
+            commit.outcome = outcome
+
+
+def _attempt_all(tx: Transaction, commits: Sequence[Commit]) -> Iterator[Outcome | PixstoreError]:
+    judged: Sequence[bytes] = ()
+    refusal: SecretError | None = None
+    for change in (commit.change for commit in commits):
+        if isinstance(change, Deletion):
+            yield _attempt(tx, change)
+            continue
+        checks = change.terms.checks
+        if refusal and checks == judged:  # to find it anew may need a look at all rows
+            yield copy(refusal)
+            continue
+        if checks == judged:  # admitted in this transaction
+            change = replace(change, terms=replace(change.terms, checks=()))
+        outcome = _attempt(tx, change)
+        if isinstance(outcome, SecretError):
+            judged, refusal = checks, outcome
+        elif not isinstance(outcome, PixstoreError):
+            judged, refusal = checks, None
+        yield outcome
+
+
+def _attempt(tx: Transaction, change: GroupCommit | Deletion) -> Outcome | PixstoreError:
+    try:
+        if isinstance(change, Deletion):
+            return run(writes.delete(tx, *change))
+        # A single version is refused before anything is written, as a deletion is.
+        with _savepoint(tx.db) if len(change.versions) > 1 else nullcontext():
+            return run(writes.commit(tx, change, may_admit=True))
+    except PixstoreError as refusal:
+        return refusal
