@@ -36,7 +36,7 @@ from .serving.proofs import EVERYBODY, CiphertextUrl, Proofs, record_terms
 from .serving.rings import read_variants, read_verified, with_ring
 from .store.connect import StoreTarget, connect
 from .store.contract import ImageStore
-from .store.transactions import within
+from .store.inspection import within
 
 _log = logging.getLogger("pixstore_asgi")
 

@@ -14,7 +14,7 @@ from ..core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredI
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, PixstoreError, SecretError, StoreConflict
 from ..store.contract import ImageStore
-from ..store.pages import pages_of_images
+from ..store.inspection import pages_of_images
 from .find import find_ring
 
 OnRewrapped = Callable[[int, int], None]

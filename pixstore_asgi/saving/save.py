@@ -21,7 +21,7 @@ from ..core.keyring import KeyRing
 from ..errors import ImageNotFound, InputError, StoreConflict, StoreDamaged
 from ..process import Clock
 from ..store.contract import CommitTerms, Expect, Expected, ImageStore
-from ..store.transactions import ImageWrites
+from ..store.inspection import ImageWrites
 from .options import SaveOptions
 from .sealing import Encryption, Written, commit_together, write_bytes, write_version
 from .source import ImageData, Piece, holding, read_pieces, stripped

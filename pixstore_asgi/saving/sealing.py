@@ -20,7 +20,7 @@ from ..core.keyring import KeyRing
 from ..core.padding import padding
 from ..errors import IntegrityError
 from ..store.contract import CHUNK_BYTES, CommitTerms, ImageWriter
-from ..store.transactions import ImageWrites
+from ..store.inspection import ImageWrites
 from .options import OnProgress
 from .source import Piece, one_piece, read_head, with_head
 

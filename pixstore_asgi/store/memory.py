@@ -22,8 +22,7 @@ from ..core.images import (
 )
 from ..process import Clock, wall_clock_ms
 from .contract import CHUNK_BYTES, WHOLE_BYTES, Expect, Expected, KeyChecks
-from .groups import NO_ROW, GroupCommit, NewVersion, Row, reached
-from .rules import admit, check_expected, check_unneeded
+from .rules import NO_ROW, GroupCommit, NewVersion, Row, admit, check_expected, check_unneeded, reached
 from .writers import Writer
 
 _BODY = 0  # a body has no row of its own here

@@ -14,8 +14,7 @@ from ..core.images import ImageMeta, StoredImage
 from ..errors import StoreError
 from ..process import Clock
 from .contract import NO_TERMS, CommitTerms, ImageWriter
-from .groups import GroupCommit, NewVersion
-from .rules import check_meta
+from .rules import GroupCommit, NewVersion, check_meta
 
 _log = logging.getLogger("pixstore_asgi")
 

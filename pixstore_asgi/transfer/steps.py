@@ -7,7 +7,7 @@ from enum import Enum
 from ..core.ids import Count, is_variant_id, original_of, range_of_directory
 from ..errors import ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict, StoreDamaged
 from ..store.contract import ImageStore
-from ..store.pages import pages_of_ids
+from ..store.inspection import pages_of_ids
 
 REFUSALS = (ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict, StoreDamaged)
 """Errors that skip one image. Any other error ends the move."""

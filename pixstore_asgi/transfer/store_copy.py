@@ -17,8 +17,7 @@ from ..core.images import Past, RewrappedKey, StoredImage
 from ..core.keyring import KeyRing
 from ..errors import ImageTooLarge, InputError, StoreConflict
 from ..store.contract import CommitTerms, Expect, Expected, ImageStore, ImageStream
-from ..store.inspection import Freezable
-from ..store.pages import NOTHING, find, pages_of, pages_of_images
+from ..store.inspection import NOTHING, Freezable, find, pages_of, pages_of_images
 from ..store.sqlite import SqliteStore
 from ..store.sqlite import backup as sqlite_backup
 from .origin import check_origin, retire_secrets, share_secrets, take_origin

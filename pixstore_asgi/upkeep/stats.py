@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from ..core.ids import is_variant_id
 from ..core.images import KEY_ID_BYTES, StoredImage
 from ..store.contract import ImageStore
-from ..store.inspection import Inspectable, Unused
-from ..store.pages import pages_of
+from ..store.inspection import Inspectable, Unused, pages_of
 
 
 @dataclass(slots=True)

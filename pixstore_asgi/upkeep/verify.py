@@ -6,9 +6,8 @@ from ..core.cipher import TagCheck, unwrap_key
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, StoreBusy, StoreError
 from ..store.contract import ImageStore
-from ..store.inspection import Fault, Inspectable
+from ..store.inspection import Fault, Inspectable, pages_of_ids
 from ..store.objects import Bodies, versions_among
-from ..store.pages import pages_of_ids
 
 _READINGS = 2  # an image that was replaced during the first reading has another version in the second
 

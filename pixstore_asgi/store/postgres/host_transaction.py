@@ -9,8 +9,8 @@ from ...core.images import StoredImage
 from ...errors import InputError, StoreBusy
 from ...process import Clock, running_loop
 from ..contract import Expect, Expected, ImageWriter
-from ..groups import GroupCommit
 from ..objects import Bodies
+from ..rules import GroupCommit
 from ..tables import images, writes
 from ..tables.bodies import begin_write
 from ..tables.keys import AdmissionNeeded, admit_alone

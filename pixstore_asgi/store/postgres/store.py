@@ -12,9 +12,9 @@ from ...errors import ConfigError, StoreError
 from ...process import Clock, PerLoop, generation, wall_clock_ms
 from ..chunk_stream import ChunkStream
 from ..contract import Expect, Expected, ImageStream, ImageWriter
-from ..groups import GroupCommit
 from ..inspection import DatabaseInfo
 from ..objects import Bodies
+from ..rules import GroupCommit
 from ..tables import bodies as body_rows
 from ..tables import images, keys, writes
 from ..tables.bodies import begin_write

@@ -18,7 +18,7 @@ from ...core.events import event
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
 from ...process import Clock, generation
-from ..groups import GroupCommit
+from ..rules import GroupCommit
 from ..tables.transaction import Operation
 from .connection import Connection, P, R, keep_freed_memory, text_of, translated
 from .files import OpenFiles, check_in_place, check_one_name, check_regular, check_shared

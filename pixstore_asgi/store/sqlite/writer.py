@@ -15,7 +15,7 @@ from ...core.images import StoredImage
 from ...errors import PixstoreError, SecretError, StoreBusy, StoreError
 from ...process import Clock
 from ..contract import Expected
-from ..groups import GroupCommit
+from ..rules import GroupCommit
 from ..tables import writes
 from .connection import closed_on_error, text_of
 from .files import FileIdentity, LockHeader, OpenFiles, check_shared, check_sound

@@ -9,8 +9,8 @@ from ...core.images import ImageMeta
 from ...errors import StoreBusy, StoreError
 from ...process import Clock
 from ..contract import CHUNK_BYTES
-from ..groups import Chunks, NewVersion
 from ..objects import Bodies, Upload
+from ..rules import Chunks, NewVersion
 from ..writers import CommitWith, Sink, Writer
 from .transaction import BodyState, Engine, Transaction
 

@@ -6,8 +6,7 @@ from operator import attrgetter
 from ...core.ids import original_of, range_of_variants
 from ...core.images import StoredImage, Tombstone
 from ..contract import Expected
-from ..groups import NO_ROW, GroupCommit, Row, bodies_of, reached
-from ..rules import check_expected, checksum_of
+from ..rules import NO_ROW, GroupCommit, Row, bodies_of, check_expected, checksum_of, reached
 from .bodies import add_body, add_chunks, bury
 from .images import IS_ORIGINAL, META, bounds, get_many
 from .keys import admit_checks, lock_keys
