@@ -80,6 +80,13 @@ class PerLoop(Generic[T]):
         except RuntimeError:
             return self._values.get(running_loop())
 
+    def opened(self) -> T:
+        """Return the value, a store that is open in this event loop. Raises StoreError if there is none."""
+        value = self.get()
+        if value is None:
+            raise StoreError("the store is closed: open it first")
+        return value
+
     def get_or_make(self, make: Callable[[], T]) -> T:
         """Return the value, which is made if there is none."""
         value = self.get()

@@ -114,7 +114,7 @@ def _connect_sqlite(target: str, **options: Any) -> ImageStore:
 def _connect_postgres(target: str, **options: Any) -> ImageStore:
     if not find_spec("asyncpg"):
         raise ConfigError("a store in PostgreSQL needs asyncpg: pip install '.[postgres]' in the checkout")
-    from .postgres.address import check_url, without_schema
+    from .postgres.errors import check_url, without_schema
     from .postgres.store import DEFAULT_SCHEMA, PostgresStore
 
     check_url(target)

@@ -527,7 +527,7 @@ async def test_no_upload_goes_on_with_what_is_half_swept(
         async with await store.begin_write("a", version := os.urandom(16)) as writer:
             await writer.write(body := body_of(9 * CHUNK_BYTES))
             await staged(writer)
-            assert await store._opened().write(gc.remove_bodies, 0, 100) == (0, False)
+            assert await store._engines.opened().write(gc.remove_bodies, 0, 100) == (0, False)
             with pytest.raises(StoreError, match="paused for longer than sweep_grace_s"):
                 await writer.commit(meta_of(len(body), version))
         assert await store.get("a") is None
@@ -565,7 +565,7 @@ async def test_a_server_that_only_reads_is_told(postgres: Cluster) -> None:
     async with opened(url, "pixstore") as store:
         saved = await save(store, "a")
         postgres.run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-        await store._opened().pool.expire_connections()
+        await store._engines.opened().pool.expire_connections()
         for call in (store.delete("a"), save(store, "a")):
             with pytest.raises(StoreBusy, match="it is read-only, as a standby is: name the primary"):
                 await call
@@ -575,7 +575,7 @@ async def test_a_server_that_only_reads_is_told(postgres: Cluster) -> None:
         with pytest.raises(StoreBusy, match="no host of the URL is of the kind that target_session_attrs requires"):
             await PostgresStore(f"{url}?target_session_attrs=read-write").open()
         postgres.run(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-        await store._opened().pool.expire_connections()
+        await store._engines.opened().pool.expire_connections()
         assert await store.delete("a")
 
 
@@ -608,7 +608,7 @@ async def test_a_moment_whose_connection_falls_silent_ends(postgres: Cluster, sc
         async with asyncio.timeout(20):
             with pytest.raises(StoreBusy):
                 async with store.snapshot() as moment:
-                    await moment._opened().read(fall_silent)
+                    await moment._engines.opened().read(fall_silent)
         network.says_more.set()
 
 
@@ -623,7 +623,7 @@ async def test_a_write_given_up_keeps_what_its_commit_made_current(postgres: Clu
         row = (await staged(writer))._body
         assert row is not None
         await writer.commit(meta_of(len(body), version))
-        await store._opened().write(bodies.drop_pending, row)
+        await store._engines.opened().write(bodies.drop_pending, row)
         await store.sweep()
         assert await read(store, "a") == body
 
@@ -631,13 +631,13 @@ async def test_a_write_given_up_keeps_what_its_commit_made_current(postgres: Clu
 async def test_a_sweep_lets_a_body_be_whose_commit_has_begun(postgres: Cluster, schema: str) -> None:
     """A body elsewhere that a transaction has just made current is not claimed, be that committed or not."""
     async with opened(postgres.url(), schema, sweep_grace_s=0) as store:
-        database = store._opened()
+        database = store._engines.opened()
         row = await database.write(bodies.begin_object, os.urandom(16))
         connection = await asyncpg.connect(postgres.url())
         async with connection.transaction():
             await connection.execute(f"UPDATE {schema}.body SET state = 1 WHERE id = $1", row)
-            assert await store._opened().write(gc.claim_objects, 0, 10) == {}
-        assert await store._opened().write(gc.claim_objects, 0, 10) == {}
+            assert await store._engines.opened().write(gc.claim_objects, 0, 10) == {}
+        assert await store._engines.opened().write(gc.claim_objects, 0, 10) == {}
         await connection.close()
         assert postgres.run(f"SELECT state, removing FROM {schema}.body") == "1|f"
 
@@ -671,7 +671,7 @@ async def test_a_host_that_has_vanished_lets_go_of_its_locks(
         await goes_on.wait()
         await tx.all("SELECT 1")
 
-    vanishing = asyncio.create_task(store._opened().write(vanish))
+    vanishing = asyncio.create_task(store._engines.opened().write(vanish))
     await began.wait()
     async with opened(postgres.url(), schema) as other:
         assert await other.delete("a")
@@ -684,7 +684,7 @@ async def test_a_close_that_is_cancelled_goes_on(postgres: Cluster, schema: str)
     """A close that is given up while a write runs closes the pool all the same, once the write has ended."""
     store = PostgresStore(postgres.url(), schema=schema, sweeps_at_close=False)
     await store.open()
-    database, goes_on = store._opened(), asyncio.Event()
+    database, goes_on = store._engines.opened(), asyncio.Event()
 
     async def write(tx: Transaction) -> None:
         await goes_on.wait()
@@ -716,7 +716,7 @@ async def test_a_read_is_answered_after_an_event_loop_that_ended(postgres: Clust
     await store.open()
     reading = asyncio.create_task(store.get("a"))
     await asyncio.sleep(0)
-    asking = store._opened().reads._asking
+    asking = store._engines.opened().reads._asking
     assert asking is not None
     asking.cancel()
     reading.cancel()

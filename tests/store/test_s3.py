@@ -597,7 +597,7 @@ async def test_a_sweep_that_dies_is_done_again(store: SqliteStore, s3: S3Server,
     first = await save(store, "a")
     await store.delete("a")
     await beyond_the_grace_period()
-    claimed = await store._opened().write(gc.claim_objects, 0, 10)
+    claimed = await store._engines.opened().write(gc.claim_objects, 0, 10)
     assert list(claimed.values()) == [first.meta.version.hex()]
     with pytest.raises(StoreBusy, match="being removed"):
         await store.begin_write("a", first.meta.version)

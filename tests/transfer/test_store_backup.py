@@ -226,7 +226,7 @@ async def test_a_failure_ends_no_moment(make_place: Callable[[str], Place]) -> N
 
     async with store.snapshot() as moment:
         with pytest.raises(StoreError):
-            await moment._opened().read(fail)
+            await moment._engines.opened().read(fail)
         assert await read(moment, "plain") is not None
         with anyio.move_on_after(0.001):
             await content_of(moment)

@@ -19,7 +19,7 @@ from ..tables.transaction import Operation, P, R
 from .errors import ConnectionLost, at, is_away, translated, translated_for
 from .gathering import GatheredReads
 from .schema import prepare
-from .transaction import Names, Transaction
+from .transaction import Names, Transaction, ended_in_time
 
 Pool = asyncpg.Pool
 
@@ -71,13 +71,6 @@ class Database:
             )
         database = cls(pool, names, patience_s, is_ours=True)
         database.at = at(address)
-        return database
-
-    @classmethod
-    async def borrow(cls, pool: "Pool[Any]", names: Names, *, patience_s: float) -> Self:
-        """Make the tables ready, using a pool of the application, which is never closed here. Raises StoreError."""
-        database = cls(pool, names, patience_s, is_ours=False)
-        await database.read(prepare)
         return database
 
     @classmethod
@@ -232,8 +225,14 @@ class Database:
             await anyio.sleep(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
+    def check_not_inherited(self) -> None:
+        """Raise StoreError if the connections belong to the parent of this process."""
+        if self.is_inherited:
+            raise StoreError("the store was opened before a fork: open it in each process")
+
     async def _to_its_end(self, work: Coroutine[Any, Any, R]) -> R:
         try:
+            self.check_not_inherited()
             check_loop(self._loop)
         except StoreError:
             work.close()
@@ -247,6 +246,53 @@ class Database:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # the caller got it, or was cancelled
+
+
+class Snapshot(Database):
+    """A read-only snapshot of a database, over one connection. Operations run one after another.
+
+    All reads share one transaction, so writes and gc of others stay invisible.
+    """
+
+    def __init__(self, database: Database, connection: Any) -> None:
+        super().__init__(database.pool, database.names, database.patience_s, is_ours=False)
+        self._one = connection
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def connection(self, limit_s: float | None) -> AsyncIterator[Any]:
+        try:
+            # Each in a savepoint: one that fails ends itself alone.
+            async with self._turn, asyncio.timeout(limit_s), ended_in_time(self._one.transaction()):
+                yield self._one
+        except TimeoutError:
+            give_up(self._one)
+            raise
+
+
+@asynccontextmanager
+async def snapshot(database: Database) -> AsyncIterator[Snapshot]:
+    """Return a snapshot of a database, valid for the block. Raises StoreError."""
+    with translated():
+        connection = await database.pool.acquire(timeout=database.patience_s)
+    moment, transaction = (
+        Snapshot(database, connection),
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    )
+    try:
+        with translated():
+            async with asyncio.timeout(database.patience_s):
+                await transaction.start()
+        yield moment
+    finally:
+        with anyio.CancelScope(shield=True):
+            await moment.close()  # running reads go on to their end
+            try:
+                async with asyncio.timeout(database.patience_s):
+                    await transaction.rollback()
+            except Exception:  # it was never begun, or the server is away: no connection for the next one
+                give_up(connection)
+            await database.release(connection)
 
 
 async def _once(address: Hidden[str], names: Names, operation: Operation[[], R], patience_s: float) -> R:

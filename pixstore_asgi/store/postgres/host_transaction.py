@@ -32,6 +32,7 @@ class HostTransaction:
     def __init__(
         self, database: Database, names: Names, connection: Any, clock_ms: Clock, bodies: Bodies | None
     ) -> None:
+        database.check_not_inherited()
         if not isinstance(connection, asyncpg.Connection | asyncpg.pool.PoolConnectionProxy):
             raise InputError(f"connection must be one of asyncpg's, not {type(connection).__name__}")
         if getattr(connection, "_loop", None) not in (None, running_loop()):

@@ -22,13 +22,11 @@ from ..tables.gc import remove_bodies
 from ..tables.keys import AdmissionNeeded
 from ..tables.store import TableStore
 from ..tables.transaction import Operation, R
-from . import faults, schema
-from .address import check_url
-from .database import Database, Pool
-from .errors import ConnectionLost
+from . import schema
+from .database import Database, Pool, snapshot
+from .errors import ConnectionLost, check_url
 from .host_transaction import HostTransaction
-from .snapshot import snapshot
-from .transaction import Names
+from .transaction import Names, Transaction
 
 DEFAULT_SCHEMA = "pixstore"
 _WHY_MISSING = "the read took longer than sweep_grace_s, or a failover lost it: read again, or restore it from a backup"
@@ -98,16 +96,18 @@ class PostgresStore(TableStore[Database]):
             )
         if self._generation != generation() and self._source.get_size():
             raise StoreError("the pool of connections was opened before a fork: open one in each process")
-        return await Database.borrow(self._source, self._names, patience_s=self._busy_timeout_s)
+        database = Database(self._source, self._names, self._busy_timeout_s, is_ours=False)
+        await database.read(schema.prepare)
+        return database
 
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
         return await self._write_with_keys(keys.replace_wrapped_keys, wrapped, checks)
 
     async def get(self, image_id: str) -> StoredImage | None:
-        return await self._opened().reads.get(image_id)
+        return await self._engines.opened().reads.get(image_id)
 
     async def _open_stream(self, image_id: str) -> ImageStream | None:
-        database = self._opened()
+        database = self._engines.opened()
         opened = await database.read(images.open_body, image_id)
         if opened is None:
             return None
@@ -122,11 +122,11 @@ class PostgresStore(TableStore[Database]):
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
         self._occasional_gc.soon()
-        return await begin_write(self._opened(), image_id, version, self._clock_ms, self._commit, self._bodies)
+        return await begin_write(self._engines.opened(), image_id, version, self._clock_ms, self._commit, self._bodies)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         self._occasional_gc.soon()
-        return await self._opened().write(writes.delete, image_id, expect)
+        return await self._engines.opened().write(writes.delete, image_id, expect)
 
     def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
         return [object() for _ in image_ids]  # every request asks the database: see gathering.py
@@ -141,13 +141,13 @@ class PostgresStore(TableStore[Database]):
         """Remove up to `limit` bodies, and at least one if any is due."""
         removed, is_done = 0, False
         while not removed and not is_done:  # a long body takes many steps
-            removed, is_done = await self._opened().write(remove_bodies, self._sweep_grace_s, limit)
+            removed, is_done = await self._engines.opened().write(remove_bodies, self._sweep_grace_s, limit)
         return removed + await self._collect_objects(limit - removed)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator["PostgresStore"]:
         """Return a snapshot of this store, valid for the block: writes of others stay invisible."""
-        async with snapshot(self._opened()) as database:
+        async with snapshot(self._engines.opened()) as database:
             store = copy(self)
             store._engines = PerLoop(Database.abandon)
             store._engines.put(database)
@@ -157,10 +157,10 @@ class PostgresStore(TableStore[Database]):
         return await Database.ask_once(self._source, self._names, schema.is_made, self._busy_timeout_s)
 
     async def database_info(self) -> DatabaseInfo:
-        return await self._opened().read(faults.database_info)
+        return await self._engines.opened().read(_database_info)
 
     async def place(self) -> Hashable:
-        return await self._opened().read(schema.place)
+        return await self._engines.opened().read(schema.place)
 
     def within(self, connection: Any) -> HostTransaction:
         """Return this store within the transaction of an asyncpg connection of the application.
@@ -168,27 +168,28 @@ class PostgresStore(TableStore[Database]):
         Writes there are committed with that transaction or not at all. Raises InputError if the connection is not from
         asyncpg or is in no transaction.
         """
-        return HostTransaction(self._opened(), self._names, connection, self._clock_ms, self._bodies)
+        return HostTransaction(self._engines.opened(), self._names, connection, self._clock_ms, self._bodies)
 
     async def _commit(self, new: GroupCommit) -> Sequence[StoredImage]:
         try:
             return await self._write_with_keys(writes.commit, new)
         except ConnectionLost:
-            images = await self._opened().write(writes.find_committed, new)
+            images = await self._engines.opened().write(writes.find_committed, new)
             if images is None:
                 raise
             return images
 
     async def _write_with_keys(self, operation: Operation[..., R], *args: Any) -> R:
         """Run an operation that wraps keys. Only a new secret needs the exclusive lock, in a second run."""
-        write = partial(self._opened().write, operation, *args)
+        write = partial(self._engines.opened().write, operation, *args)
         try:
             return await write(may_admit=False)
         except AdmissionNeeded:
             return await write(may_admit=True)
 
-    def _opened(self) -> Database:
-        database = super()._opened()
-        if database.is_inherited:
-            raise StoreError("the store was opened before a fork: open it in each process")
-        return database
+
+async def _database_info(tx: Transaction) -> DatabaseInfo:
+    """Return the server's version and clock."""
+    row = await tx.one("SELECT current_setting('server_version'), extract(epoch FROM clock_timestamp())")
+    assert row is not None
+    return DatabaseInfo("PostgreSQL", row[0], float(row[1]))

@@ -102,48 +102,48 @@ class SqliteStore(TableStore[Engine]):
         )
 
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
-        engine = self._opened()
+        engine = self._engines.opened()
         return await engine.on_writer(self._separate, engine, database_id, check, rewrap)
 
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
-        return await self._opened().write(keys.replace_wrapped_keys, wrapped, checks, may_admit=True)
+        return await self._engines.opened().write(keys.replace_wrapped_keys, wrapped, checks, may_admit=True)
 
     async def get(self, image_id: str) -> StoredImage | None:
-        engine = self._opened()
+        engine = self._engines.opened()
         image = engine.read_nowait(reads.get, image_id)
         return await engine.on_reader(reads.get, image_id) if image is None else image
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
-        engine = self._opened()
+        engine = self._engines.opened()
         is_few = len(image_ids) <= _FEW_IMAGES
         found = engine.read_nowait(query, images.get_many, image_ids) if is_few else None
         return await super().get_many(image_ids) if found is None else found
 
     async def _open_stream(self, image_id: str) -> ImageStream | None:
-        return await open_stream(self._opened(), image_id)
+        return await open_stream(self._engines.opened(), image_id)
 
     def read_nowait(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
-        return self._opened().read_nowait(reads.whole_image, image_id)
+        return self._engines.opened().read_nowait(reads.whole_image, image_id)
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
-        engine = self._opened()
+        engine = self._engines.opened()
         engine.write_soon(self._collect_some, engine)
         if self._bodies:
             self._occasional_gc.soon()
         return await begin_write(engine, image_id, version, self._clock_ms, engine.commit, self._bodies)
 
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        engine = self._opened()
+        engine = self._engines.opened()
         if self._bodies:
             self._occasional_gc.soon()
         # In the same turn, so that nothing is written any more once the caller is told.
         return await engine.delete(Deletion(image_id, expect), partial(self._collect_some, engine=engine))
 
     def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
-        return self._opened().stamps(image_ids)
+        return self._engines.opened().stamps(image_ids)
 
     async def sweep(self, *, limit: int = 100) -> int:
-        engine = self._opened()
+        engine = self._engines.opened()
         if self._bodies or not engine.leases.are_shared:  # else no time decides
             await engine.on_writer(gc.date_back, self._clock_ms())
         removed = await engine.on_writer(gc.collect, engine.leases, self._sweep_grace_s, limit)
@@ -169,13 +169,13 @@ class SqliteStore(TableStore[Engine]):
         return self._real_path()
 
     async def faults(self) -> AsyncIterator[Fault]:
-        for fault in await found_by(self._opened().on_reader(_damaged_pages)):
+        for fault in await found_by(self._engines.opened().on_reader(_damaged_pages)):
             yield fault
         async for fault in super().faults():
             yield fault
 
     async def unused(self) -> Unused:
-        free_bytes = await self._opened().on_reader(_free_bytes)
+        free_bytes = await self._engines.opened().on_reader(_free_bytes)
         return (await super().unused())._replace(free_bytes=free_bytes)
 
     @property

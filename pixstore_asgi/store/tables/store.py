@@ -85,22 +85,22 @@ class TableStore(ABC, Generic[E]):
             await engine.close()
 
     async def database_id(self) -> bytes:
-        return await self._opened().read(keys.database_id)
+        return await self._engines.opened().read(keys.database_id)
 
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
-        return await self._opened().write_all(keys.assign_new_database_id, database_id, check, rewrap)
+        return await self._engines.opened().write_all(keys.assign_new_database_id, database_id, check, rewrap)
 
     async def key_checks(self) -> KeyChecks:
-        return await self._opened().read(keys.key_checks)
+        return await self._engines.opened().read(keys.key_checks)
 
     async def key_usage(self) -> dict[bytes, int]:
-        return await self._opened().read_all(keys.key_usage)
+        return await self._engines.opened().read_all(keys.key_usage)
 
     async def retire_key_check(self, check: bytes) -> None:
-        await self._opened().write_all(keys.retire_key_check, check)
+        await self._engines.opened().write_all(keys.retire_key_check, check)
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
-        return await self._opened().read(images.get_many, image_ids)
+        return await self._engines.opened().read(images.get_many, image_ids)
 
     async def open_stream(self, image_id: str) -> ImageStream | None:
         try:
@@ -111,61 +111,57 @@ class TableStore(ABC, Generic[E]):
             return self._bodies.stream(found.image, found.image.meta.version.hex())
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
-        return await self._opened().write(writes.raise_epoch, image_id, expect)
+        return await self._engines.opened().write(writes.raise_epoch, image_id, expect)
 
     async def raise_epochs(self, *, after: str | None = None, before: str | None = None) -> int:
-        return await self._opened().write_all(writes.raise_epochs, after, before)
+        return await self._engines.opened().write_all(writes.raise_epochs, after, before)
 
     async def list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100, originals_only: bool = False
     ) -> "list[StoredImage]":
-        return await self._opened().read(images.list_images, after, before, limit, originals_only=originals_only)
+        return await self._engines.opened().read(
+            images.list_images, after, before, limit, originals_only=originals_only
+        )
 
     async def list_tombstones(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100
     ) -> Sequence[Tombstone]:
-        return await self._opened().read(images.list_tombstones, after, before, limit)
+        return await self._engines.opened().read(images.list_tombstones, after, before, limit)
 
     async def put_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
-        await self._opened().write(writes.put_tombstones, tombstones)
+        await self._engines.opened().write(writes.put_tombstones, tombstones)
 
     async def _collect_objects(self, limit: int) -> int:
         """Remove up to `limit` objects that no image needs. Return their number."""
         if self._object_gc is None or limit <= 0:
             return 0
-        return await self._object_gc.collect(self._opened(), limit)
+        return await self._object_gc.collect(self._engines.opened(), limit)
 
     async def check_bodies(self) -> None:
         if self._object_gc:
-            await self._object_gc.check(self._opened())
+            await self._object_gc.check(self._engines.opened())
 
     @property
     def bodies(self) -> Bodies | None:
         return self._bodies
 
     async def has_objects(self, *, live: bool = False) -> bool:
-        return await self._opened().read(body_rows.has_objects, live=live)
+        return await self._engines.opened().read(body_rows.has_objects, live=live)
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
-        return await self._opened().read(faults.ids, after, limit)
+        return await self._engines.opened().read(faults.ids, after, limit)
 
     async def faults(self) -> AsyncIterator[Fault]:
         for statement, reason in self.looks:
-            for fault in await found_by(self._opened().read_all(faults.look, statement, reason)):
+            for fault in await found_by(self._engines.opened().read_all(faults.look, statement, reason)):
                 yield fault
 
     async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
-        return await self._opened().read(faults.unknown_bodies, versions)
+        return await self._engines.opened().read(faults.unknown_bodies, versions)
 
     async def unused(self) -> Unused:
-        return Unused(*await self._opened().read_all(faults.count_unused), 0)
+        return Unused(*await self._engines.opened().read_all(faults.count_unused), 0)
 
     @property
     def _engine(self) -> E | None:
         return self._engines.get()
-
-    def _opened(self) -> E:
-        engine = self._engines.get()
-        if engine is None:
-            raise StoreError("the store is closed: open it first")
-        return engine
