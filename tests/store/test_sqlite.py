@@ -391,7 +391,7 @@ async def test_a_pointer_to_nowhere_is_an_error(tmp_path: Path) -> None:
     await store.open()
     await save(store, "a", body_of(5 * CHUNK_BYTES))
     query(path, "DELETE FROM blob")
-    with pytest.raises(StoreError, match="not there"):
+    with pytest.raises(StoreError, match="does not exist"):
         await store.open_stream("a")
     assert store.in_use == 0
     await store.close()
