@@ -152,7 +152,7 @@ def test_a_url_that_a_password_has_torn_is_refused(rest: str) -> None:
         assert "in a password [ is %5B and ] is %5D" in str(caught.value)
     else:
         assert "@ is %40" in str(caught.value)
-        with pytest.raises(ConfigError, match="percent-encoded"):
+        with pytest.raises(ConfigError, match="percent-encode all"):
             PostgresStore(f"postgresql://{rest}")
 
 
