@@ -184,7 +184,7 @@ test("another worker for the same pages is left alone", async (t) => {
     container.taken = { scope: `${ORIGIN}/`, ...taken };
     assert.equal(await registerImageWorker({ ...OPTIONS, onError: (error) => errors.push(error.message) }), false);
     assert.deepEqual(container.registered, []);
-    assert.equal(errors.pop(), "the page is outside the scope, or has another service worker");
+    assert.equal(errors.pop(), `${ORIGIN}/ has another service worker; choose another scope`);
   }
   container.taken = { scope: `${ORIGIN}/`, active: { scriptURL: `${SCRIPT}&namespace=before` } };
   assert.equal(await registerImageWorker(OPTIONS), true);
@@ -194,7 +194,10 @@ test("another worker for the same pages is left alone", async (t) => {
 
 test("false for a page outside the scope, where no worker is registered", async (t) => {
   const container = new Container(t);
-  assert.equal(await registerImageWorker({ ...OPTIONS, scope: "/gallery/" }), false);
+  const errors = [];
+  const onError = (error) => errors.push(error.message);
+  assert.equal(await registerImageWorker({ ...OPTIONS, scope: "/gallery/", onError }), false);
+  assert.deepEqual(errors, [`the page is outside of ${ORIGIN}/gallery/; choose a scope that contains it`]);
   assert.deepEqual(container.registered, []);
 });
 

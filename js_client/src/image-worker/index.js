@@ -73,8 +73,11 @@ const inPage = (url) => new URL(url, document.baseURI).href;
  */
 async function takeOver(container, script, scope) {
   const before = await container.getRegistration(scope);
-  if ((before?.scope === scope && hasOther(before, script)) || !location.href.startsWith(scope)) {
-    throw new Error("the page is outside the scope, or has another service worker");
+  if (before?.scope === scope && hasOther(before, script)) {
+    throw new Error(`${scope} has another service worker; choose another scope`);
+  }
+  if (!location.href.startsWith(scope)) {
+    throw new Error(`the page is outside of ${scope}; choose a scope that contains it`);
   }
   const registration = await container.register(script, { scope });
   while (container.controller?.scriptURL !== script.href) {
