@@ -1,9 +1,12 @@
 """Real browsers, each on a profile of its own, and the site that they visit.
 
-They live as long as a test module: Playwright holds an event loop meanwhile, which no other module's tests could bear.
+Chromium lives as long as a test module, because Playwright holds an event loop meanwhile, and tests of other modules
+run their own. Firefox and WebKit live as long as the run. Each module's site has its own port, so its pages share no
+storage with those of other modules.
 """
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -35,8 +38,25 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def lasting_browser() -> Iterator[Callable[[Engine], Browser]]:
+    """Return the browser of an engine, which is launched at the first call and lives as long as the run."""
+    browsers: dict[str, Browser] = {}
+    with contextlib.ExitStack() as stack:
+
+        def browser_of(engine: Engine) -> Browser:
+            if engine.name not in browsers:
+                browsers[engine.name] = stack.enter_context(engine.launch())
+            return browsers[engine.name]
+
+        yield browser_of
+
+
 @pytest.fixture(scope="module")
-def browser(engine: Engine) -> Iterator[Browser]:
+def browser(engine: Engine, lasting_browser: Callable[[Engine], Browser]) -> Iterator[Browser]:
+    if engine.name != "chromium":
+        yield lasting_browser(engine)
+        return
     with engine.launch() as opened:
         yield opened
 

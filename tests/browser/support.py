@@ -31,6 +31,9 @@ T = TypeVar("T")
 # For the site to answer: a loaded machine is slow.
 TIMEOUT_S = 60
 
+# The longest wait for a condition, a little shorter than pytest's limit of a test.
+WAIT_S = 100
+
 
 @cache
 def noise(kind: str, seed: int, size: int = 48) -> bytes:
@@ -118,7 +121,7 @@ def running_site(folder: Path, *, app: str = "page_app", **environment: str) -> 
 
 
 def _url_in_log(site: Site) -> str:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + TIMEOUT_S
     while not (found := re.search(r"running on (http://\S+)", site.log)):
         if site.process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the server did not start:\n{site.log}")
@@ -237,7 +240,7 @@ def wait_for(page: Page, condition: str) -> None:
 
 def wait_until(condition: Callable[[], T], name: str) -> T:
     """Wait until a condition is true, and return its value then."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + WAIT_S
     while not (met := condition()):
         assert time.monotonic() < deadline, f"it never came true {name}"
         time.sleep(0.02)

@@ -39,7 +39,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
-@pytest.mark.all_engines
 @each_scenario
 def test_acceptance(browser: Browser, site: Site, scenario: Scenario) -> None:
     """The element passes each scenario of the acceptance list."""

@@ -277,15 +277,13 @@ def test_a_broken_body_is_an_error_once(page: Page, site: Site) -> None:
     assert show(page, f"{saved.id}?again") == 48
 
 
-@pytest.mark.parametrize(
-    "address", ["", "a/b", "..%2f..%2frecords", "%ff", "a%00b", "a,b", "test:x%26id=test:y", "a" * 300]
-)
-def test_what_is_no_id_is_an_error(page: Page, site: Site, address: str) -> None:
+def test_an_address_without_a_valid_id_is_an_error(page: Page, site: Site) -> None:
     """A strange address asks for no record."""
     assert page.evaluate("register()") is True
     before = asked_for_records(site)
-    assert show(page, address) == "error"
-    assert asked_for_records(site) == before
+    for address in ("", "a/b", "..%2f..%2frecords", "%ff", "a%00b", "a,b", "test:x%26id=test:y", "a" * 300):
+        assert show(page, address) == "error", address
+        assert asked_for_records(site) == before, address
 
 
 def test_an_address_can_only_be_looked_at(page: Page, site: Site) -> None:
@@ -302,11 +300,15 @@ def test_an_address_can_only_be_looked_at(page: Page, site: Site) -> None:
         assert got["headers"]["content-type"] == "text/plain; charset=utf-8"
     assert page.evaluate("id => answer(id, { method: 'HEAD' })", saved.id)["status"] == 403
     assert page.evaluate("id => embed('script', id)", saved.id) == "error"
-    for kind in ("iframe", "embed", "object", "audio", "video"):
-        page.evaluate(
-            "([kind, id]) => Promise.race([embed(kind, id), new Promise((go) => setTimeout(go, 500))])",
-            [kind, saved.id],
-        )
+    # Some of these kinds never report the end of a refused load.
+    page.evaluate(
+        """(id) => {
+          const kinds = ["iframe", "embed", "object", "audio", "video"];
+          const all = Promise.all(kinds.map((kind) => embed(kind, id)));
+          return Promise.race([all, new Promise((go) => setTimeout(go, 500))]).then(() => null);
+        }""",
+        saved.id,
+    )
     assert asked_for_records(site) == before
     assert site.requests(saved.id) == 0
 

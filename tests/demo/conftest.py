@@ -12,7 +12,7 @@ from pixstore_asgi.demo import pictures
 from pixstore_asgi.store.memory import MemoryStore
 from tests.demo.asgi import LIMIT, demo_client
 from tests.demo.browsing import browsing, expect_pictures, sign_in
-from tests.demo.process import Server, running
+from tests.demo.process import Server, running, signed_in
 from tests.support.samples import SECRET
 
 
@@ -46,6 +46,22 @@ def lasting_server() -> Iterator[Server]:
     """One for all tests of a module which leave it with six pictures."""
     with running("demo", "--port", "0", "--pictures", "6") as started:
         yield started
+
+
+@pytest.fixture
+def tidied_server(lasting_server: Server) -> Iterator[Server]:
+    """The lasting server; the pictures that a test adds are deleted after it."""
+    with signed_in(lasting_server) as client:
+        before = listed_ids(client)
+    yield lasting_server
+    with signed_in(lasting_server) as client:
+        for image_id in listed_ids(client) - before:
+            client.delete(f"api/pictures/{image_id}").raise_for_status()
+
+
+def listed_ids(client: httpx.Client) -> set[str]:
+    listed = client.get("api/pictures").raise_for_status().json()["pictures"]
+    return {picture["id"] for picture in listed}
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,7 @@ def test_a_failure_that_lasts_is_shown_and_can_be_tried_again(page: Page) -> Non
     expect_pictures(page, 6)
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.soak)])
 def test_a_failure_in_the_gallery_is_tried_again_in_its_place(page: Page, width: int) -> None:
     """A picture that has failed has a button in its frame, by which it comes back; the focus stays at the picture."""
     page.set_viewport_size({"width": width, "height": 900})

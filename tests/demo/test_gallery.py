@@ -3,11 +3,12 @@
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from tests.demo.browsing import (
     IMAGES,
     KEPT_SIX,
+    browsing,
     expect_picture,
     expect_pictures,
     image_requests,
@@ -68,10 +69,10 @@ def test_a_screenful_takes_one_query_and_one_request(context: BrowserContext, se
     expect(panel.locator("[data-total=requests]")).to_have_text("1")
 
 
-def test_pictures_are_loaded_as_they_come_into_view(context: BrowserContext) -> None:
-    """A picture that was never in sight is not fetched. Pictures in sight after scrolling, or painted late, are."""
-    requests = noted_requests(context)
-    with running("demo", "--port", "0", "--pictures", "16") as server:
+def test_pictures_are_loaded_near_the_screen_and_let_go_far_from_it(browser: Browser) -> None:
+    """A picture is fetched near the screen, removed far from it, and comes back from memory without a request."""
+    with running("demo", "--port", "0", "--pictures", "16") as server, browsing(browser) as context:
+        requests = noted_requests(context)
         page = sign_in(context, server)
         page.set_viewport_size({"width": 500, "height": 400})
         expect(page.get_by_text("16 pictures", exact=True)).to_be_visible()
@@ -80,19 +81,8 @@ def test_pictures_are_loaded_as_they_come_into_view(context: BrowserContext) -> 
         expect(tile(page, 15).locator("img")).to_be_hidden()
         tile(page, 15).scroll_into_view_if_needed()
         expect_picture(tile(page, 15))
-
-
-def test_what_has_left_the_screen_is_let_go(context: BrowserContext) -> None:
-    """A picture that was scrolled far away is off the page; scrolled back to, it comes from memory, unasked for."""
-    with running("demo", "--port", "0", "--pictures", "16") as server:
-        page = sign_in(context, server)
-        page.set_viewport_size({"width": 500, "height": 400})
-        expect(page.get_by_text("16 pictures", exact=True)).to_be_visible()
-        expect_picture(tile(page, 0))
-        tile(page, 15).scroll_into_view_if_needed()
-        expect_picture(tile(page, 15))
         expect(tile(page, 0).locator("img")).not_to_have_attribute("src", ANY)
-        requests = noted_requests(context)
+        requests.clear()
         page.evaluate("scrollTo(0, 0)")
         expect_picture(tile(page, 0))
         expect(tile(page, 0)).to_contain_text("from memory")
@@ -100,7 +90,7 @@ def test_what_has_left_the_screen_is_let_go(context: BrowserContext) -> None:
         assert image_requests(requests) == []
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.soak)])
 def test_a_blur_stands_where_the_picture_will_be(context: BrowserContext, server: Server, width: int) -> None:
     """Until its ciphertext comes a tile shows the record's ThumbHash, in its colours; then nothing moves."""
     held: list[Route] = []

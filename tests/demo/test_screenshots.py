@@ -21,6 +21,7 @@ def sizes_in(folder: Path) -> dict[str, tuple[int, int]]:
     return {path.name: Image.open(io.BytesIO(path.read_bytes())).size for path in folder.iterdir()}
 
 
+@pytest.mark.soak
 def test_they_can_be_taken_again(browser: Browser, tmp_path: Path) -> None:
     """The script still gets through the page, and makes the files that are there, of the same size in pixels."""
     with running("demo", "--port", "0", "--pictures", "12") as server:

@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.demo.browsing import expect_picture, expect_pictures, journal, sign_in, status, tile, tiles, title
+from tests.browser.support import noise
+from tests.demo.browsing import (
+    expect_picture,
+    expect_pictures,
+    kept,
+    open_first,
+    sign_in,
+    status,
+    tile,
+    tiles,
+    title,
+)
 from tests.demo.photos import half_png, photo
 from tests.demo.process import Server
 from tests.support.samples import large_png, picture
@@ -31,18 +42,48 @@ WORDS_ARE_WHOLE = """(badge) => {
   const lines = [...words.getClientRects()];
   return lines.length <= 2 && lines.every(({ left, right }) => left >= frame.left && right <= frame.right);
 }"""
-SURVIVE = """async (files) => {
+SURVIVE = """async ([files, rounds]) => {
   const { factsIn } = await import("/metadata.js");
   let seed = 1;
   const random = (n) => (seed = (seed * 48271) % 2147483647) % n;
   for (const bytes of files) {
-    for (let round = 0; round < 2000; round += 1) {
+    for (let round = 0; round < rounds; round += 1) {
       const damaged = Uint8Array.from(bytes.slice(0, round % 2 ? random(bytes.length) : bytes.length));
       for (let n = 0; n < 6 && damaged.length; n += 1) damaged[random(Math.min(damaged.length, 400))] = random(256);
       await factsIn(new Blob([damaged]));
     }
   }
 }"""
+ROWS_ARE_FULL = """() => {
+  const list = document.querySelector("#gallery");
+  const rows = new Map();
+  for (const tile of list.children) {
+    const { top, right } = tile.getBoundingClientRect();
+    rows.set(top, [...(rows.get(top) ?? []), { right, height: tile.querySelector(".frame").offsetHeight }]);
+  }
+  const full = [...rows.values()].slice(0, -1);
+  const edge = list.getBoundingClientRect().right;
+  return full.length > 0 && full.every((row) => {
+    return Math.abs(row.at(-1).right - edge) < 1 && row.every(({ height }) => height === row[0].height);
+  });
+}"""
+PART_OF_THE_WAY = """(bar) => {
+  const share = new DOMMatrix(bar.style.transform).a;
+  return share > 0 && share < 1;
+}"""
+
+
+@pytest.fixture
+def server(tidied_server: Server) -> Server:
+    return tidied_server
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A picture of 700 pixels, and more than a megabyte."""
+    path = tmp_path / "large.png"
+    path.write_bytes(noise("png", seed=1, size=700))
+    return path
 
 
 def upload_row(page: Page, name: str) -> Locator:
@@ -90,20 +131,6 @@ def test_an_upload_shows_its_progress_and_can_be_cancelled(page: Page, tmp_path:
     network.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
     expect(tiles(page)).to_have_count(7)
     expect(status(page)).to_contain_text("slow.png is encrypted and stored.")
-
-
-def test_a_picture_smaller_than_its_place_is_shown_as_it_is(page: Page) -> None:
-    """The gallery shows the original, the dialog has it from memory, and faults on purpose apply to it."""
-    page.get_by_label("Add pictures").set_input_files(
-        {"name": "small.png", "mimeType": "image/png", "buffer": picture("png")}
-    )
-    expect_pictures(page, 7)
-    tile(page, 0).click()
-    expect(status(page)).to_have_text("Your picture: from memory.")
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="Truncated body").click()
-    expect(page.get_by_role("complementary").get_by_text("3 of 3 pictures recovered")).to_be_visible()
-    expect(journal(page).filter(has_text="The body is damaged")).to_have_count(3)
 
 
 def test_files_can_be_dropped_anywhere(page: Page) -> None:
@@ -220,9 +247,57 @@ def test_metadata_can_be_kept(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_role("dialog").get_by_text("Anyone with this picture can read this")).to_be_visible()
 
 
-def test_the_reader_of_metadata_survives_damage(context: BrowserContext, lasting_server: Server) -> None:
+@pytest.mark.parametrize("rounds", [200, pytest.param(5000, marks=pytest.mark.soak)])
+def test_the_reader_of_metadata_survives_damage(context: BrowserContext, lasting_server: Server, rounds: int) -> None:
     """For any bytes of a file, reading its metadata ends, and raises nothing."""
     page = sign_in(context, lasting_server)
     files = [list(photo((40, 30), kind=kind)) for kind in ("jpeg", "png", "webp")]
-    page.evaluate(SURVIVE, files)
+    page.evaluate(SURVIVE, [files, rounds])
     assert title(page, 0)
+
+
+def test_rows_fill_the_page(page: Page, tmp_path: Path) -> None:
+    """Pictures of any shape stand in rows of one height each, as wide as the gallery, also after it was resized."""
+    for number, size in enumerate(((200, 600), (600, 200), (400, 300))):
+        (tmp_path / f"{number}.jpg").write_bytes(photo(size))
+    page.get_by_label("Add pictures").set_input_files(sorted(tmp_path.iterdir()))
+    expect_pictures(page, 9)
+    for width in (1280, 700, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(ROWS_ARE_FULL)
+
+
+def test_the_dialog_shows_how_much_has_come(page: Page, large: Path) -> None:
+    """The thumbnail stands for an original on its way, above a bar that grows; both go when the original is there."""
+    page.get_by_label("Add pictures").set_input_files(large)
+    expect_pictures(page, 7)
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": 400_000, "uploadThroughput": -1}
+    network.send("Network.emulateNetworkConditions", slow)
+    dialog = open_first(page)
+    bar = dialog.locator(".progress")
+    page.wait_for_function(PART_OF_THE_WAY, arg=bar.element_handle())
+    expect(bar).to_be_visible()
+    expect(bar).to_have_attribute("aria-hidden", "true")
+    preview = dialog.locator(".preview img")
+    expect(preview).to_be_visible()
+    expect(preview).to_have_js_property("naturalWidth", 640)
+    expect(dialog.get_by_role("img")).to_have_count(0)
+    expect(dialog.get_by_role("img")).to_have_js_property("naturalWidth", 700)
+    expect(bar).to_be_hidden()
+    expect(preview).to_be_hidden()
+
+
+def test_large_pictures_are_decrypted_in_a_worker(page: Page, large: Path) -> None:
+    """The page's policy lets the client start its worker, without a reported violation."""
+    page.get_by_label("Add pictures").set_input_files(large)
+    expect_pictures(page, 7)
+    open_first(page)
+    expect(kept(page, "IndexedDB, as ciphertext")).to_contain_text("8 pictures")
+    with page.expect_worker() as started:
+        page.reload()
+        expect_pictures(page, 7)
+        dialog = open_first(page)
+    assert started.value.url.endswith("/images/-/client/pixstore-worker.js")
+    expect_picture(dialog)
+    assert len(page.workers) == 1

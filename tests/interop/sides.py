@@ -51,14 +51,18 @@ class Side:
         self._page = page
         self._started = 0
         self._stack = contextlib.ExitStack()
-        self._shared: Peer | None = None
+        self._lasting: dict[Setup, Peer] = {}
 
     @property
     def shared(self) -> Peer:
         """An application that lives as long as this side, for scenarios that leave it as they found it."""
-        if self._shared is None:
-            self._shared = self._stack.enter_context(self.start())
-        return self._shared
+        return self.lasting(USUAL)
+
+    def lasting(self, setup: Setup) -> Peer:
+        """Return the application with this setup. The first call starts it, and it lives as long as this side."""
+        if setup not in self._lasting:
+            self._lasting[setup] = self._stack.enter_context(self.start(setup))
+        return self._lasting[setup]
 
     def close(self) -> None:
         self._stack.close()

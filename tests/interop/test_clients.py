@@ -103,10 +103,10 @@ def test_default_endpoint_is_read_across_origins(client: Client, sides: dict[str
 
 def test_own_endpoint_is_read_by_a_custom_fetcher(client: Client, sides: dict[str, Side]) -> None:
     """A custom fetcher gets the record and the context: the application demands the context's header."""
-    with sides[OTHER[client.name]].start(Setup(own_endpoint=True)) as peer:
-        records = [peer.save(image) for image in IMAGES.values()]
-        answers = client.read_by_own_fetcher(peer, [*records, records[0]], HEADERS)
-        (refused,) = client.read_by_own_fetcher(peer, records[:1], {"authorization": "Bearer guessed"})
+    peer = sides[OTHER[client.name]].lasting(Setup(own_endpoint=True))
+    records = [peer.save(image) for image in IMAGES.values()]
+    answers = client.read_by_own_fetcher(peer, [*records, records[0]], HEADERS)
+    (refused,) = client.read_by_own_fetcher(peer, records[:1], {"authorization": "Bearer guessed"})
     assert answers == [*map(shown, IMAGES), shown("png")]
     assert refused == {"error": "status 403"}
 
@@ -163,21 +163,21 @@ def test_padding_changes_no_pixel(name: str, tabs: Tabs, sides: dict[str, Side])
 @pytest.mark.parametrize("client", ["npm-node", "npm-chromium"], indirect=True)
 def test_npm_reads_a_variant(client: Client, sides: dict[str, Side]) -> None:
     """A variant's record, with its `~` in the id, is to npm's front end a record as any other."""
-    with sides["ours"].start(Setup(thumb_width=24)) as peer:
-        thumb = peer.record(peer.save(IMAGES["jpeg"]).id).variants["thumb"]
-        _, image = unseal(
-            key=thumb.key,
-            iv=thumb.iv,
-            tag=thumb.tag,
-            ciphertext=decode_payload(peer.get(thumb)[2]).ciphertext,
-        )
-        answers = client.read_by_default(peer, [thumb, thumb])
+    peer = sides["ours"].lasting(Setup(thumb_width=24))
+    thumb = peer.record(peer.save(IMAGES["jpeg"]).id).variants["thumb"]
+    _, image = unseal(
+        key=thumb.key,
+        iv=thumb.iv,
+        tag=thumb.tag,
+        ciphertext=decode_payload(peer.get(thumb)[2]).ciphertext,
+    )
+    answers = client.read_by_default(peer, [thumb, thumb])
     assert answers == [{"type": "image/jpeg", "sha256": hashlib.sha256(image).hexdigest()}] * 2
     assert image != IMAGES["jpeg"]
 
 
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize("client", ["npm-node", "npm-chromium"], indirect=True)
+@pytest.mark.parametrize("client", ["npm-node", pytest.param("npm-chromium", marks=pytest.mark.soak)], indirect=True)
 def test_npm_reads_whatever_store_ours_has(
     client: Client, store: str, sides: dict[str, Side], s3: S3Server, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -196,23 +196,23 @@ def test_npm_reads_whatever_store_ours_has(
 @pytest.mark.parametrize("name", ["npm", "ours"])
 def test_a_proof_is_bound_to_a_cookie(name: str, tabs: Tabs, sides: dict[str, Side]) -> None:
     """On the same origin a front end sends its cookies, npm's unmodified too: a visitor's proof serves that visitor."""
-    with sides["ours"].start(Setup(by_cookie=True)) as peer:
-        saved = peer.save(IMAGES["png"])
-        record = ImageRecord.parse(peer.call("record", id=saved.id, audience="ada"))
-        url = urlsplit(peer.endpoint)
-        config = {
-            "defaultEndpointConnectHost": url.hostname,
-            "defaultEndpointConnectPort": url.port,
-            "defaultEndpointRoute": url.path,
-        }
+    peer = sides["ours"].lasting(Setup(by_cookie=True))
+    saved = peer.save(IMAGES["png"])
+    record = ImageRecord.parse(peer.call("record", id=saved.id, audience="ada"))
+    url = urlsplit(peer.endpoint)
+    config = {
+        "defaultEndpointConnectHost": url.hostname,
+        "defaultEndpointConnectPort": url.port,
+        "defaultEndpointRoute": url.path,
+    }
 
-        def read_as(visitor: str) -> dict[str, str]:
-            script = f"document.cookie = 'visitor={visitor}'"
-            (answer,) = tabs.run("readAll", peer.app, client=name, config=config, records=[record], script=script)
-            return dict(answer)
+    def read_as(visitor: str) -> dict[str, str]:
+        script = f"document.cookie = 'visitor={visitor}'"
+        (answer,) = tabs.run("readAll", peer.app, client=name, config=config, records=[record], script=script)
+        return dict(answer)
 
-        assert read_as("ada") == shown("png")
-        assert "InvalidProof" in read_as("bob")["error"]
+    assert read_as("ada") == shown("png")
+    assert "InvalidProof" in read_as("bob")["error"]
 
 
 def test_the_installed_package_is_the_published_one() -> None:
