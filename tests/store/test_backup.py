@@ -76,6 +76,7 @@ def saving(path: Path, first: int = 20) -> Iterator[list[str]]:
 FORKER = """
     import asyncio, os, signal, sys, time, warnings
     from pixstore_asgi import Pixstore
+    from pixstore_asgi.pixstore import parts_of
     from tests.support.samples import SECRET
 
     async def main(path):
