@@ -72,11 +72,13 @@ def test_any_bytes_behind_a_beginning_are_refused_or_stripped(name: str, kept: i
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("name", SMALL)
-def test_every_single_length_byte_may_be_another(name: str) -> None:
-    """Each byte of a picture's first 900 and last 150 is tried as 0, as 255, and with its lowest bit turned."""
+def test_every_single_length_byte_may_be_another(name: str, every: int) -> None:
+    """Bytes of the first 900 and last 150 are tried as 0, as 255, and with one bit turned; the soak tries each."""
     data = SMALL[name]
-    for at in (*range(SNIFF_BYTES, min(len(data), 900)), *range(max(len(data) - 150, 900), len(data))):
+    places = [*range(SNIFF_BYTES, min(len(data), 900)), *range(max(len(data) - 150, 900), len(data))]
+    for at in places[::every]:
         for value in {0, 255, data[at] ^ 1} - {data[at]}:
             changed = data[:at] + bytes([value]) + data[at + 1 :]
             if (kept := outcome(changed, len(changed))) is not None:
