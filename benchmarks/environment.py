@@ -42,7 +42,7 @@ _NPM_PACKAGES = {
         "npm pixstore is missing, or its better-sqlite3 is not compiled",
     ),
     "npm front end": (("pixstore", "esbuild"), "npm pixstore, or esbuild to bundle its front end, is missing"),
-    "npm react": (("react-dom", "svelte", "vue"), "npm react, or what the tests bundle beside it, is missing"),
+    "npm react": (("react-dom", "svelte", "vue"), "npm react, or a package bundled beside it, is missing"),
     "npm thumbhash": (("thumbhash",), "npm thumbhash, which decodes placeholders in the page, is missing"),
 }
 _PACKAGES = {

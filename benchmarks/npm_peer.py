@@ -26,15 +26,15 @@ class NpmPeer:
     process: subprocess.Popen[str]
     log_folder: Path
 
-    def call(self, what: str, **arguments: Any) -> Any:
+    def call(self, command: str, **arguments: Any) -> Any:
         """Run one command and return its result. Raises RuntimeError where the process has ended."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps({"do": what, **arguments}) + "\n")
+        self.process.stdin.write(json.dumps({"do": command, **arguments}) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"npm pixstore ended on the command {what!r}: see the logs in {self.log_folder}")
+            raise RuntimeError(f"npm pixstore ended on the command {command!r}: see the logs in {self.log_folder}")
         return json.loads(line)
 
     def record(self, image_id: str) -> ImageRecord:

@@ -150,12 +150,12 @@ def _saves_chart(found: Findings) -> str:
 
 def _growth_chart(found: Findings) -> str:
     panels = []
-    for what in ("GET", "record", "save", "open"):
+    for operation in ("GET", "record", "save", "open"):
         bars = []
         for count in sorted(distinct(found, "images")):
-            seconds = median(found, {"what": what, "images": count}, "seconds") or 0.0
+            seconds = median(found, {"what": operation, "images": count}, "seconds") or 0.0
             bars.append(Bar(f"{count:,} images", seconds, f"{seconds * 1e6:,.0f} µs", is_ours=True))
-        panels.append(Panel(what, bars))
+        panels.append(Panel(operation, bars))
     return bar_chart("Time of one operation beside ever more images", panels)
 
 

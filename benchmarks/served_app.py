@@ -1,6 +1,6 @@
 """The ASGI applications that the servers run.
 
-What they serve comes from PIXSTORE_BENCH_DATABASE, a path or URL, and, where they are set, PIXSTORE_BENCH_BLOBS and
+They serve the store of PIXSTORE_BENCH_DATABASE, a path or URL, and, where they are set, PIXSTORE_BENCH_BLOBS and
 PIXSTORE_BENCH_FILES. Pixstore's memory is PIXSTORE_BENCH_CACHE_BYTES, or its default.
 """
 

@@ -79,7 +79,7 @@ def _gallery_table(found: Findings) -> Iterator[str]:
         (count,) = distinct(only(found, "size", size), "images")
         rows.append((f"{count:,} of {size_label(size)}", name, times(against), *_server_figures(found, own)))
     if rows:
-        yield "The gallery: images in turn, eight times what Pixstore's memory holds."
+        yield "The gallery: images in turn, eight times as many as fit into the memory of Pixstore."
         yield table(["images", "contestant", "against npm", *_SERVER_FIGURES], rows)
 
 
@@ -125,11 +125,11 @@ def growth_tables(found: Findings) -> str:
     counts = sorted(distinct(found, "images"))
     operations = [
         (
-            what,
-            times(ratio(found, _at(what, counts[-1]), _at(what, counts[0]), "seconds")),
-            *(duration(median(found, _at(what, count), "seconds")) for count in counts),
+            operation,
+            times(ratio(found, _at(operation, counts[-1]), _at(operation, counts[0]), "seconds")),
+            *(duration(median(found, _at(operation, count), "seconds")) for count in counts),
         )
-        for what in ("GET", "record", "save", "open")
+        for operation in ("GET", "record", "save", "open")
     ]
     files = ("file, bytes per image", "", *(figure(median(found, _at("file", n), "bytes_per_image")) for n in counts))
     growing = table(["", "last / first", *(f"{count:,} images" for count in counts)], [*operations, files])
@@ -198,8 +198,8 @@ def _load(contestant: str, size: int, connections: int) -> Selection:
     return {"contestant": contestant, "size": size, "connections": connections}
 
 
-def _at(what: str, images: int) -> Selection:
-    return {"what": what, "images": images}
+def _at(operation: str, images: int) -> Selection:
+    return {"what": operation, "images": images}
 
 
 def _reference_of(case: str) -> str | None:

@@ -134,10 +134,10 @@ def _pieces(parts: Parts) -> Iterator[Target]:
 
 
 def _growth(parts: Parts) -> Iterator[Target]:
-    for what in ("GET", "record", "save"):
-        over: Selection = {"what": what, "images": _MANY_IMAGES}
-        under: Selection = {"what": what, "images": _FEW_IMAGES}
-        name = f"one {what} beside {_MANY_IMAGES:,} images: time against {_FEW_IMAGES:,}"
+    for operation in ("GET", "record", "save"):
+        over: Selection = {"what": operation, "images": _MANY_IMAGES}
+        under: Selection = {"what": operation, "images": _FEW_IMAGES}
+        name = f"one {operation} beside {_MANY_IMAGES:,} images: time against {_FEW_IMAGES:,}"
         yield Target(name, "below", 1.3, "x", ratio(parts.get("growth"), over, under, "seconds"))
 
 
@@ -189,12 +189,12 @@ def _browser(parts: Parts) -> Iterator[Target]:
 
 def _browser_counts(found: Findings | None) -> Iterator[Target]:
     def target(
-        label: str, what: str, sense: Literal["at most", "below"], bound: float, unit: str, column: str, scale: int = 1
+        label: str, title: str, sense: Literal["at most", "below"], bound: float, unit: str, column: str, scale: int = 1
     ) -> Target:
         own: Selection = {"label": label, "contestant": "pixstore"}
         value = median(found, own, column)
         measured = None if value is None else Ratio(value / scale, len(select(found, own)))
-        return Target(f"browser, {label}: {what}", sense, bound, unit, measured)
+        return Target(f"browser, {label}: {title}", sense, bound, unit, measured)
 
     evicted = "one more image at 1,000 cached images of 500 KB"
     yield target("10 calls at once for one image of 5 MB", "requests", "at most", 1, "", "requests")
@@ -215,11 +215,11 @@ def _scroll(parts: Parts) -> Iterator[Target]:
         ),
         "heap_above_mib": ("JavaScript's heap at the end, above that at the start", 4.0, " MiB"),
     }
-    for page, (column, (what, bound, unit)) in itertools.product(scroll.OURS, bounds.items()):
+    for page, (column, (quantity, bound, unit)) in itertools.product(scroll.OURS, bounds.items()):
         own: Selection = {"contestant": page}
         value = median(found, own, column)
         measured = None if value is None else Ratio(value, len(select(found, own)))
-        name = f"scroll of {FULL.scroll_images:,} thumbnails, {page}: {what}"
+        name = f"scroll of {FULL.scroll_images:,} thumbnails, {page}: {quantity}"
         yield Target(name, "at most", bound, unit, measured)
 
 

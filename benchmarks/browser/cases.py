@@ -53,9 +53,11 @@ def all_cases(plan: Plan) -> Iterator[Case]:
     beside = f"hot read of {size_label(small)} beside images of {size_label(large)}"
     yield Case("hot-beside", beside, _hot_beside, (NPM, OURS))
     many = f"{plan.browser_at_once} images of {size_label(small)} at once"
-    yield Case("at-once-cold", f"{many}, cold", lambda visit, who: _at_once(visit, who, visit.site.url))
+    yield Case("at-once-cold", f"{many}, cold", lambda visit, side: _at_once(visit, side, visit.site.url))
     yield Case("at-once-reload", f"{many}, after a reload", _first_read_at_once)
-    yield Case("at-once-far", f"{many}, cold, 50 ms away", lambda visit, who: _at_once(visit, who, visit.site.far_url))
+    yield Case(
+        "at-once-far", f"{many}, cold, 50 ms away", lambda visit, side: _at_once(visit, side, visit.site.far_url)
+    )
     yield Case("same-at-once", f"{_SAME_CALLS} calls at once for one image of {size_label(large)}", _same_at_once)
     yield Case("main-thread", f"main thread for {size_label(large)} from the cache", _main_thread)
     yield Case("memory", f"{plan.browser_held} images of {size_label(large)} at once", _memory)
@@ -64,7 +66,7 @@ def all_cases(plan: Plan) -> Iterator[Case]:
 
 def _sized(name: str, label: str, size: int, run: Callable[[Visit, str, int], Columns]) -> Case:
     title = size_label(size)
-    return Case(f"{name}-{title.replace(' ', '')}", f"{label}, {title}", lambda visit, who: run(visit, who, size))
+    return Case(f"{name}-{title.replace(' ', '')}", f"{label}, {title}", lambda visit, side: run(visit, side, size))
 
 
 def _cold(visit: Visit, contestant: str, size: int) -> Columns:

@@ -47,9 +47,9 @@ class Tab:
         self.page.goto(f"{url}/?contestant={contestant}&limit={limit}")
         self.measure("ready")
 
-    def measure(self, what: str, **wanted: Any) -> Any:
+    def measure(self, name: str, **wanted: Any) -> Any:
         """Run one of the page's functions. Raises RuntimeError if the page had an uncaught error."""
-        found = self.page.evaluate("([what, wanted]) => measure(what, wanted)", [what, wanted])
+        found = self.page.evaluate("([name, wanted]) => measure(name, wanted)", [name, wanted])
         if self._errors:
             raise RuntimeError(f"the page failed: {self._errors}")
         return found

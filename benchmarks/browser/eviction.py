@@ -41,10 +41,10 @@ class FullCache:
         found: Columns = self._one_more("oneMore")
         return {**found, **self._one_more("oneMoreCounted")}
 
-    def _one_more(self, what: str) -> Columns:
+    def _one_more(self, name: str) -> Columns:
         self._tab.open(self._site.url, self.contestant, limit=self._wanted["limit"])
         self._next = self._tab.measure("fill", next=self._next, **self._wanted)
-        found: Columns = self._tab.measure(what, first=self._next % self._wanted["images"], **self._wanted)
+        found: Columns = self._tab.measure(name, first=self._next % self._wanted["images"], **self._wanted)
         self._next += 1
         return found
 

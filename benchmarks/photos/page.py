@@ -40,10 +40,10 @@ def pages(plan: Plan) -> Iterator[Row]:
         with _site(folder, secret) as url, sync_playwright() as playwright:
             for number in range(plan.photos_rounds):
                 cases = list(_cases(number))
-                for line, what, way in cases[:: -1 if number % 2 else 1]:
-                    found = _shown(playwright, folder / "profile", url, line, what, way)
+                for line, kind, way in cases[:: -1 if number % 2 else 1]:
+                    found = _shown(playwright, folder / "profile", url, line, kind, way)
                     yield {
-                        "contestant": f"{what}, {way}",
+                        "contestant": f"{kind}, {way}",
                         "load": PAGE,
                         "round": number,
                         "line": line,
@@ -54,10 +54,10 @@ def pages(plan: Plan) -> Iterator[Row]:
 
 def _cases(number: int) -> Iterator[tuple[str, str, str]]:
     """Yield the line, the kind of picture, and the kind of request."""
-    for line, what, way in product((FAST, SLOW), (THUMBS, ORIGINALS), (BATCHES, SINGLES)):
+    for line, kind, way in product((FAST, SLOW), (THUMBS, ORIGINALS), (BATCHES, SINGLES)):
         # It takes a minute, which differs little.
-        if (line, what) != (SLOW, ORIGINALS) or (way == BATCHES and number == 0):
-            yield line, what, way
+        if (line, kind) != (SLOW, ORIGINALS) or (way == BATCHES and number == 0):
+            yield line, kind, way
 
 
 @contextmanager
@@ -69,14 +69,14 @@ def _site(folder: Path, secret: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def _shown(playwright: Playwright, profile: Path, url: str, line: str, what: str, way: str) -> Row:
+def _shown(playwright: Playwright, profile: Path, url: str, line: str, kind: str, way: str) -> Row:
     """Show the page once; return the times of its paints, and its bytes and requests."""
     with open_chromium(playwright, profile) as tab:
         tab.open(url, way)
         _asked(url)
         if line == SLOW:
             _slow_down(tab.page)
-        found: Row = tab.measure("show", kind=what, way=way)
+        found: Row = tab.measure("show", kind=kind, way=way)
     shutil.rmtree(profile)
     return {**found, "requests": _asked(url)}
 

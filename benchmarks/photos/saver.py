@@ -96,8 +96,8 @@ async def image_of(pix: Pixstore, record: ImageRecord) -> bytes:
     return unseal(key=record.key, iv=record.iv, tag=record.tag, ciphertext=body[1:])[1]
 
 
-def _tell(what: object) -> None:
-    print(json.dumps(what), flush=True)
+def _tell(message: object) -> None:
+    print(json.dumps(message), flush=True)
 
 
 if __name__ == "__main__":

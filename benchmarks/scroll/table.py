@@ -87,8 +87,8 @@ def _pictures(found: Findings, name: str) -> tuple[str, ...]:
         *(figure(median(found, own, column)) for column in ("unseen", "requests")),
         NOTHING if size is None else size_label(round(size)),
         *(
-            figure(median(found, own, f"{what}_mib"))
-            for what in ("start", "peak_above", "end_above", "kept_above", "heap_above")
+            figure(median(found, own, f"{moment}_mib"))
+            for moment in ("start", "peak_above", "end_above", "kept_above", "heap_above")
         ),
     )
 

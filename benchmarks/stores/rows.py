@@ -18,9 +18,9 @@ def row_bytes(place: Place, plan: Plan) -> Row:
     found: Row = {"contestant": place.name, "load": ROWS, "rows": plan.stores_rows}
     for table in _TABLES:
         count = int(place.cluster.run(f"SELECT count(*) FROM {schema}.{table}"))
-        for what, function in {"table": "pg_table_size", "indexes": "pg_indexes_size"}.items():
+        for part, function in {"table": "pg_table_size", "indexes": "pg_indexes_size"}.items():
             size = int(place.cluster.run(f"SELECT {function}('{schema}.{table}')"))
-            found[f"{table}_{what}_bytes"] = round(size / count, 1)
+            found[f"{table}_{part}_bytes"] = round(size / count, 1)
     return found
 
 

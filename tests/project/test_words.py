@@ -1,4 +1,4 @@
-"""The English of package, browser client and tests is plain: sentences name things in place of "what" and "who"."""
+"""The English of all code is plain: sentences name things in place of "what" and "who"."""
 
 import re
 from pathlib import Path
@@ -15,6 +15,7 @@ AREAS: dict[str, list[Path]] = {
     "the package's root": sorted(PACKAGE.glob("*.py")),
     **{folder.name: sorted(folder.rglob("*.py")) for folder in sorted(PACKAGE.iterdir()) if folder.is_dir()},
     "js_client": sorted((ROOT / "js_client" / "src").rglob("*.js")),
+    "benchmarks": sorted((ROOT / "benchmarks").rglob("*.py")),
     "tests": [
         path for folder in sorted((ROOT / "tests").iterdir()) if folder.name != "js" for path in folder.rglob("*.py")
     ],
