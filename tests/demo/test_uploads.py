@@ -211,7 +211,7 @@ def test_what_was_removed_is_shown(page: Page, tmp_path: Path) -> None:
     expect(metadata(page, "GPS position")).to_have_text("48.20820° N, 16.37190° E removed")
     expect(metadata(page, "Camera")).to_have_text("Fairphone FP5 removed")
     expect(metadata(page, "Date taken")).to_have_text("2026-06-14 12:03:11 removed")
-    expect(page.get_by_role("dialog").get_by_text("read just now, it is not")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_text("read just now, does not")).to_be_visible()
     page.get_by_role("button", name="Update").click()
     expect(page.get_by_role("dialog").get_by_text("None, as read from the decrypted picture")).to_be_visible()
     expect(tile(page, 0)).not_to_contain_text("GPS")
