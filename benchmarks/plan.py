@@ -80,7 +80,7 @@ QUICK = Plan(
     load_s=1,
     warm_s=0,
     sealed_sizes=(500 * KB,),
-    timer_options=("--processes=1", "--values=1", "--warmups=1", "--loops=20"),
+    timer_options=("--worker", "--values=1", "--warmups=1", "--loops=20"),  # all cases in one process
     saves_s=0.3,
     stored_images=(100, 2_000),
     growth_samples=20,
