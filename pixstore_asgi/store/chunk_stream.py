@@ -1,4 +1,4 @@
-"""ChunkStream: reads one version from a store, and fetches the next chunk while the caller uses this one."""
+"""ChunkStream: reads one version from a store. It fetches the next chunk while the caller uses the current one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,12 +11,12 @@ from .contract import CHUNK_BYTES
 
 
 class ChunkStream:
-    """One version being read. Its first chunks are in memory; `read_chunk` reads the others.
+    """An ImageStream of one version. Its first chunks are in memory; `read_chunk` reads the others.
 
-    The next chunk is fetched while the caller uses the previous one, so a paused reader holds two chunks.
+    It fetches the next chunk while the caller uses the previous one, so a paused reader holds two chunks in memory.
 
-    read_chunk: returns a chunk by its number, or None if it is missing. reason: why a chunk may be missing, and the
-    remedy. release: called once, as soon as the version no longer has to stay readable.
+    read_chunk: returns a chunk by its number, or None if it is missing. reason: for the error message, why a chunk may
+    be missing, and the remedy. release: called once, as soon as this stream no longer needs the body.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class ChunkStream:
             self._ahead = asyncio.create_task(self._outcome(self._number))
 
     async def _outcome(self, number: int) -> bytes | StoreError | None:
-        """Wait for a chunk. Return it or its error; raise nothing, because the caller may never ask for it."""
+        """Read a chunk. Return it, or its StoreError: raised, it would be lost if the caller never awaits the task."""
         try:
             return await self._read_chunk(number)
         except StoreError as error:
@@ -95,5 +95,5 @@ class ChunkStream:
 
 
 def missing_part(image_id: str, reason: str) -> StoreDamaged:
-    """Return the error for an incomplete body."""
+    """Return the error for a body with a missing part. reason: why it may be missing, and the remedy."""
     return StoreDamaged(f"part of image {image_id} is missing from the store: {reason}")

@@ -1,11 +1,11 @@
-"""Writes that survive a power failure: the content of a file, and the list of names in a folder."""
+"""Syncs files and folders to disk, so that contents and file names survive a power failure."""
 
 import os
 from pathlib import Path
 
 
 def sync(path: Path) -> None:
-    """Return once the system has written a file, or a folder's list of names, to disk. Raises OSError."""
+    """Write a file's content, or a folder's list of names, from the system's cache to disk. Raises OSError."""
     is_windows = os.name == "nt"
     if is_windows and path.is_dir():  # there it can't be opened, and its list of names is written by the system
         return

@@ -1,6 +1,6 @@
-"""The rules of all stores: expectations of writes, tokens, image groups, lengths of bodies, and the form of rows.
+"""The rules that all stores share: expected states, tokens, image groups, lengths of bodies, and the form of rows.
 
-An image group is an original and its variants. A store only reads and writes rows; the decisions about them are here.
+An image group is an original and its variants. A store only reads and writes rows; this module decides about them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ _EARLIER_ROW_TYPES = (*_ROW_TYPES[:7], bytes, *_ROW_TYPES[8:])  # with a SHA-256
 
 
 def check_expected(image_id: str, version: bytes | None, expect: Expected) -> None:
-    """Raise StoreConflict unless an image is as expected. version: its current one, or None if there is no image."""
+    """Raise StoreConflict if an image is not as expected. version: its current one, or None if there is no image."""
     if isinstance(expect, bytes):
         fits = version == expect
         wanted = "the version that was read before"
@@ -45,8 +45,8 @@ def check_expected(image_id: str, version: bytes | None, expect: Expected) -> No
 def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) -> int:
     """Return the token of a new version: the clock, or the last token plus one if that is higher.
 
-    given: a token to use instead. Raises StoreConflict if it is not above the last one, StoreError if the next token
-    would be too large.
+    given: a token to use instead, for a copied image. Raises StoreConflict if it is not above the last token or is too
+    large, StoreError if the next token would be too large.
     """
     if given is not None:
         if not (last or 0) < given <= MAX_TOKEN:
@@ -59,9 +59,10 @@ def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) 
 
 
 def checksum_of(image: StoredImage) -> int:
-    """Return the sum of the numbers that no key protects. A store keeps it with them, so that damage to one shows.
+    """Return the sum of token, creation time and epoch, the numbers that no key protects.
 
-    A revoke or delete changes the numbers and the sum by the same amount, so earlier damage still shows.
+    A store keeps the sum in the image's row, so that `verify` can find a damaged number. A revoke or delete changes the
+    numbers and the sum by the same amount, so earlier damage still shows.
     """
     return image.token + image.created_ms + image.epoch
 
@@ -69,8 +70,8 @@ def checksum_of(image: StoredImage) -> int:
 def next_past(now_ms: int, created_ms: int | None, epoch: int | None, given: Past | None) -> Past:
     """Return the creation time and epoch of an image that gets a new version.
 
-    created_ms, epoch: the stored ones, or None. given: those of another store, if the image is copied. The higher epoch
-    wins, so revoked proofs stay revoked.
+    created_ms, epoch: the stored values, or None. given: the values to take if the image is copied from another store.
+    The higher epoch wins, so revoked proofs stay revoked.
     """
     if given is not None:
         return Past(given.created_ms, max(given.epoch, epoch or 0))
@@ -88,7 +89,7 @@ def check_meta(image_id: str, meta: ImageMeta, *, version: bytes, size: int) -> 
 
 
 def check_unneeded(check: bytes, images: int) -> None:
-    """Raise StoreConflict if any images need the secret of a check value."""
+    """Raise StoreConflict if images need the secret of a check value. images: how many need it."""
     if images:
         raise StoreConflict(f"secret {check[:KEY_ID_BYTES].hex()} can't be retired: {images} images are under it")
 
@@ -96,13 +97,15 @@ def check_unneeded(check: bytes, images: int) -> None:
 def admit(
     checks: Sequence[bytes], known: KeyChecks, database_id: bytes, is_needed: Callable[[bytes], bool]
 ) -> frozenset[bytes]:
-    """Decide whether the last secret of a key ring may wrap a key, by the check values of the whole ring.
+    """Decide whether this process may wrap keys in the store. Return the check values that the store must delete.
 
-    known, database_id: the store's. is_needed: returns whether images need the secret of a check value.
+    checks: the check values of the process's key ring; the last secret wraps the key. known, database_id: those of the
+    store. is_needed: returns whether any image needs the secret of a check value.
 
-    Return the known check values that no image needs. The store deletes them in the same step. So of several processes
-    with different secrets, only one can save. Raises SecretError if the ring belongs to another id, if the secret was
-    retired, or if images need a secret that is not in the ring.
+    The returned check values are known to the store, missing in the ring, and needed by no image. The store deletes
+    them in the same step. So if several processes start with different secrets, only one of them can save. Raises
+    SecretError if the ring belongs to another database id, if its last secret was retired, or if images need a secret
+    that the ring lacks.
     """
     if not checks[-1].endswith(database_id):
         raise SecretError("the store was given another id after this process had opened it: start the process again")
@@ -117,7 +120,7 @@ def admit(
 
 
 def check_ring(needed: Iterable[bytes], checks: Iterable[bytes]) -> None:
-    """Raise SecretError if images need a secret that is not in the key ring."""
+    """Raise SecretError if the ring lacks a secret that images need. Both arguments are check values."""
     if missing := _key_ids(needed):
         raise SecretError(
             f"the store was written with secret {missing}, but this process has {_key_ids(checks)} "
@@ -131,9 +134,9 @@ def _key_ids(checks: Iterable[bytes]) -> str:
 
 
 def image_of_row(row: Sequence[Any]) -> StoredImage:
-    """Return the image in a row: id, token, the fields of ImageMeta in their order, created_ms, epoch.
+    """Return the image of a row. Its columns: id, token, the fields of ImageMeta in their order, created_ms, epoch.
 
-    Raises StoreError for a row that no store can have written.
+    Raises StoreDamaged for a row that no store can have written.
     """
     image = StoredImage(row[0], row[1], ImageMeta(*row[2:-2]), row[-2], row[-1])
     # A schema's checks hold for rows that this package writes, not for a damaged or edited database.
@@ -157,9 +160,9 @@ def _is_in_bounds(image: StoredImage) -> bool:
 
 
 class Row(NamedTuple):
-    """A stored row: last token, the store's id of the body, version, creation time, epoch.
+    """The values of an image's row that a write depends on. A deleted image has None for the values that it lacks.
 
-    A deleted image has None for the values that it lacks.
+    token: the last token. body: the store's id of the current body.
     """
 
     token: int | None = None
@@ -170,17 +173,18 @@ class Row(NamedTuple):
 
 
 NO_ROW = Row()
-"""The row of an image that never existed."""
+"""The row for an id that never had an image."""
 
 Rows = Mapping[str, Row]
-"""All rows of a group by id, including those of deleted images."""
+"""All rows of an image group by id, including those of deleted images."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """One written version that waits to become current.
+    """One written version, ready for its commit.
 
-    body: the id of its pending body, with the first `first` chunks written, or None if `chunks` has all of it.
+    body: the id of its pending body, whose first `first` chunks are stored already; `chunks` are the others. None: no
+    body is stored yet, and `chunks` has all of it.
     """
 
     image_id: str
@@ -192,7 +196,7 @@ class NewVersion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupCommit:
-    """Versions that become current in one step: an image's, followed by those of its variants.
+    """The versions that one commit makes current in one step: an image's, followed by those of its variants.
 
     terms: the terms for the first version. keeps_others: whether other variants of the image stay.
     """
@@ -208,7 +212,10 @@ class GroupCommit:
         return original_of(self.versions[0].image_id)
 
     def images(self, rows: Rows) -> list[StoredImage]:
-        """Return the images after the commit. rows: the rows of their group. Raises StoreConflict or StoreError."""
+        """Return the images as the commit stores them. rows: the stored rows of their group.
+
+        Raises StoreConflict or StoreError.
+        """
         _check_numbers(rows)
         first, terms = self.versions[0].image_id, self.terms
         own, original = rows.get(first, NO_ROW), rows.get(self.original_id, NO_ROW)
@@ -226,14 +233,14 @@ class GroupCommit:
         return [stored(new) for new in self.versions]
 
     def _last_token(self, rows: Rows) -> int | None:
-        """Return the last token; the first version's token must be higher."""
+        """Return the token that the first version's token must be above."""
         first = self.versions[0].image_id
         own = rows.get(first, NO_ROW).token
         if self.terms.token is not None:
             return own
         if first != self.original_id:
             of_original = rows.get(self.original_id, NO_ROW).token or 1
-            return max(own or 0, of_original - 1)  # a token below its original's tells a variant of an earlier version
+            return max(own or 0, of_original - 1)  # a token below its original's marks a variant of an earlier version
         return max((row.token or 0 for row in rows.values()), default=None)
 
     def left_out(self, rows: Rows) -> list[str]:
@@ -245,7 +252,7 @@ class GroupCommit:
 
 
 def _check_numbers(rows: Rows) -> None:
-    # A new version replaces other damaged values. A token or an epoch it has to be above.
+    # A new version replaces other damaged values, but its own numbers are computed from these.
     for image_id, row in rows.items():
         if not all(isinstance(number, int | None) for number in (row.token, row.created_ms, row.epoch)):
             raise StoreDamaged(
@@ -255,11 +262,11 @@ def _check_numbers(rows: Rows) -> None:
 
 
 def reached(image_id: str, rows: Rows) -> list[str]:
-    """Return the ids that a delete or revoke of this id affects: an original's group, or one variant."""
+    """Return the ids that a delete or revoke of this id affects: an original's whole group, or only the variant."""
     return [each for each, row in rows.items() if row.body is not None and image_id in (each, original_of(each))]
 
 
 def bodies_of(image_ids: Sequence[str], rows: Rows) -> list[int]:
-    """Return the current bodies of some images."""
+    """Return the ids of the current bodies of these images."""
     bodies = (rows.get(image_id, NO_ROW).body for image_id in image_ids)
     return [body for body in bodies if body is not None]

@@ -1,4 +1,4 @@
-"""Writer: one version being written to a sink, committed alone or in one step with those of other writers."""
+"""Writer: writes one version to a sink. The version is committed alone, or in one step with its variants."""
 
 import asyncio
 import logging
@@ -19,33 +19,33 @@ from .rules import GroupCommit, NewVersion, check_meta
 _log = logging.getLogger("pixstore_asgi")
 
 CommitWith = Callable[[GroupCommit], Awaitable[Sequence[StoredImage]]]
-"""Makes versions current in one step, and returns their images in the same order."""
+"""A function that makes versions current in one step, and returns their images in the same order."""
 
 
 class Sink(Protocol):
-    """The place that one body is written to, invisible before its commit. No two methods run at once."""
+    """Receives the bytes of one body. Readers don't see the body before its commit. No two methods run at once."""
 
     async def write(self, piece: bytes | memoryview) -> None:
         """Append bytes. The caller may reuse their memory once this returns. Raises StoreError."""
         ...
 
     async def finish(self, image_id: str, meta: ImageMeta) -> NewVersion:
-        """Return the version with this body once all of it is written. Raises StoreError."""
+        """End the body after its last byte. Return its version, ready for the commit. Raises StoreError."""
         ...
 
     async def drop(self) -> None:
-        """Drop the written bytes, also after a method that was cancelled. Raises StoreError if gc has to find them."""
+        """Drop the written bytes, also after a cancelled method. Raises StoreError if gc has to remove them."""
         ...
 
     def release(self) -> None:
-        """Release the lock of a body that is committed."""
+        """After the commit, release the lock that kept gc from removing the body."""
         ...
 
 
 class Writer(ImageWriter):
-    """One version being written to a sink.
+    """An ImageWriter that writes one version to a sink.
 
-    commit: of the store or the transaction that the version is written to; the same for all writers of one commit.
+    commit: makes the version current, in a store or in a transaction. All writers of one commit must have the same one.
     """
 
     def __init__(self, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith, sink: Sink) -> None:
@@ -118,7 +118,9 @@ def _check_ids(image_ids: Sequence[str]) -> None:
 
 
 async def _finish_all(group: Sequence[tuple[Writer, ImageMeta]]) -> list[NewVersion]:
-    """Finish versions. Several run at the same time, because each body in a bucket costs a round trip."""
+    """Finish the bodies of these versions: at the same time if there are several, because each body in a bucket costs a
+    round trip.
+    """
     if len(group) == 1:
         return [await writer._finish(meta) for writer, meta in group]
     finishing = (writer._finish(meta) for writer, meta in group)
