@@ -1,4 +1,4 @@
-"""Blob: the bare ciphertext of one version of an image, which any cache may keep."""
+"""Blob: the bare ciphertext of one version of an image. Any cache may keep it, because it needs a key to be read."""
 
 import secrets
 from typing import Self
@@ -12,11 +12,12 @@ from .payload import Payload
 
 
 async def open_blob(images: ImageCache, image_id: str, version: bytes) -> "Blob | None":
-    """Return the ciphertext of an image's current version, or None if `version` is not current or there is no image.
+    """Return the ciphertext of this version of an image. Return None if the version is not current or there is no
+    image.
 
     Raises StoreError.
     """
-    # Read only the row first: a client without the version's id must not cause a body to be read or kept.
+    # Read only the row first: a client that does not know the version's id must not make us read or cache a body.
     row = await images.get(image_id)
     if row is None or not _is_current(row, version):
         return None
@@ -34,12 +35,12 @@ async def open_blob(images: ImageCache, image_id: str, version: bytes) -> "Blob 
 
 
 def _is_current(image: StoredImage, version: bytes) -> bool:
-    # Only the version id protects the ciphertext: the time of the comparison must not tell how much of it is right.
+    # Only the version id protects the ciphertext, so compare in constant time.
     return secrets.compare_digest(image.meta.version, version)
 
 
 class Blob:
-    """One ciphertext of `size` bytes. It can be read once, because `part` passes its stream on."""
+    """One ciphertext of `size` bytes. Call `part` at most once: it takes the stream."""
 
     def __init__(
         self, image: StoredImage, *, whole: bytes = b"", stream: ImageStream | None = None, in_memory: bool = True
@@ -50,8 +51,9 @@ class Blob:
         self._in_memory = in_memory
 
     async def part(self, start: int, length: int) -> Payload:
-        """Return `length` bytes from `start` on. A short part is read now, so that sending it holds nothing of the
-        store.
+        """Return the payload with `length` bytes from offset `start`.
+
+        Bytes of up to WHOLE_BYTES are read now, so that sending them uses no connection of the store.
         """
         stream, self._stream = self._stream, None
         if stream is None:
@@ -65,13 +67,13 @@ class Blob:
             await part.aclose()
 
     async def aclose(self) -> None:
-        """Close the store's stream, unless `part` has taken it."""
+        """Close the store's stream, unless `part` took it."""
         if self._stream is not None:
             await self._stream.aclose()
 
 
 class _Part:
-    """A range of a stream. Chunks before and after it are not read."""
+    """A byte range of a stream. Chunks outside the range are not read."""
 
     def __init__(self, stream: ImageStream, start: int, length: int) -> None:
         self.image = stream.image

@@ -1,12 +1,14 @@
-"""ImageCache: images read from a store, kept in memory and used while the store returns the same version stamp.
+"""ImageCache: keeps images of a store in memory, and uses them as long as the store returns the same version stamp.
 
-The version stamp of an image is taken before its row is read. The row is current as long as the stamp is the same.
-After a change the row is read again. The body stays if the version is the same, because the ciphertext of a version
-never changes. The cache keeps a body when it is read for the second time, if a cache of this size would still hold it.
-So a first read costs the same as without a cache. Keys stay wrapped, as in the store.
+A version stamp is a value that changes whenever the image may have changed. The cache asks for the stamp before it
+reads the row. While the stamp stays the same, the row is current. After a change, the row is read again. If it names
+the same version, the cached body stays valid, because the ciphertext of a version never changes.
 
-A body that arrives through a stream is kept only if it passes its tag check. Otherwise one wrong answer of a bucket or
-network would be served until the process ends. A body that the store reads without a wait is local and needs no check.
+A body is cached when it is read for the second time, if a cache of this size would still hold it. So a first read costs
+the same as without a cache. Keys stay wrapped in memory, as in the store.
+
+A body that arrives through a stream is cached only if it passes its tag check. Otherwise one wrong answer from a bucket
+or network would be served until the process ends. A body from `read_nowait` is local and needs no check.
 """
 
 import asyncio
@@ -27,10 +29,10 @@ from .entries import ROW_BYTES, Admission, CachedImage, Entries
 _log = logging.getLogger("pixstore_asgi")
 
 _SUCCESS = encode_state(WireState.SUCCESS)
-_CHUNKS_A_PIECE = 4  # each send costs a server some work, and some servers copy the rest of a piece for a slow reader
+_CHUNKS_A_PIECE = 4  # fewer sends cost less, but some servers copy the unsent rest of a piece for a slow reader
 
 BeginCheck = Callable[[StoredImage], Awaitable[TagCheck | None]]
-"""Returns the tag check of an image's body, or None if its key can't be unwrapped."""
+"""Takes a row. Returns a check of the image's body by its tag, or None if the image's key can't be unwrapped."""
 
 
 def check_cache_bytes(max_bytes: int) -> None:
@@ -41,22 +43,22 @@ def check_cache_bytes(max_bytes: int) -> None:
 
 
 class ReadTimes:
-    """Reports the seconds of each read. Without an observer it reads no clock."""
+    """Reports the duration of each read from the store to observers. Without an observer, it reads no clock."""
 
     def __init__(self) -> None:
         self._observers: list[Callable[[float], object]] = []
 
     def watch(self, observer: Callable[[float], object]) -> None:
-        """Call an observer for each read from now on. Adding it twice has no effect."""
+        """Call this observer with the seconds of each later read. Adding it twice has no effect."""
         if observer not in self._observers:
             self._observers.append(observer)
 
     def begin(self) -> float:
-        """Return the start time of a read, for `end`."""
+        """Return the start time of a read, to pass to `end`."""
         return time.perf_counter() if self._observers else 0
 
     def end(self, begun_s: float) -> None:
-        """Report a read that has found an image. Errors of observers are logged and change no answer."""
+        """Report a read that found an image. An observer's error is logged and does not change the answer."""
         for observer in self._observers if begun_s else ():
             try:
                 observer(time.perf_counter() - begun_s)
@@ -65,7 +67,9 @@ class ReadTimes:
 
 
 class _Flight:
-    """The work of the first caller. has_failed: it ended with an IntegrityError."""
+    """One load under way. Later callers for the same key wait until `ended` is set. has_failed: it raised an
+    IntegrityError.
+    """
 
     def __init__(self) -> None:
         self.ended = asyncio.Event()
@@ -73,9 +77,10 @@ class _Flight:
 
 
 class ImageCache:
-    """Reads a store through a cache of at most `max_bytes`; 0 keeps nothing. It belongs to one event loop.
+    """Reads a store through a cache of at most `max_bytes`; 0 caches nothing. It belongs to one event loop.
 
-    begin_check: returns the check of a body before it is kept. read_times: receives the store's seconds for each image.
+    begin_check: begins the tag check of a body before the body is cached. read_times: is told how long each read from
+    the store took.
     """
 
     def __init__(
@@ -95,7 +100,7 @@ class ImageCache:
 
     @property
     def used(self) -> int:
-        """The bytes that the cache counts."""
+        """The number of bytes that count against `max_bytes`."""
         return self._entries.used
 
     async def get(self, image_id: str) -> StoredImage | None:
@@ -108,7 +113,7 @@ class ImageCache:
         return image
 
     async def get_many(self, image_ids: Sequence[str]) -> dict[str, StoredImage]:
-        """Return the rows of the existing images among these ids, by id, as one snapshot."""
+        """Return the rows of these images by id. Ids without an image are left out. All rows are of one snapshot."""
         stamps = self._store.stamps(image_ids) if self._max_bytes else [None] * len(image_ids)
         cached = list(map(self._entries.current, image_ids, stamps))
         if all(cached):
@@ -119,8 +124,8 @@ class ImageCache:
         return images
 
     def find_nowait(self, image_id: str) -> tuple[StoredImage, bytes] | None:
-        """Return the current image with its Success payload in one piece, or None if that needs a wait or several
-        pieces.
+        """Return the current image and its Success payload, if that needs no wait and the payload is one piece, else
+        None.
         """
         known = self._entries.get(image_id)
         if known is None or known.pieces is None:
@@ -135,9 +140,9 @@ class ImageCache:
         return known.image, known.pieces[0]
 
     async def open(self, image_id: str) -> CachedImage | ImageStream | None:
-        """Return the current image with its body: from memory, or as a stream of the store if it is not kept.
+        """Return the current image with its body: from memory if it is cached, else as a stream of the store.
 
-        Raises IntegrityError if a body that would be kept fails its tag check. The next request reads it again.
+        Raises IntegrityError if a body that is to be cached fails its tag check. The next request reads it again.
         """
         while self._may_keep(image_id):
             (stamp,) = self._store.stamps((image_id,))
@@ -148,22 +153,22 @@ class ImageCache:
             async with self._alone(image_id) as other:
                 if other is None:
                     return await self._load(image_id, stamp)
-            if other.has_failed:  # the next load would fail too: requests must not wait for it one after another
+            if other.has_failed:  # waiting requests would otherwise load it one after another, and all would fail
                 break
-            # Look again: the image may have changed since the other request read it.
+            # Repeat: the image may have changed since the other request read it.
         return await self._read(image_id)
 
     def forget(self, image_id: str) -> None:
-        """Drop an image."""
+        """Remove an image from the cache."""
         self._entries.forget(image_id)
 
     def clear(self) -> None:
-        """Drop everything."""
+        """Remove all images, and forget all requests."""
         self._admission.clear()
         self._entries.forget_all()
 
     def _may_keep(self, image_id: str) -> bool:
-        """Return whether the body of an image is kept already, or may be kept now. Counts this request."""
+        """Return whether the body is cached or may be cached now. Count this request for the admission."""
         known = self._entries.get(image_id)
         if self._max_bytes == 0 or (known and known.pieces is None and not self._entries.fits(known.image)):
             return False
@@ -174,14 +179,14 @@ class ImageCache:
         return was_requested
 
     def _is_outdated(self, image_id: str, stamp: Hashable) -> bool:
-        """Return whether a kept body has a row that must be read again."""
+        """Return whether the body is cached but its row must be read again."""
         known = self._entries.get(image_id)
         return known is not None and known.pieces is not None and known.stamp != stamp
 
     async def _refresh(self, image_id: str, stamp: Hashable) -> bool:
-        """Read the row again. Return False if another request did it meanwhile.
+        """Read the row again. Return False if the caller only waited for another request that did it.
 
-        There is one reload per image and stamp: concurrent requests share it, and frequent changes can't starve them.
+        Concurrent requests for one image and stamp share one read. An image that changes constantly can't starve them.
         """
         async with self._alone(image_id, stamp) as other:
             if other is None:
@@ -190,8 +195,8 @@ class ImageCache:
 
     @asynccontextmanager
     async def _alone(self, *key: Hashable) -> AsyncIterator[_Flight | None]:
-        """Yield None to the first caller at once. Any other caller waits for the first one, and then gets its
-        flight.
+        """Yield None immediately to the first caller for a key. All other callers wait until its block ends, and then
+        get its flight.
         """
         if other := self._under_way.get(key):
             await other.ended.wait()
@@ -218,7 +223,7 @@ class ImageCache:
             raise
         if check is None or not self._entries.make_room(ROW_BYTES + stream.image.meta.size):
             return stream
-        # It counts from now on, or many concurrent loads would exceed the limit.
+        # Count its bytes before the load: many concurrent loads could otherwise exceed the limit.
         cached = CachedImage(self._entries, stream.image, stamp, with_body=True)
         try:
             chunks = await _read_checked(stream, check)
@@ -246,7 +251,7 @@ class ImageCache:
         return image, whole
 
     async def _read(self, image_id: str) -> ImageStream | None:
-        """Open an image in the store, and count its body as read."""
+        """Open the image's stream in the store. Tell the admission how many bytes its body has."""
         begun_s = self._read_times.begin()
         stream = await self._store.open_stream(image_id)
         if stream:
@@ -255,7 +260,7 @@ class ImageCache:
             if self._entries.fits(stream.image):
                 self._admission.add_read(stream.image.meta.size)
             elif image_id not in self._entries:
-                # A stamp that is never current: the entry only tells that the image does not fit.
+                # This entry only records that the image does not fit. Its stamp never matches.
                 self._entries.learn(image_id, stream.image, object())
         return stream
 
@@ -266,7 +271,7 @@ def _pieces(chunks: list[bytes]) -> tuple[bytes, ...]:
 
 
 async def _read_checked(stream: ImageStream, check: TagCheck) -> list[bytes]:
-    """Return all chunks of a stream and close it. Raises IntegrityError if they fail the check, StoreError."""
+    """Return all chunks of a stream and close it. Raises IntegrityError if they fail the check, or StoreError."""
     chunks = []
     async with aclosing(stream):
         async for chunk in stream:

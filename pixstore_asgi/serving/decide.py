@@ -1,7 +1,7 @@
-"""Decisions: the answer to an image request, whether it came alone or in a batch.
+"""Decides the answer to an image request that came alone or in a batch.
 
-`decide` is plain code. It returns the answer, or a Wait for something that must be awaited first: the open store, newer
-secrets, the application's rule, or the image. `answer` awaits it and decides again.
+`decide` is plain code, without `await`. It returns the answer, or a Wait if something must be awaited first: the
+opening of the store, newer secrets, the application's rule, or the image. `answer` awaits it and calls `decide` again.
 """
 
 import logging
@@ -36,23 +36,37 @@ Refusal = WireState | Forbidden | None
 """Why a request is refused, or None if it is not."""
 
 Rule = Callable[[str], Awaitable[Refusal]]
-"""The application's rule for the images of one request, called with an image id. It raises nothing."""
+"""Asks the application's own rule about one image of a request: takes the image id and raises nothing."""
 
 Answer = Payload | Forbidden
 
-_SUCCESS, _UPDATED = WireState.SUCCESS, WireState.UPDATED  # a name of a module is read faster than a member of an enum
+_SUCCESS, _UPDATED = WireState.SUCCESS, WireState.UPDATED  # a module's global is read faster than an enum's member
 _SUCCESS_HEAD = encode_state(_SUCCESS)
 
 
 Wait = Callable[[], Awaitable[object]]
-"""Returns something that must be awaited before a request can be decided."""
+"""A function without arguments. Its result must be awaited before `decide` is called again."""
 
 
 class Inquiry:
     """One image request, with everything known about it so far.
 
-    terms: the terms that its proof must match; None if no proof is valid. rule: the application's, if any. has_body:
-    False for a HEAD request. is_timed: whether to set `passed_ns`.
+    field                    set by
+    request                  the caller
+    terms                    the caller: the terms that the proof must match, or None if no proof is valid
+    rule                     the caller: the application's rule, if there is one
+    has_body                 the caller: False for a HEAD request
+    is_timed                 ServedRequest.image: whether `decide` sets `passed_ns`
+    images, epoch            _check
+    is_checked               _check; `refuse` and `fail` too
+    refusal                  `refuse` and `fail`; the Wait `ask_rule`
+    is_asked                 the Wait `ask_rule`
+    passed_ns                decide
+    may_be_late              `check`, and `answer` after each Wait
+    renewed_by               _renewal, once for a proof and once for a row
+    is_found, image          _find, or the Wait `_get_row` (HEAD) or `_open`
+    body                     _find or the Wait `_open`
+    stream, in_memory        the Wait `_open`; _payload takes the stream
     """
 
     # Defaults in the class: most requests set few of these.
@@ -60,27 +74,28 @@ class Inquiry:
     has_body = True
     is_timed = False
 
-    is_checked = False  # id and proof
-    epoch: int | None = None  # of the proof, unless proofs are not checked
-    is_asked = False  # the rule
+    is_checked = False  # whether id and proof were checked
+    epoch: int | None = None  # of the proof; None if proofs are not checked
+    is_asked = False  # whether the rule was asked
     refusal: Refusal = None
     passed_ns = 0  # when proof and rule were checked, by time.perf_counter_ns
     renewed_by: tuple[NamedBy, ...] = ()
     may_be_late = False  # time has passed since the proof was checked
 
-    images: ImageCache  # of the running event loop, from `is_checked` on
+    images: ImageCache  # the cache of the running event loop
     is_found = False
     image: StoredImage | None = None
     body: bytes | None = None  # the Success payload of the image, if it is one piece
-    stream: ImageStream | None = None  # of the ciphertext, otherwise
-    in_memory = True  # the stream; it then begins with the state byte of Success, unless the answer is Updated
+    stream: ImageStream | None = None  # the ciphertext, if `body` is None
+    # Whether the stream comes from the cache. It then begins with Success's state byte, unless the answer is Updated.
+    in_memory = True
 
     def __init__(self, request: ImageRequest, terms: ProofTerms | None = EVERYBODY) -> None:
         self.request = request
         self.terms = terms
 
     async def ask_rule(self) -> None:
-        """Ask the application's rule."""
+        """Ask the application's rule, and set `refusal` to its result."""
         assert self.rule is not None
         self.refusal = await self.rule(self.request.image_id)
         self.is_asked = True
@@ -91,7 +106,7 @@ class Inquiry:
         self.log_refusal(reason)
 
     def fail(self, error: PixstoreError) -> WireState:
-        """Refuse the request because of an error, and return the state that answers it."""
+        """Refuse the request because of this error, which is logged. Return the state of the answer."""
         if isinstance(error, ProofError):
             self.refuse(WireState.INVALID_PROOF, error)
             return WireState.INVALID_PROOF
@@ -112,10 +127,11 @@ class Inquiry:
 
 
 class Decisions:
-    """Decides the image requests of one Pixstore: id and proof first, then the application's rule, then the image.
+    """Decides the image requests of one Pixstore. Checks id and proof first, then the application's rule, then the
+    image.
 
-    rings: opens the store on first use, and has the secrets and the images in memory. An invalid request or a failing
-    store never raises: the answer's state reports it, and the log has the reason.
+    rings: opens the store on first use, and has the key ring and the image cache. An invalid request or a failing store
+    raises no error: the state of the answer reports it, and the reason is logged.
     """
 
     def __init__(self, rings: Rings, proofs: Proofs) -> None:
@@ -123,7 +139,7 @@ class Decisions:
         self._proofs = proofs
 
     async def answer(self, inquiry: Inquiry, step: Answer | Wait | None = None) -> Answer:
-        """Return the answer to a request. step: the result of `decide`, if it was called before."""
+        """Return the answer to a request. step: the last result of `decide` for this request, if there is one."""
         try:
             step = step or self.decide(inquiry)
             while callable(step):
@@ -135,13 +151,13 @@ class Decisions:
                 await inquiry.stream.aclose()
 
     async def check(self, inquiry: Inquiry) -> None:
-        """Check the id and the proof of a request that is answered later."""
+        """Check the id and the proof of a request now. `answer` decides it later."""
         while not inquiry.is_checked and (wait := self._check(inquiry)):
             await self._await(inquiry, wait)
         inquiry.may_be_late = True
 
     def decide(self, inquiry: Inquiry) -> Answer | Wait:
-        """Return the answer to a request, or a Wait."""
+        """Return the answer to a request, or a Wait to await before the next call."""
         if not inquiry.is_checked and (wait := self._check(inquiry)):
             return wait
         if inquiry.refusal is None and inquiry.rule is not None and not inquiry.is_asked:
@@ -166,7 +182,9 @@ class Decisions:
         inquiry.may_be_late = inquiry.is_checked
 
     def _check(self, inquiry: Inquiry) -> Wait | None:
-        """Check id and proof. Set the inquiry's epoch or refusal."""
+        """Check id and proof, and set the inquiry's epoch or refusal. Return a Wait if the store is not open, or if the
+        proof names an unknown secret.
+        """
         request = inquiry.request
         if not request.image_id:
             inquiry.refuse(WireState.MISSING_ID, "it has no image id")
@@ -179,7 +197,7 @@ class Decisions:
                 if (opened := self._rings.opened_nowait()) is None:
                     return self._rings.opened
                 inquiry.images, ring = opened
-                # Before the image is looked up: the time that this takes must not tell whether it is in memory.
+                # Check before the image is looked up: the response time must not tell whether it is in memory.
                 inquiry.epoch = self._proofs.check(ring, request, inquiry.terms)
                 inquiry.is_checked = True
             except ProofError as error:
@@ -191,8 +209,9 @@ class Decisions:
         return None
 
     def _renewal(self, inquiry: Inquiry, ring: KeyRing, error: ProofError | IntegrityError) -> Wait | None:
-        """Return a Wait for newer secrets if a proof or a row names an unknown one. At most one Wait for each of the
-        two.
+        """Return a Wait for newer secrets if the error says that the proof or the row names an unknown one, else None.
+
+        A request waits at most twice: once for the proof and once for the row.
         """
         by: NamedBy = "proof" if isinstance(error, ProofError) else "row"
         if error.reason != "unknown-key" or by in inquiry.renewed_by:
@@ -201,7 +220,7 @@ class Decisions:
         return partial(self._rings.renewed, ring, by)
 
     def _find(self, inquiry: Inquiry) -> Wait | None:
-        """Set the image if it can be found without a wait."""
+        """Set the image if it is in memory or can be read without a wait. Otherwise return the Wait that sets it."""
         if inquiry.is_found:
             return None
         if not inquiry.has_body:
@@ -225,14 +244,14 @@ class Decisions:
         inquiry.image = opened.image
         if not isinstance(opened, CachedImage):
             inquiry.stream, inquiry.in_memory = opened, False
-            _state(inquiry, opened.image)  # nothing of the body is read for a proof that was revoked
+            _state(inquiry, opened.image)  # raises for a revoked proof, before the body is read
             if opened.image.meta.size <= WHOLE_BYTES:
-                # Joining costs less than sending piece by piece, within a time limit and watching the client.
+                # Joining costs less than sending each piece under a time limit while watching for a disconnect.
                 inquiry.body = b"".join([_SUCCESS_HEAD, *[chunk async for chunk in opened]])
         elif opened.pieces and len(opened.pieces) == 1:
             inquiry.body = opened.pieces[0]
         else:
-            # Read from now on, so that the cache counts it while secrets are awaited.
+            # Open the stream now: the cache then counts its bytes, even if the image is dropped during a later Wait.
             inquiry.stream = opened.read(with_state=_state(inquiry, opened.image) is _SUCCESS)
 
     def _payload(self, inquiry: Inquiry) -> Payload | Wait:
@@ -246,7 +265,7 @@ class Decisions:
             if body is not None:
                 return Payload(state, head=body, size=size)
             if inquiry.in_memory:
-                head = b""  # it is in the stream
+                head = b""  # the stream begins with it
         else:
             ring = self._rings.ring
             assert ring is not None  # the store is open
@@ -267,9 +286,7 @@ class Decisions:
 
 
 def _state(inquiry: Inquiry, image: StoredImage) -> WireState:
-    """Return Success, or Updated if the client's token is of another version. Raises ProofError if the proof was
-    revoked.
-    """
+    """Return Success if the client has the current token, else Updated. Raises ProofError if the proof was revoked."""
     if inquiry.epoch not in (None, image.epoch):
         raise ProofError("epoch", f"it has epoch {inquiry.epoch}, but the image has epoch {image.epoch}")
     return _SUCCESS if inquiry.request.token == image.token else _UPDATED

@@ -1,4 +1,4 @@
-"""Entries: images in memory by id, limited in bytes, and the admission of further images."""
+"""Entries: the images of one cache by id, limited in bytes. Admission decides whether a further image is cached."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
@@ -7,16 +7,16 @@ from typing import Self
 from ..core.images import StoredImage
 from ..store.contract import ImageStream
 
-ROW_BYTES = 1024  # what an entry takes beside its body, roughly
-_LARGEST_SHARE = 4  # a body above a fourth of the cache would evict too many others
-_LEAST_BYTES = 4096  # the least that one request counts, so that the remembered ids stay small beside the cache
+ROW_BYTES = 1024  # rough size of an entry without its body
+_LARGEST_SHARE = 4  # a body larger than a quarter of the cache would evict too many others
+_LEAST_BYTES = 4096  # each request counts at least this, which limits the memory for remembered ids
 
 
 class CachedImage:
-    """One image in memory. pieces: its Success payload, state byte first, or None if only its row is known.
+    """One image in memory. pieces: its Success payload, state byte first, or None if only its row is cached.
 
-    stamp: the version stamp that the store gave before the row was read. Entries counts the bytes until the image is
-    dropped and its last reader has left.
+    stamp: the version stamp that the store returned before the row was read. The bytes of a dropped image still count
+    in `Entries.used` until its last reader has finished.
     """
 
     __slots__ = (
@@ -47,19 +47,19 @@ class CachedImage:
         entries.used += self.size
 
     def read(self, *, with_state: bool) -> ImageStream:
-        """Return a stream of the body, with or without the Success payload's state byte in front."""
+        """Return a stream of the cached body. with_state: whether the stream begins with the state byte of Success."""
         assert self.pieces
         self._readers += 1
         pieces = self.pieces if with_state else (self.pieces[0][1:], *self.pieces[1:])
         return _CachedStream(self, pieces)
 
     def leave(self) -> None:
-        """End one reader's stream."""
+        """Count one reader less, because its stream has ended."""
         self._readers -= 1
         self._free()
 
     def drop(self) -> None:
-        """Stop counting the bytes once the last reader has left."""
+        """Mark the image as dropped. Its bytes no longer count once its last reader has finished."""
         self._is_dropped = True
         self._free()
 
@@ -69,9 +69,9 @@ class CachedImage:
 
 
 class Entries(OrderedDict[str, CachedImage]):
-    """The images in memory of one cache, the least recently used first.
+    """The images in the memory of one cache, from the least to the most recently used.
 
-    used: the bytes of all images here, and of dropped bodies that are still read. So slow readers can't exceed the
+    used: the bytes of all images here, and of dropped images that are still read. So slow readers can't exceed the
     limit.
     """
 
@@ -81,7 +81,7 @@ class Entries(OrderedDict[str, CachedImage]):
         self._max_bytes = max_bytes
 
     def current(self, image_id: str, stamp: Hashable) -> CachedImage | None:
-        """Return an image if its version stamp is still this one, and mark it as most recently used."""
+        """Return an image if its stamp equals `stamp`, and mark it as the most recently used. Else return None."""
         cached = self.get(image_id)
         if cached is None or cached.stamp != stamp:
             return None
@@ -89,13 +89,16 @@ class Entries(OrderedDict[str, CachedImage]):
         return cached
 
     def keep(self, cached: CachedImage, pieces: tuple[bytes, ...]) -> None:
-        """Keep an image with its body, in place of an older entry."""
+        """Store an image with its body. It replaces an older entry of the same image."""
         cached.pieces = pieces
         self.forget(cached.image.id)
         self[cached.image.id] = cached
 
     def learn(self, image_id: str, image: StoredImage | None, stamp: Hashable) -> None:
-        """Store a row that was read under a version stamp. Keep the body if the version is the same."""
+        """Store a row that was read after `stamp` was taken. If the entry has the same version, keep its body.
+
+        image: the row, or None if there is no image.
+        """
         known = self.get(image_id)
         if known and image and known.image.meta.version == image.meta.version:
             known.image, known.stamp = image, stamp
@@ -116,7 +119,7 @@ class Entries(OrderedDict[str, CachedImage]):
             self.forget(next(iter(self)))
 
     def fits(self, image: StoredImage) -> bool:
-        """Return whether the body of an image is small enough to be kept."""
+        """Return whether the body of an image is small enough for this cache."""
         return (ROW_BYTES + image.meta.size) * _LARGEST_SHARE <= self._max_bytes
 
     def make_room(self, size: int) -> bool:
@@ -128,7 +131,7 @@ class Entries(OrderedDict[str, CachedImage]):
 
 
 class _CachedStream:
-    """A stream of a cached body. The bytes count until the stream ends."""
+    """A stream of a cached body. The body's bytes count until the stream is closed, read to its end or dropped."""
 
     def __init__(self, cached: CachedImage, pieces: tuple[bytes, ...]) -> None:
         self.image = cached.image
@@ -145,7 +148,7 @@ class _CachedStream:
         raise StopAsyncIteration
 
     def skip(self, most: int) -> int:
-        return 0  # all of it is in memory
+        return 0  # skipping saves nothing in memory
 
     async def aclose(self) -> None:
         self._leave()
@@ -155,21 +158,21 @@ class _CachedStream:
         if cached is not None:
             cached.leave()
 
-    __del__ = _leave  # a stream that was dropped unread must not count for ever
+    __del__ = _leave  # the bytes of a stream that is dropped unread must stop counting
 
 
 class Admission:
-    """Remembers the images that were requested while the last bodies were read, between half of `max_bytes` and all of
-    it.
+    """Decides which images are worth caching: those that are requested again soon.
 
-    An image that is requested again within this time would still be in a cache of that size. Most others would have
-    been evicted before their next request, so they are not kept.
+    It remembers the ids of requests until between half of `max_bytes` and `max_bytes` of other bodies were read. An
+    image that is requested again within this time would still be in a cache of that size. Most other images would be
+    evicted before their next request, so they are not cached.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._read_bytes = 0
-        # Two generations, each of half the bytes: cheaper per request than keeping all ids in order.
+        # Two sets, each for half of the bytes: this costs less per request than an ordered list of all ids.
         self._current: set[str] = set()
         self._previous: set[str] = set()
 
@@ -179,10 +182,10 @@ class Admission:
     def add_request(self, image_id: str) -> None:
         """Remember a request for an image."""
         self._current.add(image_id)
-        self.add_read(_LEAST_BYTES)  # unknown ids, and images too large for the cache, count too
+        self.add_read(_LEAST_BYTES)  # also for unknown ids and for images too large for the cache
 
     def add_read(self, size: int) -> None:
-        """Count a body of `size` bytes that was read from the store."""
+        """Count the `size` bytes of a body that was read from the store."""
         self._read_bytes += size
         if self._read_bytes * 2 > self._max_bytes:
             self._previous, self._current, self._read_bytes = self._current, set(), 0

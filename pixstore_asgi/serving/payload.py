@@ -1,4 +1,4 @@
-"""Payload: the answer to one image request, decided but not yet delivered."""
+"""Payload: the answer to one image request, ready to be sent."""
 
 import warnings
 from types import TracebackType
@@ -14,11 +14,11 @@ PAYLOAD_HEADERS: RawHeaders = [
     (b"content-type", b"application/octet-stream"),
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
-    # Without it a host's compressing middleware would spend its time on ciphertext.
+    # Otherwise a compressing middleware of the application would waste time on ciphertext.
     (b"content-encoding", b"identity"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-"""The headers of every response with ciphertext. A batch has only these: it is sent before its size is known."""
+"""The headers of every answer to an image request or batch. A batch has only these: its size is not known yet."""
 
 BLOB_HEADERS: RawHeaders = [
     (b"content-type", b"application/octet-stream"),
@@ -28,10 +28,10 @@ BLOB_HEADERS: RawHeaders = [
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"accept-ranges", b"bytes"),
 ]
-"""The headers of every response with the bare ciphertext of a version, which never changes."""
+"""The headers of every response with bare ciphertext. Caches may keep it, because a version never changes."""
 
 _STATE_HEADERS = [(b"x-pixstore-state", state.label.encode()) for state in sorted(WireState)]
-_MISSING_ID = WireState.MISSING_ID  # a name of a module is read faster than a member of an enum
+_MISSING_ID = WireState.MISSING_ID  # a module's global is read faster than an enum's member
 
 
 def payload_headers(state: WireState, size: int) -> RawHeaders:
@@ -40,7 +40,7 @@ def payload_headers(state: WireState, size: int) -> RawHeaders:
 
 
 class Pieces(Protocol):
-    """The source of a payload: an ImageStream, or a part of one."""
+    """The bytes of a payload in pieces: an ImageStream, or a part of one."""
 
     async def __anext__(self) -> bytes: ...
 
@@ -50,16 +50,17 @@ class Pieces(Protocol):
 class Payload:
     """One wire payload: its state, its exact size in bytes, and an async iterator of its bytes.
 
-    It may hold a stream of the store, which closes when the payload was iterated to its end, on `aclose()`, on leaving
-    `async with`, and on any error or cancellation during iteration. Otherwise it warns (ResourceWarning).
+    It may hold an open stream of the store. The stream closes after the last piece, on `aclose()`, at the end of `async
+    with`, and on an error or cancellation during iteration. A payload that is dropped with an open stream gives a
+    ResourceWarning.
 
-    A framework that streams async iterators sends it as it is: `Response(payload, payload.status, payload.headers)` in
-    Quart. Starlette, FastAPI and Litestar have PayloadResponse, which also cuts off a client that takes nothing.
+    Frameworks that accept async iterators can send it directly: `Response(payload, payload.status, payload.headers)` in
+    Quart. For Starlette, FastAPI and Litestar use PayloadResponse. It also disconnects a client that stops reading.
 
     Attributes:
         state: The WireState.
         size: The number of bytes.
-        in_memory: Whether all bytes are in memory, so that sending holds nothing of the store.
+        in_memory: Whether all bytes are in memory. Sending then uses no connection of the store.
     """
 
     __slots__ = ("_head", "_held", "in_memory", "size", "state")
@@ -81,7 +82,7 @@ class Payload:
 
     @property
     def whole(self) -> bytes | None:
-        """All bytes, if they are one piece in memory, so that nothing must be read or closed; else None."""
+        """All bytes if they are one piece in memory, else None. Nothing then has to be read or closed."""
         return self._head if self._held is None else None
 
     @property
@@ -115,7 +116,7 @@ class Payload:
             raise
 
     async def aclose(self) -> None:
-        """Close the stream of the store. Nothing more can be read. Repeated calls do nothing."""
+        """Close the stream of the store. After that, no more bytes can be read. Repeated calls do nothing."""
         self._head = b""
         if self._held is not None and (stream := self._held.stream) is not None:
             self._held.stream = None
@@ -134,7 +135,10 @@ class Payload:
 
 
 class _Held:
-    """The stream of a payload, which warns if it was not closed. A payload without a stream needs no finalizer."""
+    """Holds the stream of a payload, and warns if the stream is dropped without being closed.
+
+    It is a class of its own so that a payload without a stream needs no finalizer.
+    """
 
     __slots__ = ("_payload", "stream")
 

@@ -1,4 +1,4 @@
-"""Proofs of one Pixstore: issued in records, and checked in requests."""
+"""Issues the proofs in the records of one Pixstore, and checks the proofs of requests."""
 
 import logging
 import re
@@ -19,21 +19,25 @@ from ..process import Clock
 _log = logging.getLogger("pixstore_asgi")
 
 UNPROVEN = -1
-"""The value of `window_ms` that turns proof checks off. Records then carry proofs of the default window."""
+"""The value of `window_ms` that turns proof checks off. Records then contain proofs with the default window."""
 
 EVERYBODY = ProofTerms()
-"""The terms of a record that any session may use."""
+"""The terms of a proof that is not bound to an audience."""
 
 
 _BASE = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?|/([^\s/?#][^\s?#]*)?", re.IGNORECASE)
 
 CiphertextUrl = str | Callable[[str], str | None]
-"""The second place of ciphertext, such as a CDN: the URL of a PixstoreApp's mount, or a function from the id of a
-version, as hex, to a URL or None."""
+"""A second place from which browsers can fetch ciphertext, such as a CDN.
+
+It is the URL of a PixstoreApp's mount, or a function from the id of a version, in hex, to a URL or None.
+"""
 
 
 def record_terms(audience: str | None) -> ProofTerms:
-    """Return the terms of a record for an audience, or for all. Raises InputError for an invalid audience."""
+    """Return the proof terms for an audience, or for None the terms without an audience. Raises InputError if it is
+    invalid.
+    """
     terms = EVERYBODY if audience is None else proof.terms_of(audience)
     if terms is None:
         raise InputError("audience must be a text of 1 to 65535 bytes; leave it out for a record that is bound to none")
@@ -43,9 +47,10 @@ def record_terms(audience: str | None) -> ProofTerms:
 class Proofs:
     """Issues and checks the proofs of one Pixstore.
 
-    window_ms: length of a proof window in milliseconds, or -1. bind_token: whether a proof is valid only with the token
-    of its record. old_secrets: whether proofs under all secrets of the ring are valid, or only under the newest.
-    ciphertext_url: for records, if any. Raises ConfigError for an invalid window or ciphertext_url.
+    window_ms: length of a proof window in milliseconds, or -1 for no checks. bind_token: whether a proof is valid only
+    with the token of its record. old_secrets: True accepts proofs under all secrets of the ring, False only under the
+    newest. ciphertext_url: the second place of ciphertext that records name, or None. Raises ConfigError for an invalid
+    window or ciphertext_url.
     """
 
     def __init__(
@@ -71,18 +76,18 @@ class Proofs:
         self._keys: ProofKeys | None = None
 
     def record(self, ring: KeyRing, images: Sequence[StoredImage], terms: ProofTerms = EVERYBODY) -> ImageRecord:
-        """Return a record of the first of these images, with the following images as its variants.
+        """Return the record of the first image. The following images are its variants.
 
-        Raises IntegrityError if a row was changed.
+        Raises IntegrityError if a row was changed outside this package.
         """
         return self._records(ring, images, terms, first=images[0].id)[images[0].id]
 
     def records(
         self, ring: KeyRing, images: Iterable[StoredImage], terms: ProofTerms = EVERYBODY
     ) -> dict[str, ImageRecord]:
-        """Return records of images by id, all with proofs of the same time.
+        """Return the records of these images by id. All proofs have the same time.
 
-        The records of variants go into that of their original, which comes before them.
+        The record of an original contains the records of its variants. Each original must come before its variants.
         """
         return self._records(ring, images, terms)
 
@@ -110,9 +115,10 @@ class Proofs:
         return records
 
     def check(self, ring: KeyRing, request: ImageRequest, terms: ProofTerms | None) -> int | None:
-        """Return the epoch of a request's proof, or None if proofs are not checked.
+        """Return the epoch in a request's proof, or None if proofs are not checked.
 
-        terms: None if no proof is valid. Raises ProofError if the proof is not valid now under these terms.
+        terms: the terms that the proof must match, or None to refuse every proof. Raises ProofError if the proof is not
+        valid now.
         """
         if not self.are_checked:
             return None
@@ -120,7 +126,7 @@ class Proofs:
         if terms is None:
             raise ProofError("audience", "the request has no audience")
         if self._bind_token and not token:
-            raise ProofError("token", "the audience of the request is invalid")
+            raise ProofError("token", "the token of the request is missing or malformed")
         bound = token if self._bind_token and token else 0
         keys, now_ms = self._keys_of(ring), self._clock_ms()
         _, epoch = keys.verify(terms, sent or "", image_id=image_id, token=bound, now_ms=now_ms)
@@ -139,7 +145,7 @@ class Proofs:
         return ImageRecord.create(
             id=image.id,
             token=image.token,
-            unwrapped=unwrap(ring, image.id, image.meta),  # first: no good proof lies in a frame that raises
+            unwrapped=unwrap(ring, image.id, image.meta),  # may raise, so before the proof is made
             iv=image.meta.iv,
             tag=image.meta.tag,
             proof=self._keys_of(ring).issue(terms, image_id=image.id, token=token, epoch=image.epoch, now_ms=now_ms),
@@ -164,7 +170,7 @@ def _url_of(image: StoredImage, ciphertext_url: CiphertextUrl) -> str | None:
         return f"{ciphertext_url.rstrip('/')}/-/blob/{version}?id={image.id}"
     try:
         url = ciphertext_url(version)
-    except Exception:  # of the application's function: the image is served without it
+    except Exception:  # the application's function failed: make the record without this URL
         _log.exception(
             "ciphertext_url failed for image %r", image.id, extra=event("ciphertext_url_failed", image_id=image.id)
         )

@@ -1,4 +1,4 @@
-"""The current key ring, a newer one if it lacks a key, and reads that need a key."""
+"""Access to the key ring: the current ring, a newer one if it lacks a secret, and reads that need a key."""
 
 from collections.abc import Callable
 from contextlib import aclosing
@@ -19,32 +19,36 @@ _MOST_VARIANTS = 1000  # of one image
 _T = TypeVar("_T")
 
 NamedBy = Literal["proof", "row"]
-"""The source that named an unknown secret: a proof, which anybody can send, or a row."""
+"""Where the id of an unknown secret was found: in a proof, or in a row of the store. Any client can send a proof."""
 
 
 class Rings(Protocol):
-    """Gives the key ring of an open store."""
+    """Gives access to the key ring of a store, and opens the store if needed. Life implements it."""
 
     @property
     def ring(self) -> KeyRing | None:
-        """The newest key ring, or None until the store was opened once."""
+        """The newest key ring, or None if the store was never opened."""
         ...
 
     def opened_nowait(self) -> tuple[ImageCache, KeyRing] | None:
-        """Return the images of the running event loop and the key ring, or None if the store is not open in it."""
+        """Return the running event loop's image cache and the key ring, or None if this loop has no open store."""
         ...
 
     async def opened(self) -> KeyRing:
-        """Return the key ring of the open store; opens it on first use. Raises SecretError or StoreError."""
+        """Return the key ring of the store. Opens the store first if it is closed. Raises SecretError or StoreError."""
         ...
 
     async def renewed(self, stale: KeyRing, by: NamedBy) -> KeyRing | None:
-        """Return a key ring newer than `stale`, which lacks a secret, or None."""
+        """Return a key ring newer than `stale`, or None if there is none. by: where the secret that `stale` lacks was
+        named.
+        """
         ...
 
 
 async def with_ring(rings: Rings, work: Callable[[KeyRing], _T]) -> _T:
-    """Return the result of `work` with the key ring, or with a newer one if it lacks a key."""
+    """Return `work(ring)` for the current key ring. If the ring lacks a secret, look for a newer ring and try once
+    more.
+    """
     ring = await rings.opened()
     try:
         return work(ring)
@@ -57,20 +61,23 @@ async def with_ring(rings: Rings, work: Callable[[KeyRing], _T]) -> _T:
 
 
 async def begin_tag_check(rings: Rings, image: StoredImage) -> TagCheck | None:
-    """Return the check of an image's body, or None if its key can't be unwrapped. Raises SecretError or StoreError."""
+    """Return a check of an image's body by its tag, or None if the image's key can't be unwrapped.
+
+    Raises SecretError or StoreError.
+    """
     meta = image.meta
     try:
         return await with_ring(
             rings, lambda ring: TagCheck(key=unwrap_key(ring, image.id, meta), iv=meta.iv, tag=meta.tag)
         )
-    except IntegrityError:  # a client that has the key is served all the same
+    except IntegrityError:  # a client with a record already has the key, so it still gets the body
         return None
 
 
 async def read_verified(store: ImageStore, rings: Rings, image_id: str) -> ExportedImage | None:
-    """Return an image in its encrypted and its decrypted form, or None. Holds all of it in memory.
+    """Read an image completely into memory and check its tag. Return its encrypted and its decrypted form, or None.
 
-    Raises IntegrityError if the stored image was changed, StoreError if part of it is missing.
+    Raises IntegrityError if the stored image was changed, and StoreError if part of it is missing.
     """
     stream = await store.open_stream(image_id)
     if stream is None:
@@ -87,7 +94,7 @@ async def read_verified(store: ImageStore, rings: Rings, image_id: str) -> Expor
 
 
 async def read_variants(store: ImageStore, rings: Rings, image_id: str) -> list[ExportedImage]:
-    """Return the variants of an image, as `read_verified` returns the image itself."""
+    """Return all variants of an image, each read and checked by `read_verified`."""
     after, before = range_of_variants(image_id)
     variants = await store.list(after=after, before=before, limit=_MOST_VARIANTS)
     exported = [await read_verified(store, rings, variant.id) for variant in variants]

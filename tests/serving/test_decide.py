@@ -159,7 +159,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "this is not an image id": {"image_id": "../x"},
     "the proof is refused: not-canonical": {"proof": "A" * 47},
     "the proof is refused: version": {"proof": "A" * 48},
-    "the proof is refused: token, the audience of the request is invalid": {"token": None},
+    "the proof is refused: token, the token of the request is missing or malformed": {"token": None},
     "the proof is refused: mac": {"token": 7},
     "the proof is refused: expired, 1 ms too late": {"now_ms": NOW_MS + 30_000},
     "the proof is refused: not-yet-valid, 1 ms too early": {"now_ms": NOW_MS - 15_001},
