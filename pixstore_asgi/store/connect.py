@@ -1,4 +1,4 @@
-"""Returns the ImageStore for a path or a URL. A driver is imported when it is first needed."""
+"""Makes the ImageStore for a path or a URL. Imports a database driver only when a store needs it."""
 
 import os
 import re
@@ -20,7 +20,7 @@ StoreTarget = str | os.PathLike[str] | ImageStore
 
 
 class Driver(NamedTuple):
-    """One kind of store. example: a URL of its scheme. connect: returns the store of a URL and options, without I/O."""
+    """One kind of store. example: a URL of its scheme. connect: makes the store for a URL and options, without I/O."""
 
     example: str
     connect: Callable[..., ImageStore]
@@ -29,13 +29,13 @@ class Driver(NamedTuple):
 def connect(
     target: StoreTarget, blobs: str | None = None, clock_ms: Clock = wall_clock_ms, **options: Any
 ) -> ImageStore:
-    """Return the store for a path or URL. Return a store unchanged.
+    """Return the store for a path or URL, without I/O. If the target is a store, return it unchanged.
 
-    Does no I/O. Raises ConfigError for any other value.
+    Raises ConfigError for any other target.
 
     target: a file path, a URL (sqlite:///relative.db, sqlite:////absolute.db, postgresql://user@host/db) or a store.
-    blobs: s3://bucket/prefix, which keeps bodies instead of the database. clock_ms, options: those of a store that is
-    made here.
+    blobs: s3://bucket/prefix, which keeps bodies instead of the database. clock_ms, options: for a store that is made
+    here.
     """
     if not isinstance(target, str | os.PathLike):
         if not hasattr(target, "open_stream"):
@@ -51,7 +51,9 @@ def connect(
 
 
 def _advice(target: object) -> str:
-    """Return how to turn a URL object of another library into text, because its str() may hide the password."""
+    """Return how to turn a URL object of another library into text, for an error message. Its str() may hide the
+    password.
+    """
     library = type(target).__module__.partition(".")[0]
     if library == "sqlalchemy":
         return ': of SQLAlchemy\'s URL pass url.set(drivername="postgresql").render_as_string(hide_password=False)'
@@ -59,17 +61,17 @@ def _advice(target: object) -> str:
 
 
 def scheme_of(target: str) -> str:
-    """Return the scheme of a store's URL, "sqlite" for a path. Raises ConfigError for an unknown scheme."""
+    """Return the scheme of a store's URL, or "sqlite" for a path. Raises ConfigError for an unknown scheme."""
     if "://" not in target:
         if target.lower().startswith("sqlite:"):
             raise ConfigError(_SQLITE_URL)
-        if re.match(r"postgres(ql)?(:|//)|.*\bpassword\s*=", target, re.IGNORECASE | re.DOTALL):  # it is not repeated
+        if re.match(r"postgres(ql)?(:|//)|.*\bpassword\s*=", target, re.IGNORECASE | re.DOTALL):  # may hold a password
             raise ConfigError(f"PostgreSQL needs a URL, such as {_POSTGRES.example}")
         return "sqlite"
     known = " or ".join(dict.fromkeys(driver.example for driver in DRIVERS.values()))
     try:
         scheme = urlsplit(target).scheme
-    except ValueError:  # of several hosts, newer Pythons take brackets at the first alone
+    except ValueError:  # if there are several hosts, newer Pythons accept brackets only at the first one
         how = "in a password [ is %5B and ] is %5D, and several hosts, one of them IPv6, stand behind ?host="
         raise ConfigError(f"store is not a valid URL: {how}; known are {known}") from None
     kind, _, driver = scheme.partition("+")
@@ -82,7 +84,9 @@ def scheme_of(target: str) -> str:
 
 
 def sqlite_path(target: str) -> str:
-    """Return the path of the database in a path or a sqlite URL. Raises ConfigError if it names no file."""
+    """Return the path of the database file that a path or a sqlite URL names. Raises ConfigError if it names
+    no file.
+    """
     path = _path_of_url(target) if "://" in target else target
     if not path or path == ":memory:" or "\0" in path or not _is_encodable(path):
         raise ConfigError("store names no file; for images in memory pass pixstore_asgi.store.memory.MemoryStore()")
@@ -123,7 +127,7 @@ def _connect_postgres(target: str, **options: Any) -> ImageStore:
 
 
 def bucket_at(url: str) -> "S3Bucket":
-    """Return the bucket for a URL, without I/O. Raises ConfigError."""
+    """Return the S3Bucket for a URL, without I/O. Raises ConfigError."""
     if not find_spec("obstore"):
         raise ConfigError("blobs in S3 need obstore: pip install '.[s3]' in the checkout")
     from .s3 import S3Bucket

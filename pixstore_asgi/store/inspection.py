@@ -1,5 +1,7 @@
-"""A store beyond the contract: its database and faults, snapshots, all its images page by page, and writes in a
-transaction of the application."""
+"""Protocols beyond the store's contract: a database to inspect, snapshots, writes in a transaction of the application.
+
+Also functions that read all images or ids of a store, a page at a time.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -22,9 +24,10 @@ class Fault(NamedTuple):
 
 
 class Unused(NamedTuple):
-    """Replaced, deleted and uncommitted bodies: their number, and their bytes in the database.
+    """The bodies that gc removes now or later: replaced, deleted and uncommitted ones.
 
-    free_bytes: free bytes in the database's file, or None if the store can't tell.
+    bodies: their number. bytes: their bytes in the database. free_bytes: free bytes in the database's file, or 0 if the
+    store can't tell.
     """
 
     bodies: int
@@ -33,7 +36,9 @@ class Unused(NamedTuple):
 
 
 class DatabaseInfo(NamedTuple):
-    """The database behind a store. clock_s: its own clock, in seconds since the epoch, if it has one."""
+    """The database behind a store. clock_s: the server's clock, in seconds since the epoch, or None if there is no
+    server.
+    """
 
     name: str
     version: str
@@ -42,61 +47,69 @@ class DatabaseInfo(NamedTuple):
 
 @runtime_checkable
 class Inspectable(Protocol):
-    """A store in a database. Its methods raise StoreError. All but `is_made` need it open."""
+    """A store in a database that can be checked and counted. Methods raise StoreError. All but `is_made` need
+    it open.
+    """
 
     @property
     def bodies(self) -> Bodies | None:
-        """The object store for new bodies, or None if they go to the database."""
+        """The object store that new bodies go to, or None if they go to the database."""
         ...
 
     async def is_made(self) -> bool:
-        """Return whether the store exists. Never creates it, and works on a closed store."""
+        """Return whether the store has been created. Never creates it, and works on a closed store."""
         ...
 
     async def database_info(self) -> DatabaseInfo:
-        """Return version and clock of the database."""
+        """Return name, version and clock of the database."""
         ...
 
     async def place(self) -> Hashable:
-        """Return a value that is equal for two stores only if they are the same store under two names."""
+        """Return a value that identifies the store: two values are equal only if both are of the same store."""
         ...
 
     async def has_objects(self, *, live: bool = False) -> bool:
-        """Return whether a current body is outside the database. With `live` False, unswept bodies count too."""
+        """Return whether a body is in an object store. live: whether to count current bodies only; else also those that
+        gc has still to remove.
+        """
         ...
 
     async def check_bodies(self) -> None:
-        """Raise StoreError if `bodies` does not have the current bodies, StoreBusy if it can't be reached."""
+        """Raise StoreError if the object store in `bodies` lacks the current bodies, StoreBusy if it can't be
+        reached.
+        """
         ...
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
-        """Return up to `limit` ids of images above `after`, in their order, including ids of damaged rows."""
+        """Return up to `limit` ids of images above `after`, in order. Ids of damaged rows are included."""
         ...
 
     def faults(self) -> AsyncIterator[Fault]:
-        """Yield faults of rows, and bodies in the database without an image. Reads no body."""
+        """Yield faults of rows, and bodies in the database that no image points to. Does not read bodies."""
         ...
 
     async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
-        """Return the object names of this list that no row has."""
+        """Return the versions of this list that no row has. A version names an object."""
         ...
 
     async def unused(self) -> Unused:
-        """Count the bodies that a sweep removes, now or later."""
+        """Count the bodies that gc removes now or later."""
         ...
 
 
 @runtime_checkable
 class Freezable(Protocol):
-    """An open store that can be read as a snapshot while others write."""
+    """An open store that offers a snapshot of itself while others write."""
 
     def snapshot(self) -> AbstractAsyncContextManager[ImageStore]:
-        """Return the store as a snapshot, valid for the block. Raises StoreError."""
+        """Return a context manager for a snapshot: its block gets a store that shows one state. Raises StoreError."""
         ...
 
 
 class ImageWrites(Protocol):
-    """Writes an image, and reads the row to replace: a store, or a store within a transaction."""
+    """The methods that a save or a delete of one image needs. A store has them, and so has a store within a
+    transaction.
+    """
 
     async def get(self, image_id: str) -> StoredImage | None: ...
 
@@ -110,12 +123,12 @@ class Transactional(Protocol):
     """A store that can write within a transaction of the application."""
 
     def within(self, connection: Any) -> ImageWrites:
-        """Return this store within the transaction of a connection. Raises InputError for anything else."""
+        """Return this store within the transaction of a connection. Raises InputError for any other object."""
         ...
 
 
 def within(store: ImageStore, connection: object) -> ImageWrites:
-    """Return an open store's stand-in within a connection's transaction. Raises InputError if it can't write there."""
+    """Return an open store within the transaction of a connection. Raises InputError if the store can't write there."""
     if not isinstance(store, Transactional):
         raise InputError(
             "connection needs a store in PostgreSQL: no other store shares a transaction of the application"
@@ -124,7 +137,10 @@ def within(store: ImageStore, connection: object) -> ImageWrites:
 
 
 async def found_by(look: Awaitable[Sequence[Fault]]) -> Sequence[Fault]:
-    """Return the faults that one look at the database finds. A failed look is a fault too. Raises StoreBusy."""
+    """Await one check of the database and return its faults.
+
+    If the check itself raises a StoreError, return that as a fault. Only StoreBusy is raised.
+    """
     try:
         return await look
     except StoreBusy:
@@ -141,25 +157,25 @@ async def lacks_its_bucket(store: object) -> bool:
 async def pages_of(
     read: Callable[..., Awaitable[Sequence[_T]]], *, after: str | None = None, before: str | None = None
 ) -> AsyncIterator[Sequence[_T]]:
-    """Yield everything that a store's `list` or `list_tombstones` returns between two bounds, a page at a time."""
+    """Yield all items that a store's `list` or `list_tombstones` returns between two bounds, a page at a time."""
     while page := await read(after=after, before=before, limit=_PAGE):
         yield page
         after = page[-1].id
 
 
 class Found(NamedTuple):
-    """Images by id, and the error of each damaged row."""
+    """The result of reading images by id: the images, and the error of each damaged row. Both are dicts by id."""
 
     images: dict[str, StoredImage]
     damaged: dict[str, StoreDamaged]
 
 
 NOTHING = Found({}, {})
-"""The result for no store."""
+"""The result if there is no store to read from."""
 
 
 async def find(store: ImageStore, image_ids: Sequence[str]) -> Found:
-    """Return the existing images among these ids. A damaged row, which makes `get_many` fail, hides no other image.
+    """Return the existing images among these ids. A damaged row makes `get_many` fail, but hides no other image here.
 
     Raises StoreError if the store fails for another reason.
     """
@@ -174,8 +190,9 @@ async def find(store: ImageStore, image_ids: Sequence[str]) -> Found:
 
 
 async def pages_of_images(store: ImageStore, *, size: int = _PAGE) -> AsyncIterator[Found]:
-    """Yield all images of a store, a page at a time, with the damaged rows if the store can list them.
+    """Yield all images of a store, a page at a time.
 
+    If the store is Inspectable, a page also has the errors of damaged rows; else a damaged row raises StoreDamaged.
     Raises StoreError if the store fails for another reason.
     """
     after = ""
@@ -206,8 +223,8 @@ async def pages_of_ids(
 ) -> AsyncIterator[Sequence[str]]:
     """Yield the ids of all images between two bounds, a page at a time.
 
-    Ids of damaged rows are included if the store can tell. Raises StoreBusy if the store can't be reached, StoreError
-    if the ids can't be read.
+    If the store is Inspectable, ids of damaged rows are included. Raises StoreBusy if the store can't be reached,
+    StoreError if the ids can't be read.
     """
     if not isinstance(store, Inspectable):
         async for images in pages_of(store.list, after=after, before=before):

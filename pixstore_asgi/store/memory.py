@@ -1,6 +1,4 @@
-"""MemoryStore: the reference implementation of ImageStore, for tests and for reading. Its images live in
-memory only.
-"""
+"""MemoryStore: keeps images in memory only. The reference implementation of ImageStore, for tests and for reading."""
 
 import secrets
 import threading
@@ -25,7 +23,7 @@ from .contract import CHUNK_BYTES, WHOLE_BYTES, Expect, Expected, KeyChecks
 from .rules import NO_ROW, GroupCommit, NewVersion, Row, admit, check_expected, check_unneeded, reached
 from .writers import Writer
 
-_BODY = 0  # a body has no row of its own here
+_BODY = 0  # the id of every body in a Row: bodies have no rows of their own here
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,7 +32,7 @@ R = TypeVar("R")
 def _in_turn(
     method: "Callable[Concatenate[MemoryStore, P], Coroutine[Any, Any, R]]",
 ) -> "Callable[Concatenate[MemoryStore, P], Coroutine[Any, Any, R]]":
-    """Keep other threads out while a method runs. Its work never waits."""
+    """Make a method hold the store's mutex, which keeps other threads out. The method's work never waits."""
 
     async def run(self: "MemoryStore", /, *args: P.args, **kwargs: P.kwargs) -> R:
         with self._mutex:
@@ -170,7 +168,7 @@ class MemoryStore:
         return [self._changes] * len(image_ids)
 
     async def sweep(self, *, limit: int = 100) -> int:
-        """Removes nothing: Python's garbage collector frees a body after its last reader."""
+        """Do nothing, and return 0: Python's garbage collector frees a body after its last reader."""
         return 0
 
     @_in_turn
@@ -238,7 +236,7 @@ class MemoryStore:
         return Row(token, _BODY, version.meta.version, version.created_ms, epoch)
 
     def _reached(self, image_id: str, expect: Expected) -> Sequence[str]:
-        """Return the ids that a delete or revoke affects. Raises StoreConflict."""
+        """Return the ids that a delete or revoke affects. Raises StoreConflict if the image is not as expected."""
         rows = self._rows_of_group(original_of(image_id))
         check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
         return reached(image_id, rows)
@@ -262,7 +260,7 @@ class _MemoryStream:
         raise StopAsyncIteration
 
     def skip(self, most: int) -> int:
-        return 0  # all of it is in memory
+        return 0  # the whole body is in memory, so a skip would save nothing
 
     async def aclose(self) -> None:
         self._chunks = iter(())

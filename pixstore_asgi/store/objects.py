@@ -1,7 +1,8 @@
-"""Bodies in an object store, such as a bucket: first a pending row, then the body, then the pointer in one step.
+"""Protocols for bodies in an object store, such as a bucket.
 
-A body's name is the hexadecimal of its version, 16 random bytes. It is never overwritten with other bytes. If a copy of
-a store was interrupted, the same version may be written again, with another row and the same bytes.
+A save first inserts a pending row, then uploads the body, then makes it current by setting the image's pointer in one
+step. The name of an object is the hexadecimal of its version, 16 random bytes. It is never overwritten with other
+bytes. If a copy of a store was interrupted, the same version may be written again, with another row and the same bytes.
 """
 
 import re
@@ -16,7 +17,9 @@ _NAME = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
 
 class InObjectStore(StoreError):
-    """The body of `image` is an object, but the store was asked without its object store."""
+    """The body of `image` is an object. A store that has the object store reads it there; any other store passes the
+    error on.
+    """
 
     def __init__(self, image: StoredImage) -> None:
         super().__init__(f"the body of image {image.id} is in a bucket: open the store with the blobs=… of its save")
@@ -24,14 +27,14 @@ class InObjectStore(StoreError):
 
 
 class Upload(Protocol):
-    """One body being uploaded, invisible before `finish`."""
+    """Uploads one body. Readers don't see the body before `finish`."""
 
     async def write(self, piece: bytes | memoryview) -> None:
-        """Append bytes. The caller may reuse their memory once this returns. Raises StoreError."""
+        """Append bytes. The caller may reuse their memory after this returns. Raises StoreError."""
         ...
 
     async def finish(self) -> None:
-        """Make the whole body readable. Raises StoreError; the body may then exist or not."""
+        """Make the whole body readable. If it raises StoreError, the body may exist or not."""
         ...
 
     async def abort(self) -> None:
@@ -40,33 +43,33 @@ class Upload(Protocol):
 
 
 class Bodies(Protocol):
-    """An object store for bodies, by name. Methods raise only StoreError, and StoreBusy if the caller may retry.
+    """An object store that keeps bodies by name. Methods raise only StoreError: StoreBusy if the caller may retry.
 
-    `str` of it names the place for an error message, without credentials.
+    `str()` of it names the place without credentials, for error messages.
     """
 
     async def open(self) -> None:
-        """Make it ready. Repeated calls do nothing. Raises StoreError if it can't be used."""
+        """Make the object store ready. Repeated calls do nothing. Raises StoreError if it can't be used."""
         ...
 
     async def close(self) -> None:
-        """Close it. Repeated calls do nothing."""
+        """Close its connections. Repeated calls do nothing."""
         ...
 
     def upload(self, name: str) -> Upload:
-        """Begin a body."""
+        """Begin the upload of a body."""
         ...
 
     def stream(self, image: StoredImage, name: str) -> ImageStream:
-        """Return a stream of the body of an image."""
+        """Return a stream of an image's body, which has this name."""
         ...
 
     async def has(self, name: str) -> bool:
-        """Return whether a body exists."""
+        """Return whether a body of this name exists."""
         ...
 
     async def remove(self, names: Sequence[str]) -> None:
-        """Remove bodies. A missing one counts as removed."""
+        """Remove bodies by name. A missing one counts as removed."""
         ...
 
     def names(self) -> AsyncIterator[Sequence[str]]:
@@ -75,9 +78,11 @@ class Bodies(Protocol):
 
 
 def versions_among(names: Sequence[str]) -> list[bytes]:
-    """Return the versions that these names belong to. Ignore names of other objects."""
+    """Return the versions that these object names stand for. Ignore names of other objects."""
     return [bytes.fromhex(name) for name in names if _NAME.fullmatch(name)]
 
 
 class OtherPlace(StoreError):
-    """This object store does not have the store's bodies, so no row of an object may be deleted."""
+    """The object store has none of the store's current bodies: it is the wrong place, so gc may delete no row of an
+    object.
+    """

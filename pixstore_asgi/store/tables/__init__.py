@@ -1,1 +1,1 @@
-"""The tables of a relational store: each statement is stated once for all databases."""
+"""The tables of the stores in SQLite and PostgreSQL: each statement is written once for both databases."""

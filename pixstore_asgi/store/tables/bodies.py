@@ -1,4 +1,4 @@
-"""Rows of bodies, their chunks, and the writing of a body: in chunks, or to an object store."""
+"""Rows and chunks of bodies, and the sinks that write a body: in chunks, or to an object store."""
 
 import asyncio
 import time
@@ -21,13 +21,13 @@ _MOVE_PENDING = f"UPDATE {{body}} SET state = $2, {{changed}} = {{now}} WHERE id
 _BURY = f"UPDATE {{body}} SET state = {BodyState.DEAD:d}, {{changed}} = {{now}} WHERE id = $1"
 _INSERT_CHUNK = "INSERT INTO {chunk} ({chunk_columns}) VALUES ({chunk_address}, $3)"
 _ADD_CHUNKS = (
-    # A failover may lose the latest of the chunks written so far. They are written in order.
+    # A failover may lose the newest chunks. Chunks are written in order, so the previous one shows it.
     f"{_MOVE_PENDING} AND ($3 = 0 OR EXISTS (SELECT 1 FROM {{chunk}} WHERE {{previous_chunk}}))"
 )
 
 
 class UploadGone(StoreError):
-    """A pending body, or part of it, is no longer in the database."""
+    """The row of a pending body, or a chunk of it, is no longer in the database."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -43,21 +43,21 @@ async def read_chunk(tx: Transaction, body: int, number: int) -> bytes | None:
 
 
 async def is_live(tx: Transaction, body: int) -> bool:
-    """Return whether a body is an image's current one. gc may have removed chunks of a dead one."""
+    """Return whether a body is an image's current one. If it is not, gc may have removed chunks of it."""
     return await tx.one("SELECT 1 FROM {body} WHERE id = $1 AND state = 1", body) is not None
 
 
 async def add_body(tx: Transaction, chunks: Chunks, state: BodyState) -> int:
-    """Write a body's first chunks, or all of them, and return its id."""
+    """Write a new body with its first chunks, or with all of them. Return its id."""
     body = await tx.add_row(state)
     await _insert_chunks(tx, body, 0, chunks)
     return body
 
 
 async def add_chunks(tx: Transaction, body: int, first: int, chunks: Chunks, state: BodyState) -> None:
-    """Write further chunks of a pending body, from number `first` on. The last ones may make it LIVE.
+    """Write further chunks of a pending body, from number `first` on, and set its state. The commit makes it LIVE.
 
-    Raises StoreError if the body, or the chunk before these, is gone.
+    Raises UploadGone if the body, or the chunk before these, is missing.
     """
     if not await tx.run(_ADD_CHUNKS, body, state, first):
         raise UploadGone
@@ -65,14 +65,14 @@ async def add_chunks(tx: Transaction, body: int, first: int, chunks: Chunks, sta
 
 
 async def bury(tx: Transaction, bodies: Sequence[int]) -> None:
-    """Mark bodies dead that no image points to, and overwrite their keys."""
+    """Mark bodies as dead that no image points to, and overwrite their keys."""
     await tx.drop_keys(bodies)
-    # One by one: a PostgreSQL connection that first meets an array of a type needs three more trips to learn of it.
+    # One by one: with its first array of a type, a PostgreSQL connection needs three more round trips.
     await tx.each(_BURY, [(body,) for body in bodies])
 
 
 async def drop_pending(tx: Transaction, body: int) -> None:
-    """Mark the body of an aborted write dead. It stays live if its commit came first."""
+    """Mark the body of an aborted write as dead. If its commit came first, it stays live."""
     await tx.run(_MOVE_PENDING, body, BodyState.DEAD)
 
 
@@ -84,25 +84,25 @@ async def _insert_chunks(tx: Transaction, body: int, first: int, chunks: Chunks)
 
 
 async def touch(tx: Transaction, body: int) -> None:
-    """Record that a pending body is still being written. Raises UploadGone."""
+    """Record that a pending body is still being written, so that gc leaves it. Raises UploadGone."""
     if not await tx.run(_MOVE_PENDING, body, BodyState.PENDING):
         raise UploadGone
 
 
 async def has_object(tx: Transaction, body: int) -> bool:
-    """Return whether a body is an object."""
+    """Return whether a body is in an object store."""
     return await tx.one("SELECT 1 FROM {body} WHERE id = $1 AND object IS NOT NULL", body) is not None
 
 
 async def has_objects(tx: Transaction, *, live: bool) -> bool:
-    """Return whether any body, or any `live` one, is an object."""
+    """Return whether any body is in an object store. live: whether to count current bodies only."""
     which = " AND state = 1" if live else ""
     return await tx.one(f"SELECT 1 FROM {{body}} WHERE object IS NOT NULL{which} LIMIT 1") is not None
 
 
 async def begin_object(tx: Transaction, version: bytes) -> int:
-    """Insert the row of a pending object and return its id."""
-    await tx.lock("objects", shared=True)  # or gc, which has just found the name unused, would remove the object
+    """Insert the row of an object that is about to be uploaded. Return the row's id."""
+    await tx.lock("objects", shared=True)  # else gc, which has just found the name unused, could remove the object
     if await tx.one("SELECT 1 FROM {body} WHERE object = $1 AND removing", version):
         raise StoreBusy("an earlier write of this version is being removed: try again")
     return await tx.add_row(BodyState.PENDING, version)
@@ -111,7 +111,9 @@ async def begin_object(tx: Transaction, version: bytes) -> int:
 async def begin_write(
     engine: Engine, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith, bodies: Bodies | None
 ) -> Writer:
-    """Begin a version, its body in the database or in `bodies`."""
+    """Return the writer of a new version. Its body goes to the object store `bodies`, or to the database if that is
+    None.
+    """
     sink: Sink = ChunkSink(engine)
     if bodies is not None:
         sink = ObjectSink(engine, await engine.write(begin_object, version), bodies.upload(version.hex()))
@@ -119,7 +121,7 @@ async def begin_write(
 
 
 class _PendingBody:
-    """The row of a body that is being written. gc removes it if it was not touched for long and is not held."""
+    """The row of a body while it is written. gc removes it if it was not touched for long and is not held."""
 
     def __init__(self, engine: Engine, body: int | None) -> None:
         self._engine = engine
@@ -145,8 +147,9 @@ class _PendingBody:
 
 
 class ChunkSink(_PendingBody):
-    """A body in chunks. It collects up to 1 MiB, then stages it, invisible, while the next MiB arrives.
+    """Writes a body to the database in chunks.
 
+    It collects up to 1 MiB, then writes it in one transaction as chunks of a PENDING body, while the next MiB arrives.
     So no lock is held while a client uploads.
     """
 
@@ -171,9 +174,9 @@ class ChunkSink(_PendingBody):
         return NewVersion(image_id, meta, self._body, self._staged_chunks, chunks)
 
     async def staged(self) -> None:
-        """Wait until the database has the chunks that were handed to it. Raises StoreError if they are lost."""
+        """Wait until the database has all chunks that were handed to it so far. Raises StoreError if they are lost."""
         if self._staging is not None:
-            await asyncio.shield(self._staging)  # to its end: its body would be unknown, and stay held
+            await asyncio.shield(self._staging)  # if it were cancelled, its body would be unknown, and stay held
             self._staging = None
 
     async def drop(self) -> None:
@@ -206,7 +209,7 @@ class ChunkSink(_PendingBody):
         self._body = body
 
     def _keep(self, piece: memoryview) -> memoryview:
-        """Copy up to one chunk of the piece. Return the rest of the piece."""
+        """Copy bytes of the piece until a chunk is full. Return the rest of the piece."""
         room = CHUNK_BYTES - len(self._rest)
         if not self._rest and len(piece) >= CHUNK_BYTES:
             self._chunks.append(bytes(piece[:room]))
@@ -223,7 +226,7 @@ class ChunkSink(_PendingBody):
 
 
 class ObjectSink(_PendingBody):
-    """A body in an object store, and its row."""
+    """Uploads a body to an object store. A row in the database names the object."""
 
     def __init__(self, engine: Engine, body: int, upload: Upload) -> None:
         super().__init__(engine, body)
@@ -234,7 +237,7 @@ class ObjectSink(_PendingBody):
         await self._upload.write(piece)
 
     async def finish(self, image_id: str, meta: ImageMeta) -> NewVersion:
-        await self.touch()  # before the body is there: without a row it would stay for ever
+        await self.touch()  # raises if the row is gone: an object without a row would stay forever
         await self._upload.finish()
         return NewVersion(image_id, meta, self._body)
 

@@ -1,4 +1,4 @@
-"""Faults and unused space of a store, found without reading a body.
+"""Finds faults and unused space of a store without reading a body.
 
 Each question is one statement, so its answer is a snapshot.
 """
@@ -20,7 +20,7 @@ LOOKS = (
         "its body is longer than its row says",
     ),
     (
-        # EXCEPT reads each table once; NOT IN and NOT EXISTS may look each row up by a scan.
+        # EXCEPT reads each table once; NOT IN and NOT EXISTS may scan a table for each row.
         "SELECT 'body ' || id FROM (SELECT id FROM {body} WHERE state = 1"
         " EXCEPT SELECT {pointer} FROM {image} WHERE {pointer} IS NOT NULL) AS lone",
         "no image points to it",
@@ -47,7 +47,7 @@ LOOKS = (
         "its token, time of first save or epoch is damaged",
     ),
 )
-"""Statements that find faults, and their reasons."""
+"""Statements that find faults, each with the reason to report."""
 
 _NAMED = (
     "SELECT object FROM {body} WHERE object = ANY($1::bytea[])",
@@ -56,18 +56,20 @@ _NAMED = (
 
 
 async def ids(tx: Transaction, after: str, limit: int) -> list[str]:
-    """Return ids of images in their order, even if their rows are damaged."""
+    """Return up to `limit` ids of images above `after`, in order, even if their rows are damaged."""
     query = "SELECT id FROM {image} WHERE id > $1 AND {pointer} IS NOT NULL ORDER BY id LIMIT $2"
     return [str(image_id) for (image_id,) in await tx.all(query, after, limit)]
 
 
 async def look(tx: Transaction, query: str, reason: str) -> list[Fault]:
-    """Return the faults that one statement finds."""
+    """Return the faults that one statement of LOOKS finds."""
     return [Fault(row[0], reason) for row in await tx.all(query)]
 
 
 async def unknown_bodies(tx: Transaction, versions: Sequence[bytes]) -> Sequence[bytes]:
-    """Return those of these names of objects that no row has: no body's row and, if that is damaged, no image's."""
+    """Return the object names of this list that no row has: no body's row and, in case that is damaged, no
+    image's row.
+    """
     for query in _NAMED:
         if versions:
             known = {name for (name,) in await tx.all(query, list(versions))}
@@ -76,7 +78,7 @@ async def unknown_bodies(tx: Transaction, versions: Sequence[bytes]) -> Sequence
 
 
 async def count_unused(tx: Transaction) -> tuple[int, int]:
-    """Count the bodies that are not current, and their bytes in the database."""
+    """Return the number of bodies that are not current, and their bytes in the database."""
     length = "SELECT sum(length(data)) FROM {chunk} WHERE {of_body}"
     row = await tx.one(f"SELECT count(*), coalesce(sum(({length})), 0) FROM {{body}} AS body WHERE state <> 1")
     assert row is not None

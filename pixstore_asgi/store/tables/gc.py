@@ -14,18 +14,18 @@ from .transaction import BodyState, Engine, Transaction
 
 _log = logging.getLogger("pixstore_asgi")
 _EVERY_S = 10.0
-_LOCK = "sweep"  # earlier versions, which may use the same database, take this name
+_LOCK = "sweep"  # must stay: earlier versions of this package, on the same database, use this name
 _CHECKED_NAMES = 4
-_REMOVED_CHUNKS = 256  # 64 MiB: one transaction removes them in its time on a slow disk, while other writes wait
+_REMOVED_CHUNKS = 256  # 64 MiB: even a slow disk removes them within a transaction's time limit; writes wait meanwhile
 MORE_BODIES = 64
-"""How many bodies gc looks at beyond its limit, because readers may hold the first ones."""
+"""The number of bodies that gc considers beyond its limit, because readers may hold the first ones."""
 
 
 FIND_DEAD = (
     "SELECT id FROM {body} WHERE state <> 1 AND {changed} < {grace_ago}"
     " AND object IS NULL ORDER BY {changed} LIMIT $2 FOR UPDATE SKIP LOCKED"
 )
-"""Selects bodies in the database that were dead or pending for a grace period, in seconds."""
+"""Selects bodies in the database that have been dead or pending for $1 seconds, the grace period."""
 
 _REMOVE_EMPTY = (
     "DELETE FROM {body} AS body WHERE id = ANY($1::bigint[]) AND NOT EXISTS (SELECT 1 FROM {chunk} WHERE {of_body})"
@@ -36,12 +36,12 @@ _LIVE_NAMES = "SELECT object FROM {body} WHERE object IS NOT NULL AND state = 1 
 async def remove_bodies(
     tx: Transaction, grace_s: float, limit: int, claim: Callable[[int], bool] | None = None
 ) -> tuple[int, bool]:
-    """Remove chunks of up to `limit` bodies that have been dead, or stood still, for `grace_s`.
+    """Remove chunks of up to `limit` bodies that have been dead, or pending without progress, for `grace_s` seconds.
 
-    claim: claims a body for the time of this transaction; False if it is in use. Without it the row locks do.
+    claim: reserves a body for this transaction, or returns False if the body is in use. None: row locks are enough.
 
-    Return how many bodies are gone now, and whether all of them are: one transaction removes only so many chunks. One
-    process does so at a time; the others find nothing to do.
+    Return the number of bodies that are now completely removed, and whether nothing is left to do. One transaction
+    removes a limited number of chunks. Only one process does this at a time; the others find nothing to do.
     """
     if not await tx.try_lock(_LOCK):
         return 0, True
@@ -54,26 +54,27 @@ async def remove_bodies(
         return 0, True
     chunks = await tx.remove_chunks(ids, _REMOVED_CHUNKS)
     removed = await tx.run(_REMOVE_EMPTY, ids)
-    if removed < len(ids):  # no upload goes on with a body that lacks a part
+    if removed < len(ids):  # mark the rest dead: no upload may continue a body that lacks chunks
         await tx.run("UPDATE {body} SET state = $2 WHERE id = ANY($1::bigint[])", ids, BodyState.DEAD)
     return removed, chunks < _REMOVED_CHUNKS
 
 
 async def live_names(tx: Transaction, limit: int) -> tuple[Sequence[str], Sequence[str]]:
-    """Return names of current objects: up to `limit` with the lowest ids, and as many with the highest."""
+    """Return object names of current bodies: up to `limit` with the lowest ids, and as many with the highest."""
     oldest = await tx.all(f"{_LIVE_NAMES} ASC LIMIT $1", limit)
     newest = await tx.all(f"{_LIVE_NAMES} DESC LIMIT $1", limit)
     return [name.hex() for (name,) in oldest], [name.hex() for (name,) in newest]
 
 
 async def claim_objects(tx: Transaction, grace_s: float, limit: int) -> dict[int, str]:
-    """Claim objects that are dead or pending for `grace_s` seconds. Delete rows that share their object with another
-    row.
+    """Claim objects for removal that have been dead or pending for `grace_s` seconds. Return their names by row id.
+
+    If two rows share an object, the dead row is deleted and the object stays.
     """
     if not await tx.try_lock(_LOCK):
         return {}
     await tx.lock("objects")
-    # Locked rows are skipped: their commit has begun. No other commit can begin.
+    # Skips rows that a running commit has locked. It locks the others, so no commit of them can begin.
     dead = await tx.all(
         "SELECT id, object FROM {body} WHERE state <> 1 AND object IS NOT NULL AND {changed} < {grace_ago}"
         " ORDER BY {changed} LIMIT $2 FOR UPDATE SKIP LOCKED",
@@ -86,7 +87,7 @@ async def claim_objects(tx: Transaction, grace_s: float, limit: int) -> dict[int
             await tx.run("DELETE FROM {body} WHERE id = $1", body)
         else:
             claimed[body] = name.hex()
-    await tx.run(  # as of now: if this process dies, another one claims them after the grace period
+    await tx.run(  # changed now: if this process dies, another one claims them after the grace period
         "UPDATE {body} SET state = $2, {changed} = {now}, removing = true WHERE id = ANY($1::bigint[])",
         list(claimed),
         BodyState.DEAD,
@@ -95,7 +96,7 @@ async def claim_objects(tx: Transaction, grace_s: float, limit: int) -> dict[int
 
 
 async def forget_objects(tx: Transaction, claimed: Mapping[int, str]) -> None:
-    """Delete the rows of objects that were removed."""
+    """Delete the rows of objects that the object store has removed."""
     await tx.run("DELETE FROM {body} WHERE id = ANY($1::bigint[])", list(claimed))
 
 
@@ -103,7 +104,7 @@ class ObjectGc:
     """Removes objects that no image needs.
 
     It first checks that the object store has objects of current rows. In a wrong bucket or prefix, a removal succeeds
-    without removing anything: the rows would be deleted, and their objects would stay forever.
+    without removing anything: the rows would be deleted, and their objects would stay forever in the right one.
     """
 
     def __init__(self, bodies: Bodies, grace_s: float) -> None:
@@ -112,26 +113,31 @@ class ObjectGc:
         self._is_known = False
 
     async def collect(self, engine: Engine, limit: int) -> int:
-        """Remove up to `limit` bodies; return how many. Raises OtherPlace, StoreBusy or another StoreError.
+        """Remove up to `limit` objects; return how many. Raises OtherPlace, StoreBusy or another StoreError.
 
-        Shielded: a call cancelled between removing and forgetting would leave removed bodies to be claimed again.
+        The removal is shielded from cancellation. Otherwise a cancelled call could remove objects and keep their rows,
+        and a later call would claim them again.
         """
         await self.check(engine)
         claimed = await engine.write(claim_objects, self._grace_s, limit)
-        if not self._is_known:  # no live row: only bodies seen there are removed, and the other rows stay
+        if not self._is_known:  # no live row to check the place by: claim only objects that exist there
             claimed = {row: name for row, name in claimed.items() if await self._bodies.has(name)}
         if claimed:
             await asyncio.shield(self._remove(engine, claimed))
         return len(claimed)
 
     async def check(self, engine: Engine) -> None:
-        """Check that the object store has several live bodies. Raises OtherPlace if it has none of them, StoreError."""
+        """Check that the object store has current bodies of this database. Raises OtherPlace if it has none, or
+        StoreError.
+
+        It looks for several bodies. After the first success it checks no more.
+        """
         if self._is_known:
             return
         oldest, newest = await engine.read(live_names, _CHECKED_NAMES)
         if not oldest:
             return
-        for names in (oldest, newest):  # only the newest are there if the place was changed a while ago
+        for names in (oldest, newest):  # the oldest too: if the place was changed, only the newest are there
             if not await self._has_any(names):
                 raise OtherPlace(
                     f"no current body was found in {self._bodies} ({len(names)} looked for), so nothing is removed "
@@ -141,7 +147,7 @@ class ObjectGc:
         self._is_known = True
 
     async def _has_any(self, names: Sequence[str]) -> bool:
-        for name in names:  # a lost one must not stop gc
+        for name in names:  # any of them is enough: one lost object must not stop gc
             if await self._bodies.has(name):
                 return True
         return False
@@ -152,16 +158,16 @@ class ObjectGc:
 
 
 class _Run(NamedTuple):
-    """A run of gc in one event loop. is_ending: if True, its next step is the last one."""
+    """A run of gc in one event loop. is_ending: once set, the run ends after its current step."""
 
     task: "asyncio.Task[None]"
     is_ending: asyncio.Event
 
 
 class OccasionalGc:
-    """Runs a store's gc in its own task until nothing is left. It starts at most once in 10 s.
+    """Runs a store's gc in its own task until nothing is left. Starts it at most once in 10 s.
 
-    collect: removes some bodies with an expired grace period, and returns their number.
+    collect: removes some bodies that no image needs, and returns their number.
     """
 
     def __init__(self, collect: Callable[[], Awaitable[int]]) -> None:
@@ -176,7 +182,7 @@ class OccasionalGc:
             self._runs.put(_Run(asyncio.create_task(self._run(is_ending)), is_ending))
 
     async def ended(self) -> None:
-        """Wait for the running step of this event loop, and make it the last one."""
+        """Let the running gc of this event loop end after its current step, and wait for that."""
         if run := self._under_way():
             run.is_ending.set()
             await asyncio.wait([run.task])
@@ -188,13 +194,13 @@ class OccasionalGc:
     async def _run(self, is_ending: asyncio.Event) -> None:
         try:
             while not is_ending.is_set() and await self._collect():
-                pass  # until nothing is left, or writes could leave more behind than is removed
+                pass  # until nothing is left: else writes could leave more bodies behind than gc removes
         except StoreError as error:
             log_failed_gc(error, "the store was not swept")
 
 
 def log_failed_gc(error: StoreError, words: str, path: str | None = None) -> None:
-    """Log that gc failed: as an error if the bucket is the wrong one, else as info."""
+    """Log that gc failed: as an error if the bucket is the wrong one, else as info. words: how the message begins."""
     if isinstance(error, OtherPlace):
         _log.error("%s: %s", words, error, extra=event("sweep_failed", path=path))
     else:

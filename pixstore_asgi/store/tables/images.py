@@ -1,4 +1,4 @@
-"""Reading the rows of images."""
+"""Reads the rows of images."""
 
 from collections.abc import Collection
 
@@ -22,18 +22,18 @@ IMAGE_AND_CHUNKS = (
     f"SELECT {_IMAGE}, image.{{pointer}}, data FROM {{images}} LEFT JOIN {{chunk}} ON {{first_chunks}}"
     " WHERE image.id = $1 AND image.{pointer} IS NOT NULL ORDER BY {chunk_number}"
 )
-"""Selects an image, its body and all chunks if they are WHOLE_BYTES at most, else the first chunk."""
+"""Selects an image, its body's id and its chunks: all of them if the body has at most WHOLE_BYTES, else the first."""
 
 _GET_MANY = f"SELECT {_IMAGE} FROM {{images}} WHERE id = ANY($1::text[]) AND {{pointer}} IS NOT NULL"
 _LIST = f"SELECT {_IMAGE} FROM {{images}} WHERE id > $1 AND id < $2 AND {{pointer}} IS NOT NULL"
 _FIRST, _LAST = "\x01", "\x7f"  # below and above all characters of ids
 
 IS_ORIGINAL = f"strpos(id, '{VARIANT_MARK}') = 0"
-"""The condition that an image is no variant."""
+"""The SQL condition that an image is an original, not a variant."""
 
 
 async def get_many(tx: Transaction, image_ids: Collection[str]) -> dict[str, StoredImage]:
-    """Return the existing images among these ids, in one statement, so as one snapshot."""
+    """Return the existing images among these ids, by id. One statement reads them, so they are one snapshot."""
     rows = await tx.all(_GET_MANY, list(dict.fromkeys(image_ids)))
     return {row[0]: image_of_row(row) for row in rows}
 
@@ -41,7 +41,7 @@ async def get_many(tx: Transaction, image_ids: Collection[str]) -> dict[str, Sto
 async def list_images(
     tx: Transaction, after: str | None, before: str | None, limit: int, *, originals_only: bool = False
 ) -> list[StoredImage]:
-    """Return images in the order of their ids."""
+    """Return up to `limit` images between two bounds, in the order of their ids."""
     which = f" AND {IS_ORIGINAL}" if originals_only else ""
     rows = await tx.all(f"{_LIST}{which} ORDER BY id LIMIT $3", *bounds(after, before), limit)
     return [image_of_row(row) for row in rows]
@@ -50,7 +50,8 @@ async def list_images(
 async def open_body(tx: Transaction, image_id: str) -> tuple[StoredImage, int, list[bytes]] | None:
     """Return an image, its body's id, and its chunks: all of them up to WHOLE_BYTES, else the first one.
 
-    It is one statement, so one snapshot: gc can't run between reading the row and its chunks. Raises InObjectStore.
+    One statement reads row and chunks, so gc can't remove chunks in between. Raises InObjectStore if the body is an
+    object.
     """
     rows = await tx.all(IMAGE_AND_CHUNKS, image_id)
     if not rows:
@@ -65,13 +66,15 @@ async def open_body(tx: Transaction, image_id: str) -> tuple[StoredImage, int, l
 
 
 async def list_tombstones(tx: Transaction, after: str | None, before: str | None, limit: int) -> list[Tombstone]:
-    """Return deleted images in the order of their ids."""
+    """Return up to `limit` deleted images between two bounds, in the order of their ids."""
     query = "SELECT id, token, epoch FROM {image} WHERE id > $1 AND id < $2 AND {pointer} IS NULL ORDER BY id LIMIT $3"
     return [Tombstone(*row) for row in await tx.all(query, *bounds(after, before), limit)]
 
 
 def bounds(after: str | None, before: str | None) -> tuple[str, str]:
-    """Return two bounds that divide ids as these texts do, in ASCII without NUL, which any database accepts."""
+    """Return two bounds that include the same ids as these texts do, but in ASCII without NUL: any database accepts
+    them.
+    """
     return _as_ascii(after or ""), _as_ascii(before or _LAST)
 
 

@@ -1,8 +1,8 @@
 """Check values of secrets, and the wrapped keys that depend on them.
 
-Operations that wrap keys hold the lock "keys" shared; operations that change the check values hold it exclusively. So
-no image gets a key under a secret that is retired meanwhile. Of two processes with different first secrets only one
-saves.
+An operation that wraps keys holds the lock "keys" shared. An operation that changes the check values holds it
+exclusively. So no image gets a key under a secret that is retired at the same time. If two processes start with
+different first secrets, only one of them can save.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,18 +27,20 @@ REPLACE = (
     " WHERE image.id = new.id AND image.version = new.version AND {pointer} IS NOT NULL"
     " AND (new.was IS NULL OR new.was = {own_key})"
 )
-"""Replaces the part that {image} has of wrapped keys, if the version is current and its key still equals `was`."""
+"""Replaces the part of a wrapped key that {image} holds, if the version is current and its key still equals `was`."""
 
 
 class AdmissionNeeded(Exception):
     """The check values must change, which needs the exclusive lock "keys". Run the operation again with `may_admit`.
 
-    It is an exception, because the transaction or savepoint must roll back, which releases the shared lock.
+    It is an exception so that the transaction or savepoint rolls back, which releases the shared lock.
     """
 
 
 async def lock_keys(tx: Transaction, *, to_change: bool) -> None:
-    """Lock the check values to the end of the transaction: shared, or exclusively to change them."""
+    """Lock the check values until the transaction ends. to_change: lock them exclusively, which a change needs; else
+    shared.
+    """
     await tx.lock("keys", shared=not to_change)
 
 
@@ -48,12 +50,12 @@ async def database_id(tx: Transaction) -> bytes:
 
 
 async def key_checks(tx: Transaction) -> KeyChecks:
-    """Return all check values."""
+    """Return all check values, of secrets in use and of retired ones."""
     return _parsed(await tx.all(_ALL))[0]
 
 
 def _parsed(rows: Sequence[tuple[Any, Any]]) -> tuple[KeyChecks, bytes]:
-    """Return the check values and the database's id from a row of `_ALL`."""
+    """Return the check values and the database's id from rows of `_ALL`, or of `_DATABASE_ID` without check values."""
     ids: list[bytes] = []
     in_use: set[bytes] = set()
     retired: set[bytes] = set()
@@ -79,9 +81,11 @@ async def key_usage(tx: Transaction) -> dict[bytes, int]:
 
 
 async def admit_checks(tx: Transaction, checks: Sequence[bytes], *, may_admit: bool) -> None:
-    """Store the check value of a ring's last secret, within a transaction that wraps keys under it.
+    """Check a key ring and store the check value of its last secret, in a transaction that wraps keys under that
+    secret.
 
-    Call it under `lock_keys`. Raises AdmissionNeeded if the check values must change and that lock is only shared.
+    Call `lock_keys` first. Raises AdmissionNeeded if the check values must change but the lock is shared, SecretError
+    if the ring may not wrap keys here; see `rules.admit`.
     """
     if not checks:
         return
@@ -98,13 +102,13 @@ async def admit_checks(tx: Transaction, checks: Sequence[bytes], *, may_admit: b
 
 
 async def admit_alone(tx: Transaction, checks: Sequence[bytes]) -> None:
-    """Store the check value of a ring's last secret before any key is wrapped under it."""
+    """Check a key ring and store the check value of its last secret, before any key is wrapped under that secret."""
     await lock_keys(tx, to_change=True)
     await admit_checks(tx, checks, may_admit=True)
 
 
 async def retire_key_check(tx: Transaction, check: bytes) -> None:
-    """Mark the secret of a check value as retired."""
+    """Mark the secret of a check value as retired. Raises StoreConflict if images need it."""
     await lock_keys(tx, to_change=True)
     row = await tx.one(f"SELECT count(*) {_UNDER}", check[:KEY_ID_BYTES])
     check_unneeded(check, row[0] if row else 0)
@@ -114,7 +118,9 @@ async def retire_key_check(tx: Transaction, check: bytes) -> None:
 async def replace_wrapped_keys(
     tx: Transaction, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes], *, may_admit: bool
 ) -> int:
-    """Replace the wrapped keys of versions that are current and still have the key `was`. Return their number."""
+    """Replace wrapped keys if their version is current and the stored key equals `was`. Return how many were
+    replaced.
+    """
     await lock_keys(tx, to_change=may_admit)
     await admit_checks(tx, checks, may_admit=may_admit)
     await tx.lock_images([key.image_id for key in wrapped])
@@ -124,7 +130,10 @@ async def replace_wrapped_keys(
 async def assign_new_database_id(
     tx: Transaction, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]
 ) -> int:
-    """Give the database a new id, new wrapped keys for it, and one check value. Return the number of images."""
+    """Give the database a new id, wrap each image's key again, and replace all check values by `check`.
+
+    rewrap: returns an image's new wrapped key. Return the number of images.
+    """
     await lock_keys(tx, to_change=True)
     await tx.lock_rows("true")
     count, after = 0, ""

@@ -1,4 +1,4 @@
-"""TableStore: the code that the stores in SQLite and PostgreSQL share."""
+"""TableStore: the code that SqliteStore and PostgresStore share."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -19,10 +19,13 @@ E = TypeVar("E", bound=Engine)
 
 
 class TableStore(ABC, Generic[E]):
-    """An ImageStore in tables. A subclass per database opens it, and reads, writes and collects bodies."""
+    """An ImageStore in tables, without the parts that depend on the database.
+
+    The subclass for a database opens it, reads and writes bodies, and removes those that no image needs.
+    """
 
     looks: ClassVar[Sequence[tuple[str, str]]] = faults.LOOKS
-    """The statements that find faults, and their reasons."""
+    """The statements that find faults, each with the reason to report."""
 
     def __init__(
         self,
@@ -50,7 +53,7 @@ class TableStore(ABC, Generic[E]):
         """Remove some bodies that no image needs. Return their number."""
 
     def _log_failed_gc(self, error: StoreError) -> None:
-        """Log that the store was closed without a sweep."""
+        """Log that the store was closed although its gc failed."""
         log_failed_gc(error, "the store was closed without a sweep")
 
     @abstractmethod

@@ -1,4 +1,8 @@
-"""Transaction: the statements of one operation on a store's tables, and the steps that differ between databases."""
+"""The interfaces between the shared operations on tables and a database: Transaction for one operation, Engine to run
+it.
+
+A Transaction also has the steps that differ between databases.
+"""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import IntEnum
@@ -19,10 +23,10 @@ class BodyState(IntEnum):
 
 
 class Statements(dict[str, str]):
-    """The statements in one database's dialect, by their text in `tables`. Each is filled once.
+    """The statements in one database's dialect, by their text in `tables`. Each is filled in at its first use.
 
-    names: tables, columns and expressions that differ between databases, by the placeholders in braces. translate:
-    changes the dialect of a filled statement.
+    names: the database's tables, columns and expressions, by the placeholders in braces. translate: changes a filled
+    statement into the database's dialect.
     """
 
     def __init__(self, names: Mapping[str, str], translate: Callable[[str], str] = str) -> None:
@@ -36,64 +40,65 @@ class Statements(dict[str, str]):
 
 
 class Transaction(Protocol):
-    """One connection for the time of one operation; its statements are PostgreSQL's, filled by `Statements`.
+    """One connection while one operation runs. Its statements are PostgreSQL's, with placeholders that `Statements`
+    fills.
 
-    Tables: {image}, {body}, {chunk}, {key_check}, {store}. {images} is {image} with the wrapped keys.
+    Tables: {image}, {body}, {chunk}, {key_check}, {store}. {images} is {image} joined with the wrapped keys.
     """
 
     most_chunks: int
-    """How many chunks a body may have."""
+    """The largest number of chunks that a body may have."""
 
     async def all(self, statement: str, *args: object) -> Sequence[tuple[Any, ...]]:
-        """Return all rows."""
+        """Return all rows of a query."""
         ...
 
     async def one(self, statement: str, *args: object) -> tuple[Any, ...] | None:
-        """Return the first row, or None."""
+        """Return the first row of a query, or None."""
         ...
 
     async def run(self, statement: str, *args: object) -> int:
-        """Run a statement and return how many rows it wrote."""
+        """Run a statement. Return how many rows it wrote."""
         ...
 
     async def each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Run a statement for each of these rows."""
+        """Run a statement once for each of these rows of arguments."""
         ...
 
     async def lock(self, name: str, *, shared: bool = False) -> None:
-        """Hold a lock to the end of the transaction. Rows that are read later are no older than the lock."""
+        """Hold a lock until the transaction ends. Rows that are read after this are at least as new as the lock."""
         ...
 
     async def try_lock(self, name: str) -> bool:
-        """Take a lock to the end of the transaction, or return False if another transaction has it."""
+        """Take a lock until the transaction ends, or return False if another transaction has it."""
         ...
 
     async def lock_group(self, original: str) -> None:
-        """Lock an original and its variants, which this transaction may write, to its end."""
+        """Lock the rows of an original and its variants until the transaction ends, so that only it can write them."""
         ...
 
     async def lock_images(self, image_ids: Sequence[str]) -> None:
-        """Lock the rows of these images, which this transaction may write, to its end."""
+        """Lock the rows of these images until the transaction ends, so that only it can write them."""
         ...
 
     async def lock_rows(self, which: str, *args: object) -> None:
-        """Lock the rows of {image} that meet a condition, which this transaction may write, to its end."""
+        """Lock the rows of {image} that meet a condition until the transaction ends, so that only it can write them."""
         ...
 
     async def remove_chunks(self, bodies: Sequence[int], most: int) -> int:
-        """Delete up to `most` chunks of these bodies. Return how many."""
+        """Delete up to `most` chunks of these bodies. Return how many were deleted."""
         ...
 
     async def add_row(self, state: BodyState, version: bytes | None = None) -> int:
-        """Insert the row of a body and return its id. version: the name of its object, if it is one."""
+        """Insert the row of a body and return its id. version: names the body's object, if it is in an object store."""
         ...
 
     def key_in_row(self, wrapped_key: bytes) -> bytes | None:
-        """Return the part of a wrapped key that is in the row of {image}, in {key_column}."""
+        """Return the part of a wrapped key that the row of {image} holds, in {key_column}, or None."""
         ...
 
     async def put_key(self, body: int, wrapped_key: bytes) -> None:
-        """Store the part of a wrapped key that is not in the row of {image}."""
+        """Store the part of a wrapped key that the row of {image} does not hold."""
         ...
 
     async def drop_keys(self, bodies: Sequence[int]) -> None:
@@ -101,7 +106,8 @@ class Transaction(Protocol):
         ...
 
     async def replace_keys(self, keys: Sequence[RewrappedKey]) -> int:
-        """Replace the wrapped keys of versions that are current and still have the key `was`. Return their number.
+        """Replace wrapped keys if their version is current and the stored key equals `was`. Return how many were
+        replaced.
 
         The database keeps no copy of the old keys.
         """
@@ -109,15 +115,15 @@ class Transaction(Protocol):
 
 
 Operation = Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]
-"""An operation on the tables: a coroutine function that takes a Transaction first."""
+"""An operation on the tables: a coroutine function with a Transaction as its first argument."""
 
 
 class Engine(Protocol):
-    """An open database in one event loop."""
+    """An open database in one event loop, which runs operations on its tables."""
 
     @property
     def is_inherited(self) -> bool:
-        """Whether it was opened before a fork, by the parent of this process."""
+        """Whether the parent of this process opened it, before a fork."""
         ...
 
     async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -125,7 +131,7 @@ class Engine(Protocol):
         ...
 
     async def read_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation that only reads, and may read all rows, without a time limit."""
+        """Run an operation that only reads, without a time limit, because it may read all rows."""
         ...
 
     async def write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -133,17 +139,20 @@ class Engine(Protocol):
         ...
 
     async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation that may write all rows in one transaction, without a time limit."""
+        """Run an operation in one transaction without a time limit, because it may write all rows."""
         ...
 
     def hold_body(self, body: int) -> None:
-        """Keep gc from removing a body that is being written. Does nothing if its age alone protects it. Any thread."""
+        """Keep gc from removing a body that is being written. Any thread may call it.
+
+        Does nothing if a database protects such bodies only by their age.
+        """
         ...
 
     def release_body(self, body: int) -> None:
-        """Release a held body. Does nothing for another one."""
+        """End the hold on a body. Does nothing if the body is not held."""
         ...
 
     async def close(self) -> None:
-        """Close it. Repeated calls do nothing."""
+        """Close the database. Repeated calls do nothing."""
         ...

@@ -1,4 +1,4 @@
-"""Writes to the rows of images: one image group in each operation, or many images."""
+"""Writes the rows of images: one image group in each operation, or many images."""
 
 from collections.abc import Sequence
 from operator import attrgetter
@@ -37,7 +37,7 @@ _PUT_TOMBSTONE = (
 
 
 async def commit(tx: Transaction, new: GroupCommit, *, may_admit: bool) -> Sequence[StoredImage]:
-    """Make versions of one group current. Raises AdmissionNeeded if that needs `may_admit`."""
+    """Make new versions of one group current. Return their images. Raises AdmissionNeeded if that needs `may_admit`."""
     await lock_keys(tx, to_change=may_admit)
     rows = await _lock_group(tx, new.original_id)
     images = new.images(rows)
@@ -64,8 +64,8 @@ async def _put(tx: Transaction, image: StoredImage, body: int) -> None:
 
 
 async def find_committed(tx: Transaction, new: GroupCommit) -> Sequence[StoredImage] | None:
-    """After a commit without an answer: return its images if it has happened and its versions are still current."""
-    await _lock_group(tx, new.original_id)  # the commit may still be under way
+    """After a commit lost its connection, return its images if it has happened and they are all current, else None."""
+    await _lock_group(tx, new.original_id)  # waits for the commit if it is still running
     images = await get_many(tx, [version.image_id for version in new.versions])
     found = [
         image
@@ -76,9 +76,9 @@ async def find_committed(tx: Transaction, new: GroupCommit) -> Sequence[StoredIm
 
 
 async def delete(tx: Transaction, image_id: str, expect: Expected) -> bool:
-    """Turn an image, and an original's variants, into tombstones. Return whether there was such an image.
+    """Turn an image into a tombstone. If it is an original, do the same with its variants. Return whether it existed.
 
-    Raises StoreConflict; then nothing is written.
+    Raises StoreConflict if the image is not as expected; then nothing is written.
     """
     rows = await _lock_group(tx, original_of(image_id))
     check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
@@ -93,7 +93,10 @@ async def _clear(tx: Transaction, image_ids: Sequence[str]) -> None:
 
 
 async def raise_epoch(tx: Transaction, image_id: str, expect: Expected) -> bool:
-    """Raise the epochs of an image and of an original's variants. Return whether there is such an image."""
+    """Raise the epoch of an image, and if it is an original, of its variants. Return whether the image exists.
+
+    Raises StoreConflict if the image is not as expected; then nothing is written.
+    """
     rows = await _lock_group(tx, original_of(image_id))
     check_expected(image_id, rows.get(image_id, NO_ROW).version, expect)
     raised = reached(image_id, rows)
@@ -105,21 +108,21 @@ async def raise_epochs(tx: Transaction, after: str | None, before: str | None) -
     """Raise the epochs of all images between two ids. Return the number of originals among them."""
     which, between = "id > $1 AND id < $2 AND {pointer} IS NOT NULL", bounds(after, before)
     await tx.lock_rows(which, *between)
-    await tx.run(f"{_RAISE_EPOCH} WHERE {which}", *between)  # in one statement: a group that is just saved is in or out
+    await tx.run(f"{_RAISE_EPOCH} WHERE {which}", *between)  # one statement: it includes all of a new group or none
     row = await tx.one(f"SELECT count(*) FROM {{image}} WHERE {which} AND {IS_ORIGINAL}", *between)
     return row[0] if row else 0
 
 
 async def put_tombstones(tx: Transaction, tombstones: Sequence[Tombstone]) -> None:
-    """Raise the last tokens and epochs of ids without an image to at least these."""
-    await lock_keys(tx, to_change=True)  # no image is saved meanwhile, or it could get its epoch of before
+    """For each id without an image, raise its last token and epoch to at least those of its tombstone."""
+    await lock_keys(tx, to_change=True)  # keeps saves out: one could take its epoch from before this write
     in_order = sorted(tombstones, key=attrgetter("id"))  # the order in which rows are locked
     await tx.lock_images([each.id for each in in_order])
     await tx.each(_PUT_TOMBSTONE, [(each.id, each.token, each.epoch, each.token + each.epoch) for each in in_order])
 
 
 async def _lock_group(tx: Transaction, original: str) -> dict[str, Row]:
-    """Lock an original and its variants, existing or not, against other writers. Return their rows."""
+    """Lock an original and its variants against other writers, even if they don't exist. Return their rows by id."""
     await tx.lock_group(original)
     found = await tx.all(_GROUP, original, *range_of_variants(original))
     return {row[0]: Row(*row[1:]) for row in found}
