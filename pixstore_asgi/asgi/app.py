@@ -39,7 +39,7 @@ AnyASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class AppOptions(TypedDict, total=False):
-    """The keyword options of PixstoreApp, for callers that pass them on."""
+    """The keyword options of PixstoreApp, as a type for callers that pass them on."""
 
     allow_origins: Sequence[str] | None
     authorize: Authorize | None
@@ -147,14 +147,14 @@ class PixstoreApp:
             await send({"type": "websocket.close", "code": 1000, "reason": "images are served over HTTP"})
 
     def respond(self, path: str, scope: Scope, receive: Receive, send: Send, *, route: str = "") -> Awaitable[object]:
-        """Return a coroutine that responds to one HTTP request.
+        """Return an awaitable that answers one HTTP request.
 
         Args:
             path: The decoded path below the mount.
             scope: The request's ASGI scope.
-            receive: The server's.
-            send: The server's.
-            route: The path of the mount, if `scope` does not have it yet.
+            receive: The server's `receive`.
+            send: The server's `send`.
+            route: The path of the mount, if `scope` does not contain it yet.
         """
         if not self._is_plain or scope["method"] != "GET" or path.startswith(RESERVED):
             return self._serve(path, mounted(scope, route) if route else scope, receive, send)
@@ -219,7 +219,7 @@ class PixstoreApp:
         await self._delivery(answer, answer.status, headers, scope, receive, send)
 
     async def _serve_health(self, place: str, scope: Scope, send: Send) -> None:
-        """Answer without a proof: 200, or 503 with one word for the reason."""
+        """Answer `/-/live` or `/-/ready` with 200, or with 503 and one word for the reason. These need no proof."""
         obstacle = await self._readiness.obstacle() if place == _READY else None
         answer = {place.removeprefix("/-/"): obstacle is None} | ({"reason": obstacle} if obstacle else {})
         await send_json(503 if obstacle else 200, answer, [], scope, send)
@@ -268,7 +268,7 @@ class PixstoreMiddleware:
             await self._app(scope, receive, send)
 
     def _path_below(self, path: str) -> str | None:
-        """Return the part of a path below the route, or None for another path."""
+        """Return the part of a path below the route, or None if the path is not below it."""
         below = path.removeprefix(self._route)
         return below if below != path and below[:1] in ("", "/") else None
 

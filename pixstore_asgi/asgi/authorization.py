@@ -1,5 +1,7 @@
-"""Authorization: the application's rule, asked after the proof was checked, and the audience that a proof is
-bound to.
+"""Authorization and audience: calls the application's own functions that decide about access.
+
+Authorization asks the rule whether a request may get an image, after its proof was checked. Audience asks for the
+session, user or tenant that a proof must be bound to.
 """
 
 import inspect
@@ -21,7 +23,7 @@ from .http import scope_of_get
 
 _log = logging.getLogger("pixstore_asgi")
 
-# The scope is Any, so that a rule may name the scope's type as its own framework does.
+# The scope is Any, so that an application can annotate it with its framework's own type.
 Authorize = Callable[[Any, str], bool | Awaitable[bool]]
 AuthorizeMany = Callable[[Any, list[str]], Collection[str] | Awaitable[Collection[str]]]
 
@@ -30,7 +32,10 @@ AudienceOf = Callable[[Any], str | Awaitable[str | None] | None]
 
 
 class Authorization:
-    """Calls the rule of one application, if it has one. Raises ConfigError if the rule is not a function."""
+    """Calls the `authorize` or `authorize_many` function of one application, if there is one.
+
+    Raises ConfigError if both are given, or if one is not a function.
+    """
 
     def __init__(self, authorize: Authorize | None, authorize_many: AuthorizeMany | None) -> None:
         if authorize is not None and authorize_many is not None:
@@ -47,7 +52,7 @@ class Authorization:
         self._authorize_many = authorize_many
 
     def rule(self, scope: Scope) -> Rule | None:
-        """Return the rule for the image of one GET, or None if there is no rule."""
+        """Return the rule for one GET, or None if the application has no rule."""
         if self._authorize is None and self._authorize_many is None:
             return None
 
@@ -57,12 +62,13 @@ class Authorization:
         return ask
 
     async def batch_rule(self, scope: Scope, mount: str, image_ids: Collection[str]) -> Rule | None:
-        """Return the rule for the images of a batch, or None if there is no rule. Calls `authorize_many`.
+        """Return the rule for the images of a batch, or None if the application has no rule. Calls `authorize_many`
+        now.
 
         mount: the path of the mount. image_ids: the ids of the requests with a valid proof.
         """
         if self._authorize_many is not None:
-            with anyio.CancelScope(shield=True):  # as in a GET, a disconnect does not cancel the rule
+            with anyio.CancelScope(shield=True):  # a disconnect must not cancel the rule, as in a GET
                 answers = await self._ask(scope, image_ids)
 
             async def look_up(image_id: str) -> Refusal:
@@ -75,20 +81,24 @@ class Authorization:
         async def ask(image_id: str) -> Refusal:
             with anyio.CancelScope(shield=True):
                 answers = await self._ask(scope_of_get(scope, mount, image_id), [image_id])
-            await checkpoint()  # nothing else may suspend before the next image's rule is called
+            await checkpoint()  # the rules may run without a suspension, so let other tasks run here
             return answers[image_id]
 
         return ask
 
     async def admitted(self, scope: Scope, image_ids: Collection[str]) -> list[str] | None:
-        """Return the ids that the rule admits. Return none of them if there is no rule, and None if the rule failed."""
+        """Return the ids that the rule admits: an empty list if there is no rule, and None if the rule raised an
+        error.
+        """
         answers = await self._ask(scope, image_ids)
         if WireState.INTERNAL_ERROR in answers.values():
             return None
         return [image_id for image_id, refusal in answers.items() if refusal is None]
 
     async def _ask(self, scope: Scope, image_ids: Collection[str]) -> dict[str, Refusal]:
-        """Return a refusal for each image, or None if the rule admits it or its original."""
+        """Call the rule. Return None for each image that it admits itself or by its original, and a refusal for each
+        other one.
+        """
         originals = list(dict.fromkeys(map(original_of, image_ids)))
         try:
             passing = await self._passing(scope, originals)
@@ -106,15 +116,16 @@ class Authorization:
         if not image_ids:
             return ()
         if self._authorize_many is not None:
-            # A copy: the rule may change its list.
+            # Pass a copy, because the rule may change its list.
             return _ids_in(await _awaited(self._authorize_many(scope, list(image_ids))))
         rule = self._authorize
         return [name for name in image_ids if rule is not None and await _awaited(rule(scope, name)) is True]
 
 
 class Audience:
-    """Calls the audience function of one application. Raises ConfigError if it is not a function, or proofs are not
-    checked.
+    """Calls the `audience` function of one application.
+
+    Raises ConfigError if it is not a function, or if the Pixstore checks no proofs.
     """
 
     def __init__(self, audience_of: AudienceOf, pixstore: Pixstore) -> None:
@@ -127,11 +138,11 @@ class Audience:
         self._audience_of = audience_of
 
     async def terms(self, scope: Scope) -> ProofTerms | None:
-        """Return the terms that a request's proof must match, or None if no proof is valid."""
+        """Return the terms that the request's proof must match, or None to refuse every proof."""
         return terms_of(await self._asked(scope))
 
     async def name(self, scope: Scope) -> str | None:
-        """Return the audience, or None if the request has none."""
+        """Return the audience of the request, or None if it has none."""
         answer = await self._asked(scope)
         return answer if terms_of(answer) else None
 
@@ -144,7 +155,7 @@ class Audience:
 
 
 async def _awaited(answer: Any) -> Any:
-    """Return the result of an application's function, plain or async."""
+    """Return the result of an application's function, which may be plain or async."""
     return await answer if inspect.isawaitable(answer) else answer
 
 
@@ -162,9 +173,9 @@ def _ids_in(answer: Any) -> frozenset[Any]:
 
 
 def _remedy(error: Exception, scope: Scope) -> str:
-    """Return advice if the application's function lacks a scope key that a middleware sets, else an empty text."""
+    """Return advice if the function failed because no middleware has set a key of the scope, else an empty text."""
     for key in ("session", "user", "auth"):
-        # scope["session"] raises a KeyError, Starlette's request.session an AssertionError.
+        # A missing scope["session"] raises KeyError. Starlette's request.session raises AssertionError instead.
         texts = [text for text in error.args if isinstance(text, str)]
         is_missed = texts == [key] if isinstance(error, KeyError) else any(f"request.{key}" in text for text in texts)
         if is_missed and key not in scope:

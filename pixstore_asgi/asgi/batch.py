@@ -1,4 +1,6 @@
-"""Batch: an ASGI app that answers one request for many images, each as its own GET would be answered."""
+"""Batch: an ASGI app that answers one request for many images. Each image gets the answer that its own GET would
+get.
+"""
 
 from collections.abc import Sequence
 
@@ -17,11 +19,11 @@ from .served import Observer, ServedRequest
 _PATH = "/-/batch"
 
 _JOINED_BYTES = 128 * 1024
-"""Frames that need no wait are joined up to this size: a send costs a server more than a thumbnail."""
+"""Frames that need no wait are joined up to this size, because each send costs a server more than a thumbnail."""
 
 
 class Batch:
-    """Serves the POST of a batch with the parts of one PixstoreApp."""
+    """Answers the POST of a batch, with the parts that one PixstoreApp passes to it."""
 
     def __init__(
         self,
@@ -52,7 +54,7 @@ class Batch:
         has_proofs = any(request.proof for request in requests)
         terms = await self._audience.terms(scope) if self._audience and has_proofs else EVERYBODY
         inquiries = [Inquiry(request, terms) for request in requests]
-        # Check all proofs now: a proof may expire before the images before its own are sent.
+        # Check all proofs now: a later proof may expire while earlier images are sent.
         for inquiry in inquiries:
             await self._decisions.check(inquiry)
         frames = self._frames(inquiries, scope, served)
@@ -94,7 +96,7 @@ async def _frame(index: int, answer: Answer) -> tuple[bytes, Payload | None]:
 
 
 class _Joined:
-    """Collects small frames to send together. They are copied once, at the end."""
+    """Collects small frames, to send them together. `take` copies the bytes once."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -105,7 +107,7 @@ class _Joined:
         self.size += sum(map(len, pieces))
 
     def take(self) -> bytes:
-        """Return all frames added since the last call; they may hold keys."""
+        """Return all frames since the last call, as HiddenBytes, because they may contain keys."""
         taken = HiddenBytes(b"".join(self._pieces))
         self._pieces, self.size = [], 0
         return taken

@@ -23,7 +23,7 @@ _RANGE = re.compile(r"bytes=[ \t]*(?P<first>\d{0,19})-(?P<last>\d{0,19})[ \t]*",
 
 
 class Blobs:
-    """Serves GET and HEAD of `/-/blob/{version}?id={image id}` with the parts of one PixstoreApp."""
+    """Answers GET and HEAD of `/-/blob/{version}?id={image id}`, with the parts that one PixstoreApp passes to it."""
 
     def __init__(self, life: Life, delivery: Delivery, cross_origin: CrossOrigin) -> None:
         self._life = life
@@ -35,7 +35,7 @@ class Blobs:
         version = without_last_slash(path).removeprefix(_PATH)
         image_id = _image_id(scope)
         try:
-            # One URL for each ciphertext: a cache would keep a copy for each other spelling.
+            # Accept only one spelling of the URL: a cache would keep one copy for each spelling.
             is_url = image_id and _VERSION.fullmatch(version) and is_canonical(scope, _PATH + version)
             blob = await self._open(image_id or "", bytes.fromhex(version)) if is_url else None
             if blob is None:
@@ -44,7 +44,7 @@ class Blobs:
             headers = [*BLOB_HEADERS, (b"etag", f'"{version}"'.encode()), *public]
             async with aclosing(blob):
                 await self._send(blob, headers, scope, receive, send)
-        except PixstoreError as error:  # before anything was sent: a later error ends the body
+        except PixstoreError as error:  # raised before the response was started; a later error only ends the body
             _log.error(
                 "the ciphertext of image %r can't be served: %s",
                 image_id,
@@ -79,7 +79,7 @@ class Blobs:
 
 
 def is_blob(path: str) -> bool:
-    """Return whether the path below the mount is that of bare ciphertext."""
+    """Return whether the path below the mount is one of bare ciphertext."""
     return path.startswith(_PATH)
 
 
@@ -90,7 +90,7 @@ def _image_id(scope: Scope) -> str | None:
 
 
 def _is_known(scope: Scope, etag: str) -> bool:
-    """Return whether the client already has these bytes (If-None-Match)."""
+    """Return whether the client already has these bytes, by its If-None-Match header."""
     known = b",".join(header_values(scope, b"if-none-match")).decode("latin-1")
     return any(name.strip(" \t").removeprefix("W/") in (etag, "*") for name in known.split(","))
 
@@ -105,9 +105,9 @@ def _wanted(scope: Scope, etag: str, size: int) -> range | None:
 
 
 def _byte_range(value: str, size: int) -> range | None:
-    """Return the byte range in a Range header (RFC 9110, section 14). It is empty if the body has no such bytes.
+    """Return the byte range of a Range header (RFC 9110, section 14). It is empty if the body has no such bytes.
 
-    None means the whole body: the header is malformed, has another unit, or requests several parts.
+    None means the whole body, because the header is malformed, has another unit, or requests several ranges.
     """
     found = _RANGE.fullmatch(value)
     if found is None or found["first"] == found["last"] == "":

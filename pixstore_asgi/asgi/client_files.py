@@ -1,6 +1,6 @@
-"""ClientFiles: serves the browser client from the installed package, or from beside it in a source checkout.
+"""ClientFiles: serves the files of the browser client, from the installed package or a source checkout.
 
-`refuse_without_worker` answers the URLs of plain `<img>` if no service worker of the client does.
+`refuse_without_worker` answers requests for the URLs of plain `<img>` that no service worker has intercepted.
 """
 
 import hashlib
@@ -20,30 +20,30 @@ IDENTITY = "identity"
 """The content coding that changes nothing."""
 
 _CODINGS = {"br": ".br", "gzip": ".gz", IDENTITY: ""}
-"""The content codings that the build writes, the shortest first, and the endings of their files."""
+"""The content codings that the client's build writes, the smallest result first, and the endings of the files."""
 
 _VERSION = re.compile(r"/([0-9a-f]{16})(?=/)", re.ASCII)
-"""The folder before a file's name: the version of the client."""
+"""The version of the client, which is the first folder in a path."""
 
 _ELEMENT = re.compile(
     r"(?P<coding>[!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=(?P<weight>0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?", re.ASCII
 )
 _UNNAMED_IDENTITY = 0.0001
-"""Below the least weight that a client can name, 0.001: a coding that it names is preferred."""
+"""The weight of `identity` if the header does not name it. A client's least weight is 0.001, so named codings win."""
 
 _SERVICE_WORKER = "service-worker.js"
 _SCOPE = re.compile(r"/[!-~]*", re.ASCII)
 _REVALIDATED = (b"cache-control", b"no-cache")
 _IMMUTABLE = (b"cache-control", b"public, max-age=31536000, immutable")
 _HEADERS: RawHeaders = [
-    (b"access-control-allow-origin", b"*"),  # modules are always fetched with CORS, and the client is no secret
+    (b"access-control-allow-origin", b"*"),  # browsers always fetch modules with CORS; the client's code is public
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"vary", b"Accept-Encoding"),
     (b"x-content-type-options", b"nosniff"),
 ]
 
 IMAGE_URLS = "/-/image/"
-"""The prefix of the paths, below the mount, of the URLs of plain `<img>`."""
+"""The prefix, below the mount, of the paths that plain `<img>` elements request."""
 
 _WITHOUT_WORKER = (
     "This page is not controlled by the image worker: it was opened before the worker was installed, was reloaded "
@@ -58,9 +58,10 @@ _HEADERS_WITHOUT_WORKER: RawHeaders = [
 
 
 class _Representation(NamedTuple):
-    """A file in one content coding. etag: of these bytes, so each coding has its own (RFC 9110, 8.8.3.3).
+    """One file in one content coding.
 
-    content: the headers that describe the body. headers: the other headers, which a 304 has too.
+    etag: identifies these bytes, so each coding has its own (RFC 9110, section 8.8.3.3). content: the headers that
+    describe the body. headers: all other headers; a 304 has only these.
     """
 
     body: bytes
@@ -74,18 +75,18 @@ _Representations = Mapping[str, _Representation]
 
 
 class ClientFiles:
-    """An ASGI app for the files of the browser client: `/index.js`, one ES module, and the files beside it.
+    """An ASGI app for the files of the browser client: `/index.js`, which is one ES module, and the files beside it.
 
-    Browsers revalidate these at each visit. They cache the files below `/{version}/`, and relative imports there lead
-    to files of the same version. A path with another host's version gets this host's files, to be revalidated. So pages
-    of both versions keep working during a rolling deployment.
+    Browsers cache the files below `/{version}/`, and revalidate all others at each visit. Relative imports below
+    `/{version}/` lead to files of the same version. During a rolling deployment a page may request the version of
+    another host. It then gets this host's file, which it must revalidate, so pages of both versions keep working.
 
-    service_worker_scope: the path of the pages that the service worker may control, or None to serve no worker. It has
-        no versioned path, because browsers look for a newer one at the same path.
+    service_worker_scope: the path below which the service worker may control pages, or None to serve no worker. The
+    worker has no versioned path, because browsers look for a newer one at the same path.
 
-    The files are read once, so pages get the client of the running version, even while another one is installed. Raises
-    ConfigError if the files are missing or the scope is invalid. A call raises Starlette's HTTPException: 404 for an
-    unknown path, and 406 if the client accepts no available coding.
+    All files are read once at the start, so pages get the client of the running version even if another version is
+    installed meanwhile. Raises ConfigError if the files are missing or the scope is invalid. A call raises Starlette's
+    HTTPException: 404 for an unknown path, and 406 if the client accepts no available coding.
     """
 
     def __init__(self, service_worker_scope: str | None = None) -> None:
@@ -98,7 +99,7 @@ class ClientFiles:
             self._stable[f"/{worker.name}"] = _representations(worker, _allowing(service_worker_scope))
 
     def versioned_path(self, name: str) -> str:
-        """Return the path of a file of this version. Raises InputError if there is no such file."""
+        """Return the path, with its version, of a file. Raises InputError if there is no such file."""
         if f"/{name}" not in self._versioned:
             names = ", ".join(name.removeprefix("/") for name in self._versioned)
             raise InputError(f"the browser client has no file {name!r:.80}; there are {names}")
@@ -123,12 +124,12 @@ class ClientFiles:
 
 
 async def refuse_without_worker(scope: Scope, send: Send) -> None:
-    """Answer 404 with an explanation: only the service worker, which gets the records, can show an image."""
+    """Answer 404 with an explanation: only the service worker can answer these URLs, because it has the records."""
     await send_text(404, _WITHOUT_WORKER, _HEADERS_WITHOUT_WORKER, scope, send)
 
 
 def client_directory() -> Path:
-    """Return the folder of the browser client. Raises ConfigError if it is missing."""
+    """Return the folder with the files of the browser client. Raises ConfigError if they are missing."""
     package = Path(__file__).parents[1]
     for directory in (package / "_client", package.parent / "js_client" / "dist"):
         if (directory / "index.js").is_file():
@@ -146,7 +147,7 @@ def _version(files: Iterable[Path]) -> str:
 
 
 def _representations(file: Path, headers: RawHeaders = _HEADERS) -> _Representations:
-    """Read a file in every available coding."""
+    """Read one file in every available coding."""
     files = {coding: file.with_name(file.name + ending) for coding, ending in _CODINGS.items()}
     return {
         coding: _representation(coding, path.read_bytes(), headers) for coding, path in files.items() if path.is_file()
@@ -165,29 +166,34 @@ def _representation(coding: str, body: bytes, headers: RawHeaders) -> _Represent
 
 
 def _allowing(scope: str) -> RawHeaders:
-    """Return the headers with which a service worker may control pages outside its own folder."""
+    """Return the headers that allow a service worker to control pages outside its own folder."""
     if not isinstance(scope, str) or _SCOPE.fullmatch(scope) is None:
         raise ConfigError(f'service_worker_scope must be a path as it stands in a URL, such as "/", not {scope!r:.80}')
     return [*_HEADERS, (b"service-worker-allowed", scope.encode("ascii"))]
 
 
 def _has(scope: Scope, etag: str) -> bool:
-    """Return whether the client has this representation: If-None-Match, by weak comparison (RFC 9110, 13.1.2)."""
+    """Return whether the client already has this representation.
+
+    It compares If-None-Match weakly (RFC 9110, section 13.1.2).
+    """
     tags = (tag.strip(" \t").removeprefix("W/") for tag in _field(scope, b"if-none-match").split(","))
     return any(tag in ("*", etag) for tag in tags)
 
 
 def _field(scope: Scope, name: bytes) -> str:
-    """Return the value of a header that holds a list, joined if it was sent in several lines."""
+    """Return the value of a header that holds a list. Several lines of the header are joined."""
     return b",".join(header_values(scope, name)).decode("latin-1")
 
 
 def best_coding(accept_encoding: str, available: Sequence[str]) -> str | None:
-    """Return the available coding that the client prefers, the first of equal ones, or None (RFC 9110, 12.5.3).
+    """Return the available coding that the client prefers, or None if it accepts none (RFC 9110, section 12.5.3).
 
-    accept_encoding: the value of the header. If it is empty, the client may know no coding, and gets `identity`.
-        available:
-        names in lower case, in the server's order of preference.
+    Of codings with the same weight, the first available one wins.
+
+    Args:
+        accept_encoding: The value of the header. If it is empty, the client may know no coding, and gets `identity`.
+        available: Names of codings in lower case, in the server's order of preference.
     """
     weights = _weights(accept_encoding)
 
@@ -199,6 +205,6 @@ def best_coding(accept_encoding: str, available: Sequence[str]) -> str | None:
 
 
 def _weights(accept_encoding: str) -> dict[str, float]:
-    """Return the weight of each coding in the header; malformed elements are ignored."""
+    """Return the weight of each coding that the header names. Malformed elements are ignored."""
     elements = (_ELEMENT.fullmatch(element.strip(" \t")) for element in accept_encoding.lower().split(","))
     return {found["coding"]: float(found["weight"] or 1) for found in elements if found}

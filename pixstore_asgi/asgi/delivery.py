@@ -1,6 +1,6 @@
-"""Delivery: sends payloads to a client as ASGI messages, one piece per send, within time limits.
+"""Delivery: sends payloads to a client as ASGI messages, one piece at a time, within time limits.
 
-PayloadResponse does so as the response of an application's own endpoint.
+PayloadResponse sends a payload in the same way, as the response of an application's own endpoint.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ SEND_TIMEOUT_S = 30.0
 MAX_STREAM_S = 300.0
 
 Frames = AsyncGenerator[tuple[bytes, Payload | None]]
-"""Heads of frames, each with its payload, if it has one."""
+"""The frames of a batch, in order: the bytes of a frame's head, and the payload after them or None."""
 
 
 class Delivery:
     """Sends payloads within the time limits of one application.
 
-    send_timeout_s: for one piece, in seconds. max_stream_s: for one payload, in seconds. Raises ConfigError if one is
-    not above 0.
+    send_timeout_s: limit for one piece, in seconds. max_stream_s: limit for one payload, in seconds. Raises ConfigError
+    if one of them is 0 or less.
     """
 
     def __init__(self, send_timeout_s: float, max_stream_s: float) -> None:
@@ -68,18 +68,18 @@ class Delivery:
                 )
 
     def send_whole(self, whole: bytes, status: int, headers: RawHeaders, send: Send) -> Awaitable[bool]:
-        """Send a response with its whole body. Return False if the client is gone or accepts nothing."""
+        """Send a whole response at once. The result is False if the client is gone or does not accept it in time."""
         start = {"type": "http.response.start", "status": status, "headers": headers}
         return self._send(send, start, {"type": "http.response.body", "body": whole, "more_body": False})
 
     async def read_within(self, reading: Awaitable[Payload]) -> Payload:
-        """Read a payload before it is sent, and return it. Raises StoreBusy if that takes longer than max_stream_s."""
+        """Await a payload that is read before it is sent. Raises StoreBusy if that takes longer than max_stream_s."""
         with anyio.move_on_after(self._max_stream_s):
             return await reading
         raise StoreBusy(f"not read within max_stream_s, {self._max_stream_s} s: try again, or raise it")
 
     async def read_body(self, receive: Receive, most: int) -> bytes:
-        """Return the bytes of a request's body that arrive within send_timeout_s. Stops soon after `most` bytes."""
+        """Return the bytes of a request's body that arrive within send_timeout_s. Stop soon after `most` bytes."""
         body, goes_on = HiddenBytes(), True  # a batch holds proofs
         with anyio.move_on_after(self._piece_limit[0]):
             while goes_on and len(body) <= most:
@@ -89,7 +89,7 @@ class Delivery:
         return body
 
     async def send_frames(self, frames: Frames, headers: RawHeaders, receive: Receive, send: Send) -> None:
-        """Send frames one after another. If one can't be sent completely, the response ends there."""
+        """Send frames one after another. If one can't be sent completely, end the response there."""
         start = _start(200, headers)
         async with aclosing(frames), anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
@@ -97,7 +97,7 @@ class Delivery:
                 is_going = await self._send(send, start)
                 while is_going and (frame := await anext(frames, None)):
                     is_going = await self._send_frame(*frame, send)
-                    await checkpoint()  # nothing may have suspended: let other tasks run, and notice a disconnect
+                    await checkpoint()  # if nothing has suspended yet, let other tasks run and notice a disconnect
                 if is_going:
                     await self._send(send, _body(b"", is_last=True))
             tasks.cancel_scope.cancel()
@@ -120,10 +120,12 @@ class Delivery:
             return left == 0
 
     async def _send_first(self, payload: Payload, start: Message, send: Send) -> int:
-        """Send a response's start and first piece. Return the number of remaining bytes, 0 if the client is gone."""
+        """Send the response's start and its first piece. Return the number of bytes still to be sent, or 0 if the
+        client is gone.
+        """
         first = await self._next_piece(payload)
         left = payload.size - len(first)
-        # One time limit for both: with pipelined requests, servers wait for a slow client already at the start.
+        # Start and piece share one time limit: with pipelined requests, the start already waits for a slow client.
         is_sent = await self._send(send, start, _body(first, is_last=left == 0))
         return left if is_sent else 0
 
@@ -131,7 +133,7 @@ class Delivery:
         if payload.in_memory:
             await self._send_pieces(payload, left, send)
             return
-        # Notice a disconnect here: some servers accept messages to a client that is gone.
+        # Watch for a disconnect: some servers accept messages for a client that is gone, without an error.
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
             await self._send_pieces(payload, left, send)
@@ -144,7 +146,9 @@ class Delivery:
                 return
 
     async def _send(self, send: Send, *messages: Message) -> bool:
-        """Send messages within one time limit. Return False if the client is gone or accepts nothing."""
+        """Send messages within the time limit of one piece. Return False if the client is gone or does not accept
+        them in time.
+        """
         limit_s, option = self._piece_limit
         try:
             is_sent = await ends_within(limit_s, _send_all(send, messages))
@@ -170,7 +174,7 @@ class Delivery:
 class PayloadResponse(Response):
     """A payload as the response of the application's own endpoint, in Starlette, FastAPI and Litestar.
 
-    It closes the payload even if the request fails. It sets no cross-origin headers; the application does.
+    It closes the payload even if the request fails. The application has to set headers for other origins itself.
 
     Args:
         payload: The payload.
@@ -214,7 +218,7 @@ def _body(piece: bytes, *, is_last: bool) -> Message:
 async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
     has_body = False
     while (message := await receive())["type"] != "http.disconnect":
-        # A host that replays the body repeats it without suspending: nothing else would run.
+        # A framework that replays the body repeats it without suspending, so this loop would block all other tasks.
         if has_body:
             return
         has_body = not message.get("more_body", False)
@@ -222,12 +226,12 @@ async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> N
 
 
 async def ends_within(seconds: float, coroutine: Coroutine[Any, Any, None]) -> bool:
-    """Run a coroutine to its end and return True, or cancel it after `seconds` and return False."""
+    """Run a coroutine until it ends, and return True. If it needs more than `seconds`, cancel it and return False."""
     try:
         waits_for = coroutine.send(None)
     except StopIteration:
         return True
-    # Not an anyio cancel scope: the coroutine may have entered one, and scopes must end in reverse order.
+    # An anyio cancel scope can't be used: the coroutine may already be in one, and scopes must end in reverse order.
     limit = asyncio.timeout(seconds)
     try:
         async with limit:
@@ -240,7 +244,7 @@ async def ends_within(seconds: float, coroutine: Coroutine[Any, Any, None]) -> b
 
 @types.coroutine
 def _rest_of(started: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
-    """Await the rest of a coroutine that has run until it first suspended. waits_for: the future that it awaits."""
+    """Await the rest of a coroutine that ran until its first suspension. waits_for: the future that it awaits there."""
     while True:
         try:
             try:

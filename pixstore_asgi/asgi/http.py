@@ -1,4 +1,4 @@
-"""ASGI requests and small responses as plain values, and the headers for pages of other origins."""
+"""Reads ASGI requests into plain values, sends small responses, and makes the headers for pages of other origins."""
 
 import json
 import re
@@ -14,10 +14,10 @@ from ..errors import ConfigError
 from ..serving.payload import RawHeaders
 
 RESERVED = "/-/"
-"""The prefix of paths below the mount that are no image's."""
+"""The prefix, below the mount, of all paths that do not name an image."""
 
-_REPEATED = "repeated"  # neither a token nor a proof
-_UNQUOTED = "/:@!$&'()*+,;=~"  # with letters, digits and `_.-`: a path has these as they are (RFC 3986, section 3.3)
+_REPEATED = "repeated"  # is not a valid token and not a valid proof
+_UNQUOTED = "/:@!$&'()*+,;=~"  # besides letters, digits, `_`, `.` and `-`: not encoded in a path (RFC 3986, 3.3)
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 _PREFLIGHT_HEADERS: RawHeaders = [
@@ -28,11 +28,11 @@ _PREFLIGHT_HEADERS: RawHeaders = [
 
 
 def route_path(scope: Scope) -> str:
-    """Return the decoded path below the mount: with its leading slash, or empty at the mount itself.
+    """Return the decoded path below the mount. It begins with a slash, or is empty at the mount itself.
 
-    This is `path` without `root_path`. If `path` does not begin with `root_path`, it is `path` without the part that
-    mounting added to `root_path`: behind a proxy that strips a prefix, `path` lacks the server's own root path
-    (Starlette's `app_root_path`). Otherwise it is the whole path.
+    It removes `root_path` from the beginning of `path`. Behind a proxy that strips a prefix, `path` does not begin with
+    the server's own root path (Starlette's `app_root_path`). Then only the part of `root_path` that mounting added is
+    removed. If `path` begins with neither, the whole path is returned.
     """
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
@@ -44,21 +44,21 @@ def route_path(scope: Scope) -> str:
 
 
 def mounted(scope: Scope, route: str) -> Scope:
-    """Return the scope for an application mounted at `route`, as Starlette's mounts make it."""
+    """Return the scope that an application mounted at `route` gets, as Starlette's mounts make it."""
     root = scope.get("root_path", "")
     return {**scope, "app_root_path": scope.get("app_root_path", root), "root_path": root + route}
 
 
 def without_last_slash(path: str) -> str:
-    """Return the requested path: Litestar's mounts add a slash at the end of every path."""
+    """Return the path without a slash at its end, because Litestar's mounts add one to every path."""
     return path.removesuffix("/")
 
 
 def is_canonical(scope: Scope, ending: str) -> bool:
-    """Return whether the requested path ends with `ending` literally, and the path before it is spelled canonically.
+    """Return whether the path ends with `ending` literally, and the part before `ending` has its canonical spelling.
 
-    The canonical spelling encodes only the characters that need it, in upper case. If a server gives no `raw_path`, the
-    spelling is unknown: then the decoded path is compared, and one slash after it is ignored.
+    The canonical spelling percent-encodes only the characters that need it, with upper-case digits. Some servers give
+    no `raw_path`, so the spelling is unknown. Then the decoded path is compared, without a slash at its end.
     """
     raw: bytes | None = scope.get("raw_path")
     if raw is None:
@@ -67,7 +67,7 @@ def is_canonical(scope: Scope, ending: str) -> bool:
 
 
 def read_request(scope: Scope, path: str) -> ImageRequest:
-    """Read image id, token and proof from the path below the mount and the headers."""
+    """Read the image id from the path below the mount, and token and proof from the headers."""
     token: str | None = None
     proof: str | None = None
     for name, value in scope["headers"]:
@@ -79,18 +79,18 @@ def read_request(scope: Scope, path: str) -> ImageRequest:
 
 
 def scope_of_get(scope: Scope, mount: str, image_id: str) -> Scope:
-    """Return the scope that a GET of one image would have had. mount: the path of the mount."""
+    """Return the scope that a separate GET of this image would have. mount: the path of the mount."""
     path = f"{mount}/{image_id}"
     return {**scope, "method": "GET", "path": path, "raw_path": quote(path, safe="/:").encode("ascii")}
 
 
 def header_values(scope: Scope, name: bytes) -> list[bytes]:
-    """Return all values of a request's header. name: in lower case."""
+    """Return all values of one header of a request. name: the header's name in lower case."""
     return [value for key, value in scope["headers"] if key == name]
 
 
 def single_value(values: list[bytes], *, repeated: str) -> str | None:
-    """Return the value of a header that was sent once, None if it was not sent, and `repeated` otherwise."""
+    """Return the only value of a header, None if there is no value, and `repeated` if there are several."""
     if len(values) > 1:
         return repeated
     return values[0].decode("latin-1") if values else None
@@ -99,16 +99,16 @@ def single_value(values: list[bytes], *, repeated: str) -> str | None:
 class CrossOrigin:
     """The origins whose pages may read responses (Fetch Standard, "CORS protocol").
 
-    allow_origins: ("*",) for all without credentials, a list, or None for no headers.
+    allow_origins: ("*",) for all origins without credentials, a list of origins, or None to send no headers.
 
-    Raises ConfigError for any value that is not an origin: the header is compared as a whole, never as a pattern.
+    Raises ConfigError for a value that is not an origin. Values are compared as a whole; there are no patterns.
     """
 
     def __init__(self, allow_origins: Sequence[str] | None) -> None:
         self._origins = None if allow_origins is None else _checked_origins(allow_origins)
 
     def headers(self, scope: Scope) -> RawHeaders:
-        """Return the response headers for this request's origin."""
+        """Return the CORS headers of a response to this request."""
         if self._origins is None:
             return []
         if b"*" in self._origins:
@@ -125,11 +125,14 @@ class CrossOrigin:
 
     @property
     def public_headers(self) -> RawHeaders:
-        """The headers of public responses. They are the same for every origin, so a cache needs one copy only."""
+        """The CORS headers of public responses. They are the same for all origins, so a cache needs only one copy."""
         return [] if self._origins is None else [(b"access-control-allow-origin", b"*")]
 
     def admits(self, scope: Scope) -> bool:
-        """Return whether a request may read a response: it has no origin, that of its own host, or a listed one."""
+        """Return whether the request's origin may read the response.
+
+        It may if the request has no origin, if the origin is the request's own host, or if it is listed.
+        """
         origin = single_value(header_values(scope, b"origin"), repeated="")
         if origin is None or self._origins is None or b"*" in self._origins:
             return True
@@ -138,7 +141,7 @@ class CrossOrigin:
         return is_own or origin.encode("latin-1") in self._origins
 
     def preflight_headers(self, scope: Scope) -> RawHeaders:
-        """Return the headers that answer an OPTIONS request."""
+        """Return the CORS headers of the response to an OPTIONS request."""
         return [] if self._origins is None else [*self.headers(scope), *_PREFLIGHT_HEADERS]
 
 
@@ -150,7 +153,7 @@ def _checked_origins(allow_origins: Sequence[str]) -> frozenset[bytes]:
         raise ConfigError('allow_origins names "*" beside other origins: name "*" alone, or the origins alone')
     for origin in origins:
         if origin != "*" and _ORIGIN.fullmatch(origin) is None:
-            # "null" is the origin of every sandboxed page and local file.
+            # This refuses "null" too, which is the origin of every sandboxed page and local file.
             raise ConfigError(
                 f'{origin!r} in allow_origins is not an origin: write scheme and host, such as "https://app.example"'
             )
@@ -164,18 +167,20 @@ async def send_empty(status: int, headers: RawHeaders, send: Send) -> None:
 
 
 async def refuse(status: int, headers: RawHeaders, send: Send) -> None:
-    """Send an error without a body. headers: additional ones."""
+    """Send an error response without a body. headers: further headers of the response."""
     await send_empty(status, [(b"content-length", b"0"), (b"cache-control", b"no-store"), *headers], send)
 
 
 async def send_json(status: int, value: object, headers: RawHeaders, scope: Scope, send: Send) -> None:
-    """Answer GET or HEAD with JSON that no cache stores, because it may hold records. headers: additional ones."""
+    """Answer GET or HEAD with JSON. Caches must not store it, because it may contain records. headers: further
+    headers.
+    """
     body = HiddenBytes(json.dumps(value, ensure_ascii=False, separators=(",", ":")), "utf-8")
     await _send(status, body, [(b"content-type", b"application/json"), *headers], scope, send)
 
 
 async def send_text(status: int, text: str, headers: RawHeaders, scope: Scope, send: Send) -> None:
-    """Answer GET or HEAD with a text that no cache stores. headers: additional ones."""
+    """Answer GET or HEAD with a text that caches must not store. headers: further headers."""
     await _send(status, text.encode(), [(b"content-type", b"text/plain; charset=utf-8"), *headers], scope, send)
 
 

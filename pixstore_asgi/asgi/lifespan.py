@@ -1,4 +1,4 @@
-"""ASGI lifespan around a Pixstore: opened before the wrapped application starts, closed after it has shut down."""
+"""ASGI lifespan: opens the Pixstore before the wrapped application starts, and closes it after its shutdown."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -14,7 +14,10 @@ Inner = Callable[[Any, Any, Any], Awaitable[None]]
 async def run_lifespan(
     pixstore: Pixstore, scope: MutableMapping[str, Any], receive: Receive, send: Send, inner: Inner | None = None
 ) -> None:
-    """Serve a lifespan scope for `inner`, or by itself if there is none or it does not support lifespan."""
+    """Serve the lifespan scope, with the wrapped application `inner` if there is one.
+
+    If `inner` is None or does not support lifespan, this function answers the messages itself.
+    """
     startup = await receive()
     try:
         await pixstore.open()
@@ -37,7 +40,9 @@ async def run_lifespan(
 
 
 class _Lifespan:
-    """The `receive` and `send` for an inner application."""
+    """Passes lifespan messages on to the wrapped application, and closes the Pixstore before the answer to shutdown
+    is sent.
+    """
 
     def __init__(self, pixstore: Pixstore, startup: Message, receive: Receive, send: Send) -> None:
         self._pixstore = pixstore
@@ -51,8 +56,8 @@ class _Lifespan:
         try:
             await inner(scope, self.receive, self.send)
         except Exception as error:
-            # An application that raises at once does not support lifespan (ASGI, "Lifespan Protocol"). One that raises
-            # after it took the startup message failed to start.
+            # An application without lifespan support raises before it receives a message (ASGI, "Lifespan Protocol").
+            # If it raises after it received the startup message, its start failed.
             if self.was_answered:
                 raise
             if self._startup is None:

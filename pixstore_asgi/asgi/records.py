@@ -1,4 +1,4 @@
-"""RecordsApp: fresh records for pages that know the ids of their images."""
+"""RecordsApp: gives fresh records to pages that know the ids of their images."""
 
 import logging
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from .http import refuse, send_json
 from .lifespan import run_lifespan
 
 MOST_RECORDS = 100
-"""Most records in one answer: a page needs the keys of the images that it shows, not of all images."""
+"""The most records in one answer. A page needs keys only of the images that it shows, not of all images."""
 
 _log = logging.getLogger("pixstore_asgi")
 _HEADERS: RawHeaders = [
@@ -30,20 +30,20 @@ _HEADERS: RawHeaders = [
 class RecordsApp:
     """Answers GET of `?id=…&id=…` with the records of up to 100 images by id, like `get_image_records`.
 
-    Mount it at any path. The browser client requests it with its option `recordsUrl`, and so does the service worker
-    behind plain `<img>`. Ids that the rule refuses are left out like ids without an image, so that the answer does not
-    tell which images exist. Invalid ids are left out too, but a request with no valid id gets 400.
+    Mount it at any path. The browser client fetches records from the URL in its option `recordsUrl`, and so does the
+    service worker for plain `<img>`. Ids that the rule refuses are left out, exactly like ids without an image, so the
+    answer does not tell which images exist. Invalid ids are left out too. A request without any valid id gets 400.
 
     Args:
         pixstore: The Pixstore.
         authorize: As in PixstoreApp, called with the scope of the request for records. This or `authorize_many` is
-            required, because a record holds a key.
+            required, because a record contains a key.
         authorize_many: As in PixstoreApp.
         audience: As in PixstoreApp. The records are valid only for this audience. If it returns None or raises, the
             request gets no records.
 
     Raises:
-        ConfigError: An option can't work.
+        ConfigError: An option has an invalid value.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class RecordsApp:
 
 
 def _ids_in(scope: Scope) -> list[str]:
-    """Return the requested image ids, each once. Raises HTTPException, 400, for an invalid request."""
+    """Return the requested image ids, each once. Raises HTTPException with status 400 for an invalid request."""
     asked = QueryParams(scope["query_string"]).getlist("id")
     if not asked:
         raise HTTPException(400, "the request has no image id: add ?id=…&id=…")

@@ -1,4 +1,4 @@
-"""Reports each image that was served or refused to the application's observers, for audit and metrics."""
+"""Reports each image of a request, served or refused, to the application's observers, for audit and metrics."""
 
 import inspect
 import logging
@@ -31,14 +31,14 @@ class ServedImage:
     """One image of a request, and its answer.
 
     Attributes:
-        scope: the ASGI scope of the request.
-        image_id: the id that was requested.
-        state: the wire state of the answer, None if the application's rule refused.
-        begun_ns: when the request came, by `time.perf_counter_ns` like the three that follow.
-        passed_ns: when the proof and the application's rule were checked.
-        found_ns: when the answer was known.
-        ended_ns: when the answer was sent, or cut off.
-        sent: the bytes that the server took.
+        scope: The ASGI scope of the request.
+        image_id: The requested id.
+        state: The wire state of the answer, or None if the application's rule refused the image.
+        begun_ns: When the request arrived, by `time.perf_counter_ns`. The next three have the same clock.
+        passed_ns: When the proof and the application's rule were checked.
+        found_ns: When the answer was known.
+        ended_ns: When the answer was sent completely, or ended early.
+        sent: The number of body bytes that the server accepted.
     """
 
     scope: Scope
@@ -52,32 +52,32 @@ class ServedImage:
 
     @property
     def label(self) -> str:
-        """One of LABELS."""
+        """The label of the answer, one of LABELS."""
         return _FORBIDDEN if self.state is None else self.state.label
 
 
 class Observer:
-    """Base class of observers that need more than a plain `on_served`.
+    """Base class of observers that need more than a plain function as `on_served`.
 
-    Its methods must be plain and quick, because they block the event loop.
+    Its methods must be plain functions and fast, because they block the event loop.
     """
 
     def begins(self, image: ServedImage) -> None:
-        """Called when the answer is known, before it is sent."""
+        """The app calls this when it knows the answer, before it sends it."""
 
     def ended(self, image: ServedImage) -> None:
-        """Called when the answer was sent, completely or not."""
+        """The app calls this when it has sent the answer, or when the sending ended early."""
 
     def read(self, seconds: float) -> None:
-        """Called for an image that was not in memory, with the seconds that the store took to find it."""
+        """The app calls this for each image that was not in memory. seconds: how long the store took to find it."""
 
 
 def observers_of(
     on_served: OnServed | Observer | Sequence[OnServed | Observer], read_times: ReadTimes
 ) -> list[Observer]:
-    """Return the observers of one application. Their errors are logged and change no answer.
+    """Return the observers of one application. An observer's error is logged and does not change the answer.
 
-    Raises ConfigError for an observer that is not callable, or is async, because nothing would await it.
+    Raises ConfigError if an observer is not callable, or is async: nothing would await it.
     """
     observers = [_observer(each) for each in (on_served if isinstance(on_served, Sequence) else [on_served])]
     for observer in observers:
@@ -87,7 +87,9 @@ def observers_of(
 
 
 class ServedRequest:
-    """One request with images to report: an ASGI `send` that counts the body bytes that the server accepts."""
+    """One request whose images are reported to observers. It is an ASGI `send` that counts the body bytes passed to
+    the server.
+    """
 
     def __init__(self, observers: Sequence[Observer], scope: Scope, send: Send) -> None:
         self._begun_ns = time.perf_counter_ns()
@@ -102,10 +104,10 @@ class ServedRequest:
 
     @contextmanager
     def image(self, inquiry: Inquiry) -> Iterator[Callable[[Answer], None]]:
-        """Report one image of the request.
+        """Report one image of the request to the observers, when the block ends.
 
-        Yields a function to call with the answer before it is sent. If an error comes first, the report says
-        InternalError.
+        Yields a function. Call it with the answer, before the answer is sent. If an error ends the block earlier, the
+        reported state is InternalError.
         """
         inquiry.is_timed = True
         before, images = self._sent, list[ServedImage]()
@@ -144,7 +146,7 @@ def _notify(observe: Callable[[ServedImage], object], image: ServedImage) -> Non
 
 
 class _Plain(Observer):
-    """An application's plain function as an observer."""
+    """An Observer that calls an application's plain function."""
 
     def __init__(self, on_served: OnServed) -> None:
         self._on_served = on_served

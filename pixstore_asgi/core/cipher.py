@@ -1,4 +1,4 @@
-"""AES-256-GCM over image bytes, and the key wrap that binds an image's key to its row in the store.
+"""Encrypts images by AES-256-GCM, and wraps their keys so that each key is bound to its row in the store.
 
     plaintext    one format byte ‖ the image's bytes
     ciphertext   AES-256-GCM, no additional data, a fresh key and nonce for every version     NIST SP 800-38D
@@ -6,11 +6,11 @@
     details      nothing, or width u32 ‖ height u32 ‖ ThumbHash
     AAD          u16 length ‖ bytes, of each: purpose, id, version, format, iv, tag, size u64
 
-The ciphertext has no additional data because clients of the wire format decrypt without any. The key wrap binds id and
-version instead. SIV needs no nonce, so none can repeat.
+The ciphertext has no additional data, because clients of the wire format decrypt without it. The key wrap binds id and
+version instead. AES-SIV needs no nonce, so no nonce can repeat.
 
-Rows of older versions of this package have a SHA-256 of the ciphertext, which is then the last field of the AAD. New
-rows need none, because the tag covers the ciphertext.
+Rows of older versions of this package contain a SHA-256 of the ciphertext. It is then the last field of the AAD. New
+rows do not need it, because the tag covers the ciphertext.
 """
 
 import struct
@@ -50,15 +50,15 @@ _NOT_AUTHENTIC = "the image fails authentication: it is damaged, or the key is o
 
 
 class Sealer:
-    """Encrypts one image piece by piece: call `update` for each piece, then `finish`.
+    """Encrypts one image piece by piece. Call `update` for each piece, then `finish`.
 
     Args:
         key: 32 bytes, random and fresh for every image.
         iv: 12 bytes, random and fresh for every image.
-        format_byte: the first byte of the plaintext.
+        format_byte: The first byte of the plaintext.
 
     Attributes:
-        size: bytes of ciphertext so far.
+        size: The number of bytes of ciphertext so far.
         tag: 16 bytes, set by `finish`.
     """
 
@@ -70,11 +70,11 @@ class Sealer:
         self.tag = b""
 
     def update(self, piece: bytes | memoryview) -> memoryview:
-        """Return the ciphertext of the next piece, valid until the next call. The first includes the format byte."""
+        """Encrypt the next piece. The result is valid until the next call. The first piece includes the format byte."""
         head, self._sealed_head = self._sealed_head, b""
         start, end = len(head), len(head) + len(piece)
         if len(self._buffer) < end + _BLOCK_BYTES:
-            # One buffer for all pieces: fresh memory for each would cost a page fault per 4 KiB.
+            # Use one buffer for all pieces: fresh memory for each piece would cost a page fault per 4 KiB.
             self._buffer = bytearray(end + _BLOCK_BYTES)
         sealed = memoryview(self._buffer)
         sealed[:start] = head
@@ -83,25 +83,25 @@ class Sealer:
         return sealed[:end]
 
     def finish(self) -> None:
-        """End the image and set `tag`."""
+        """Call it after the last piece. It sets `tag`."""
         self._encryptor.finalize()
         self.tag = self._encryptor.tag
 
 
 def unseal(*, key: bytes, iv: bytes, tag: bytes, ciphertext: bytes) -> tuple[str, bytes]:
-    """Decrypt one whole image, after its tag is checked.
+    """Check the tag of one whole image, and decrypt it.
 
     Args:
         key: 32 bytes.
         iv: 12 bytes.
         tag: 16 bytes.
-        ciphertext: all of it.
+        ciphertext: The whole ciphertext.
 
     Returns:
-        The format's name, such as "png", and the image's bytes.
+        The name of the image's format, such as "png", and the image's bytes.
 
     Raises:
-        IntegrityError: with reason tag, format-byte or no-image.
+        IntegrityError: Its `reason` is tag, format-byte or no-image.
     """
     cipher = AESGCM(key)
     key = HiddenBytes()  # the caller may pass plain bytes, which a traceback would show
@@ -118,7 +118,7 @@ def unseal(*, key: bytes, iv: bytes, tag: bytes, ciphertext: bytes) -> tuple[str
 
 
 class TagCheck:
-    """Checks ciphertext against its tag piece by piece: call `update` for each piece, then `finish`.
+    """Checks ciphertext against its tag, piece by piece. Call `update` for each piece, then `finish`.
 
     Args:
         key: 32 bytes.
@@ -131,13 +131,13 @@ class TagCheck:
         self._buffer = bytearray()
 
     def update(self, piece: bytes) -> None:
-        """Check the next piece. The decrypted bytes are overwritten by the next call."""
+        """Check the next piece. The decrypted bytes are not returned, and the next call overwrites them."""
         if len(self._buffer) < len(piece) + _BLOCK_BYTES:
             self._buffer = bytearray(len(piece) + _BLOCK_BYTES)
         self._decryptor.update_into(piece, self._buffer)
 
     def finish(self) -> None:
-        """End the image. Raises IntegrityError (tag) if any byte of it was changed."""
+        """Call it after the last piece. Raises IntegrityError (reason tag) if a byte of the ciphertext was changed."""
         try:
             self._decryptor.finalize()
         except InvalidTag:
@@ -147,17 +147,17 @@ class TagCheck:
 def wrap_key(ring: KeyRing, key: bytes, image_id: str, meta: ImageMeta, details: Details | None = None) -> ImageMeta:
     """Wrap an image key under the ring's newest secret (AES-256-SIV, RFC 5297).
 
-    The wrapped key is bound to id, version, format, iv, tag and size: it does not unwrap in another row.
+    The wrapped key is bound to id, version, format, iv, tag and size. It can't be unwrapped in another row.
 
     Args:
-        ring: bound to the store's database.
-        key: the image key, 32 bytes.
-        image_id: the row's id.
-        meta: the row; its `wrapped_key` is ignored.
-        details: wrapped together with the key.
+        ring: The key ring, bound to the store's database.
+        key: The image key, 32 bytes.
+        image_id: The id of the row.
+        meta: The row. Its `wrapped_key` is ignored.
+        details: Facts to wrap together with the key.
 
     Returns:
-        `meta` with its `wrapped_key`: 52 bytes; with details 8 more, and the bytes of the ThumbHash.
+        `meta` with its `wrapped_key`: 52 bytes. With details it has 8 more, and the bytes of the ThumbHash.
     """
     signing = ring.signing
     sealed = signing.wrapper.encrypt(key + _encode_details(details), [_binding(image_id, meta)])
@@ -165,7 +165,7 @@ def wrap_key(ring: KeyRing, key: bytes, image_id: str, meta: ImageMeta, details:
 
 
 def unwrap_key(ring: KeyRing, image_id: str, meta: ImageMeta) -> bytes:
-    """Return the image key of a stored version, 32 bytes. Raises as `unwrap`."""
+    """Return the key of a stored version, 32 bytes. Raises the errors of `unwrap`."""
     return unwrap(ring, image_id, meta).key
 
 
@@ -173,7 +173,8 @@ def unwrap(ring: KeyRing, image_id: str, meta: ImageMeta) -> Unwrapped:
     """Return the key of a stored version, and its details if it has any.
 
     Raises:
-        IntegrityError: unknown-key if the ring lacks the secret that wrapped it, wrap if the row was changed.
+        IntegrityError: Reason unknown-key: the ring lacks the secret that wrapped the key. Reason wrap: the row was
+            changed.
     """
     key_id = meta.wrapped_key[:KEY_ID_BYTES]
     ring_key = ring.get(key_id)
@@ -189,13 +190,17 @@ def unwrap(ring: KeyRing, image_id: str, meta: ImageMeta) -> Unwrapped:
 
 
 def rewrap_key(old: KeyRing, new: KeyRing, image_id: str, meta: ImageMeta) -> ImageMeta:
-    """Return `meta` with its key and details wrapped under the newest secret of another ring. Raises as `unwrap`."""
+    """Return `meta` with its key and details wrapped under the newest secret of another ring. Raises the errors of
+    `unwrap`.
+
+    old: the ring that unwraps. new: the ring that wraps.
+    """
     unwrapped = unwrap(old, image_id, meta)
     return wrap_key(new, unwrapped.key, image_id, meta, unwrapped.details)
 
 
 def add_details(ring: KeyRing, image_id: str, meta: ImageMeta, details: Details) -> ImageMeta:
-    """Return `meta` with these details wrapped beside its key, under the newest secret. Raises as `unwrap`."""
+    """Return `meta` with these details wrapped with its key, under the newest secret. Raises the errors of `unwrap`."""
     return wrap_key(ring, unwrap(ring, image_id, meta).key, image_id, meta, details)
 
 

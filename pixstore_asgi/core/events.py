@@ -1,8 +1,8 @@
-"""Event names for log processing: each log call passes one as `extra`, beside its message for people."""
+"""Event names for log processing. Each log call passes one as `extra`, besides its message for people."""
 
 from typing import Any
 
 
 def event(name: str, **fields: Any) -> dict[str, Any]:
-    """Return the `extra` of a log call: the event's name and its fields, as the table in docs/upkeep.md lists them."""
+    """Return the `extra` of a log call: the name of the event and its fields, as listed in docs/upkeep.md."""
     return {"event": name, **fields}

@@ -1,7 +1,7 @@
-"""Types with a repr that hides their value: for keys, proofs, secrets, and bytes that contain them.
+"""Types whose repr hides their value, for keys, proofs, secrets, and bytes that contain them.
 
-Error trackers record the local variables of each frame in a traceback: they take the repr of each, also inside lists
-and dicts. So the value itself must be hidden. Encoders and ciphers accept these types as plain ones.
+Error trackers record the local variables of each frame in a traceback. They call `repr` on each value, also inside
+lists and dicts. So the value's own type must hide it. Encoders and ciphers accept these types like the plain ones.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,12 @@ Hidden = Callable[[], _T]
 
 
 def hide(value: _T) -> Hidden[_T]:
-    """Return a function that returns `value`, of any type."""
+    """Return a function that returns `value`. The function's repr does not show the value."""
     return lambda: value
 
 
 class HiddenBytes(bytes):
-    """Bytes with a repr that shows only their length. Slices and sums are HiddenBytes too."""
+    """Bytes whose repr shows only their length. Slices and sums are HiddenBytes too."""
 
     __slots__ = ()
 
@@ -40,9 +40,9 @@ class HiddenBytes(bytes):
 
 
 class HiddenText(str):
-    """Text with a repr that shows only its length. `str()` and formatting return the text itself.
+    """Text whose repr shows only its length. `str()` and formatting return the text itself.
 
-    Only for values that stay in the package: msgspec refuses subclasses of str.
+    Use it only inside this package: msgspec refuses subclasses of str.
     """
 
     __slots__ = ()
@@ -54,12 +54,12 @@ class HiddenText(str):
 
 
 def hidden_text(value: object) -> Any:
-    """Return text as a HiddenText, and any other value unchanged."""
+    """Return a text as HiddenText. Return any other value unchanged."""
     return HiddenText(value) if isinstance(value, str) else value
 
 
 class HiddenFields(dict[str, Any]):
-    """A dict with a repr that shows only its keys, also in Sentry and rich. JSON encoders see a plain dict."""
+    """A dict whose repr shows only its keys, also in Sentry and rich. JSON encoders treat it as a plain dict."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Image ids, directories and tokens: their syntax and checks, and counts of images and variants."""
+"""Image ids, directories and tokens: their syntax, checks of them, and counts of images and variants."""
 
 import re
 from typing import NamedTuple
@@ -19,7 +19,8 @@ _TOKEN = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 
 
 def is_image_id(value: object) -> bool:
-    """Return whether `value` is an image id: 1 to 64 of `[A-Za-z0-9_-]`, optionally a colon and 1 to 128 more.
+    """Return whether `value` is an image id: 1 to 64 of `[A-Za-z0-9_-]`, then optionally a colon and 1 to 128 more of
+    them.
 
     Raises InputError if `value` is not a str.
     """
@@ -51,7 +52,7 @@ def is_variant_id(value: str) -> bool:
 
 
 def original_of(image_id: str) -> str:
-    """Return the id of a variant's original; the id of an original is returned unchanged."""
+    """Return the id of a variant's original. For an original, return its own id."""
     return image_id.partition(VARIANT_MARK)[0]
 
 
@@ -61,12 +62,12 @@ def variant_name(image_id: str) -> str:
 
 
 def range_of_variants(original: str) -> tuple[str, str]:
-    """Return the lower and the upper bound, both exclusive, of the ids of an original's variants."""
+    """Return two ids, both exclusive, between which lie all ids of this original's variants."""
     return f"{original}{VARIANT_MARK}", f"{original}\x7f"  # the character after VARIANT_MARK
 
 
 def checked_directory(value: object) -> str:
-    """Return a directory, the part of an image id before the colon: 1 to 64 of `[A-Za-z0-9_-]`. Raises InputError."""
+    """Return `value` if it is a directory, 1 to 64 of `[A-Za-z0-9_-]`. Raises InputError if it is not."""
     if not isinstance(value, str):
         raise InputError(f"directory must be a str, not {type(value).__name__}: pass str(…) of it")
     if _DIRECTORY.fullmatch(value) is None:
@@ -75,14 +76,19 @@ def checked_directory(value: object) -> str:
 
 
 def range_of_directory(directory: str | None) -> tuple[str, str | None]:
-    """Return the bounds, both exclusive, of the ids of a directory, or of all ids if it is None. Raises InputError."""
+    """Return two bounds, both exclusive, between which lie all ids of a directory, or all ids at all if it is None.
+
+    Raises InputError if the directory is invalid.
+    """
     if directory is None:
         return "", None
     return f"{checked_directory(directory)}:", f"{directory};"  # `;` is the character after `:`
 
 
 def parse_token(text: str) -> int | None:
-    """Parse a token header: 1 to 2**53 - 1 in canonical decimal digits. Return None for other texts."""
+    """Return the token in the text of a header: 1 to 2**53 - 1 in canonical decimal digits. Return None for any
+    other text.
+    """
     if _TOKEN.fullmatch(text) is None:
         return None
     token = int(text)
@@ -90,7 +96,7 @@ def parse_token(text: str) -> int | None:
 
 
 def as_token(value: object) -> int | None:
-    """Return a token given as an integer or as a header's text, or None if it is not a token."""
+    """Return a token that is given as an integer or as a header's text. Return None if the value is not a token."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value if 1 <= value <= MAX_TOKEN else None
     return parse_token(value) if isinstance(value, str) else None
@@ -108,7 +114,7 @@ class Count(NamedTuple):
         return self.images + self.variants
 
     def plus(self, image_id: str) -> "Count":
-        """Return the count with this image or variant added."""
+        """Return a count with one image or variant more. image_id: tells which of the two."""
         is_variant = is_variant_id(image_id)
         return Count(self.images + (not is_variant), self.variants + is_variant)
 
@@ -118,5 +124,5 @@ class Count(NamedTuple):
 
 
 def number_of(count: int, thing: str) -> str:
-    """Return "1 image", "1,000 images"."""
+    """Return a number with its noun, such as "1 image" or "1,000 images"."""
     return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""The data classes of an image: its row in a store, its seal, its decrypted bytes, its entry in a list."""
+"""The data classes of an image: its row in a store, its seal, its decrypted bytes and its entry in a list."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
@@ -30,20 +30,23 @@ DATABASE_ID_BYTES = 16
 
 
 def database_id_of(random: bytes) -> bytes:
-    """Return the id of a new database, made from DATABASE_ID_BYTES - 1 random bytes."""
+    """Return the id for a new database. random: DATABASE_ID_BYTES - 1 random bytes."""
     return b"\x01" + random
 
 
 def is_older_than_ids(database_id: bytes) -> bool:
-    """Return whether a database is older than its id. It may then have images with keys that are bound to no id."""
+    """Return whether this database was created before databases had ids, and got its id later.
+
+    It may then contain images whose keys are bound to no database id.
+    """
     return database_id.startswith(b"\0")
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """Facts about a decoded picture, stored encrypted with its key.
+    """Facts about a decoded picture. They are encrypted together with the picture's key.
 
-    width, height: as displayed, in pixels. placeholder: its ThumbHash, at most 25 bytes, or None.
+    width, height: in pixels, as displayed. placeholder: the ThumbHash, at most 25 bytes, or None.
     """
 
     width: int
@@ -52,7 +55,7 @@ class Details:
 
 
 class Unwrapped(NamedTuple):
-    """The contents of a wrapped key: the image key, 32 bytes, and the picture's details."""
+    """The content of a wrapped key: the image's key, 32 bytes, and the picture's details, if it has any."""
 
     key: bytes
     details: Details | None = None
@@ -63,11 +66,11 @@ class Unwrapped(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ImageMeta:
-    """The stored fields of one version beside its ciphertext; opaque to the store.
+    """The fields of one version that a store keeps with the ciphertext. The store does not interpret them.
 
-    version: 16 random bytes, new for every save and update. format: the format byte. iv: 12 bytes. tag: 16 bytes.
-    size: length of the ciphertext in bytes. sha256: of the ciphertext, only if an earlier version of this package saved
-    it. wrapped_key: WRAPPED_KEY_BYTES, or more if the image has details: see cipher.wrap_key.
+    version: 16 random bytes, new for each save and update. format: the format byte. iv: 12 bytes. tag: 16 bytes. size:
+    length of the ciphertext in bytes. sha256: hash of the ciphertext, only in rows of earlier versions of this package.
+    wrapped_key: WRAPPED_KEY_BYTES, or more if the image has details; see cipher.wrap_key.
     """
 
     version: bytes
@@ -84,10 +87,10 @@ class ImageMeta:
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """How one image was encrypted in another store. With it, the image is encrypted to the same bytes again.
+    """How an image was encrypted in another store. It lets this store encrypt the image to the same bytes again.
 
-    So browsers may use their cached copies. key: 32 bytes. iv: 12 bytes. tag: 16 bytes. format: the name of its format
-    byte, such as "jpg". Raises InputError for other lengths.
+    So copies in browsers' caches stay valid. key: 32 bytes. iv: 12 bytes. tag: 16 bytes. format: the name of the
+    encrypted format byte, such as "jpg". Raises InputError for other lengths.
     """
 
     key: bytes = field(repr=False)
@@ -105,8 +108,8 @@ class Seal:
 class StoredImage:
     """The current row of one image.
 
-    token: strictly rising per id. meta: of the current version. created_ms: time of the first save under this id, in
-    epoch milliseconds. epoch: the epoch of its proofs, which `revoke` raises.
+    token: rises strictly with each version of the id. meta: the fields of the current version. created_ms: time of the
+    first save under this id, in epoch milliseconds. epoch: the epoch of valid proofs; `revoke` raises it.
     """
 
     id: str
@@ -118,7 +121,7 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The `created_ms` and `epoch` of an image that is copied from another store, as in StoredImage."""
+    """The `created_ms` and `epoch` that an image keeps when it is copied from another store; see StoredImage."""
 
     created_ms: int
     epoch: int
@@ -137,8 +140,8 @@ class Tombstone:
 class RewrappedKey:
     """A new wrapped key for one version of an image.
 
-    epoch: the image's epoch is raised to at least this, for a row that is copied from another store. was: replace only
-    if the stored key still equals this (compare and swap); None: replace always.
+    epoch: raises the image's epoch to at least this value; a copy from another store needs it. was: replace only if the
+    stored key still equals this (compare and swap). None: replace always.
     """
 
     image_id: str
@@ -150,7 +153,7 @@ class RewrappedKey:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A decrypted image: its bytes including padding, and its format's name, such as "png"."""
+    """A decrypted image: its bytes, padding included, and the name of its format, such as "png"."""
 
     data: bytes = field(repr=False)
     format: str
@@ -163,9 +166,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class ExportedImage:
-    """One version of an image with everything that another store needs to serve the same bytes.
+    """One version of an image, with everything that another store needs to serve the same bytes.
 
-    seal, ciphertext: the encrypted form with its key. image: the decrypted form. details: None if it was not decoded.
+    seal, ciphertext: the key and the encrypted form. image: the decrypted form. details: None if the picture was not
+    decoded when it was saved.
     """
 
     id: str
@@ -180,8 +184,9 @@ class ExportedImage:
 class ImageInfo:
     """One image in a list.
 
-    token: of the current version. format: its name. size: in bytes, including padding. created: time of the first save
-    under this id, in epoch milliseconds. For images older than the recording of that time, it is the last save.
+    token: of the current version. format: the name of the format. size: in bytes, padding included. created: time of
+    the first save under this id, in epoch milliseconds. An old database did not record that time; there it is the time
+    of the last save.
     """
 
     id: str
@@ -192,7 +197,7 @@ class ImageInfo:
 
     @classmethod
     def of(cls, image: StoredImage) -> Self:
-        """Return the info of a stored image."""
+        """Return the list entry for a stored image."""
         # The ciphertext is longer than the image by its format byte.
         name = format_name(image.meta.format) or "unknown"
         return cls(image.id, image.token, name, image.meta.size - 1, image.created_ms)

@@ -32,10 +32,10 @@ Secret = str | bytes
 
 
 class RingKey:
-    """The keys derived from one secret for one database. Its repr shows no secret.
+    """The keys that one secret gives for one database. The repr shows no secret.
 
-    prk: 32 bytes. database_id: 16 bytes, or empty. check_value: key id, 12 derived bytes, database id; a store keeps it
-    to check the secret.
+    prk: 32 bytes. database_id: 16 bytes, or empty. check_value: key id, 12 derived bytes and database id. A store keeps
+    check values to recognise secrets.
     """
 
     __slots__ = ("_database_id", "_macs", "_prk", "check_value", "key_id", "wrapper")
@@ -49,7 +49,7 @@ class RingKey:
         self.check_value = self.key_id + self.expand(b"key check", 12) + database_id
 
     def bound_to(self, database_id: bytes) -> "RingKey":
-        """Return the same secret's keys for another database."""
+        """Return the keys that the same secret gives for another database."""
         return RingKey(self._prk, database_id)
 
     def expand(self, purpose: bytes, length: int) -> bytes:
@@ -57,7 +57,7 @@ class RingKey:
         return HKDFExpand(SHA256(), length, DOMAIN + b" " + purpose + self._database_id).derive(self._prk)
 
     def mac(self, purpose: bytes) -> HMAC:
-        """Return a new HMAC-SHA256 under the key derived for one purpose. The last few keyed states are cached."""
+        """Return a new HMAC-SHA256 under the key derived for this purpose. The last few are cached, ready for use."""
         keyed = self._macs.get(purpose)
         if keyed is None:
             if len(self._macs) >= _REMEMBERED:
@@ -70,15 +70,15 @@ class RingKey:
 
 
 class KeyRing:
-    """The keys of one or more secrets. A new ring belongs to no database: use `bound_to`.
+    """The keys of one or more secrets. A new ring is bound to no database; see `bound_to`.
 
     Args:
-        secrets: One secret or a list, oldest to newest. Each has at least 32 bytes, or at least 43 characters of text
-            without white space. Text is used as its UTF-8 bytes, not decoded.
+        secrets: One secret or a list of them, oldest to newest. Each has at least 32 bytes, or at least 43 characters
+            of text without white space. The UTF-8 bytes of a text are used, without decoding.
 
     Attributes:
         verifying: The keys that verify proofs, by their 4-byte ids.
-        signing: The newest key, which signs and wraps.
+        signing: The newest key. It signs proofs and wraps keys.
 
     Raises:
         SecretError: A secret is too short, contains white space or is listed twice, or the list is empty.
@@ -97,9 +97,9 @@ class KeyRing:
         self._take(keys)
 
     def bound_to(self, database_id: bytes) -> "KeyRing":
-        """Return the ring of these secrets for the database with this id, 16 bytes.
+        """Return the keys that these secrets give for the database with this id, 16 bytes.
 
-        If the database is older than its id, the ring also unwraps keys that are bound to no id.
+        If the database got its id only later, the ring also unwraps keys that are bound to no id.
         """
         keys = self.verifying.values()
         unbound = [key.bound_to(b"") for key in keys] if is_older_than_ids(database_id) else []
@@ -107,16 +107,16 @@ class KeyRing:
 
     @cached_property
     def newest(self) -> "KeyRing":
-        """A ring with only the signing key."""
+        """A ring with only the newest key."""
         return self._of([self.signing])
 
     def get(self, key_id: bytes) -> RingKey | None:
-        """Return the key with this 4-byte id for unwrapping, or None."""
+        """Return the key with this 4-byte id, to unwrap with, or None."""
         return self.verifying.get(key_id) or self._unbound.get(key_id)
 
     @cached_property
     def check_values(self) -> tuple[bytes, ...]:
-        """The check values of all keys that unwrap. The signing key's is last."""
+        """The check values of all keys that unwrap. The newest key's value is last."""
         return tuple(key.check_value for key in chain(self._unbound.values(), self.verifying.values()))
 
     @classmethod

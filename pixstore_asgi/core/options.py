@@ -1,4 +1,4 @@
-"""Checks options that must be numbers. Refuses text, such as the value of an environment variable."""
+"""Checks that options are numbers. A text, for example from an environment variable, is refused."""
 
 from numbers import Real
 
@@ -6,7 +6,7 @@ from ..errors import ConfigError
 
 
 def check_numbers(**options: object) -> None:
-    """Raise ConfigError, which names the option, if a value is not a number."""
+    """Raise ConfigError if a value is not a number. The message names the option."""
     for name, value in options.items():
         if not isinstance(value, Real) or isinstance(value, bool):
             raise ConfigError(f"{name} must be a number, not {type(value).__name__}: convert text with int(…)")

@@ -1,7 +1,8 @@
-"""Padding after an image, so that the length of its ciphertext does not identify the image.
+"""Padding after an image: its ciphertext then has one of few lengths, which do not identify the image.
 
-Padmé rounds a length up to a number with zeros in its low bits. It keeps as many high bits as the number of bits of the
-length's exponent. So a length of up to L bytes leaks O(log log L) bits, as few as rounding up to a power of two would.
+The Padmé algorithm rounds a length up to a number whose low bits are zero. It keeps as many high bits as the binary
+exponent of the length has bits. So a length of up to L bytes leaks O(log log L) bits, as few as rounding up to a power
+of two.
 Source: Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs", Proceedings on
 Privacy Enhancing Technologies 2019(4), section 4, algorithm 1.
 """
@@ -12,21 +13,21 @@ _BOX_HEAD = struct.Struct(">I4s")
 
 
 def bucket_bytes(size: int) -> int:
-    """Return the padded length for `size` bytes, at least 1: the next of 1 to 8, 10, 12, 14, 16, 18…
+    """Return the padded length for `size` bytes, at least 1. The padded lengths are 1 to 8, 10, 12, 14, 16, 18…
 
-    It adds at most 12 %, 6.25 % from 256 bytes on, and 3.2 % from 64 KiB on.
+    Padding adds at most 12 %; from 256 bytes on at most 6.25 %, and from 64 KiB on at most 3.2 %.
     """
     mask = _rounded_bits(size)
     return (size + mask) & ~mask
 
 
 def padding(name: str, size: int) -> bytes:
-    """Return the padding of an image, which gives its ciphertext a length of `bucket_bytes`.
+    """Return the bytes to append to an image, so that its ciphertext has a length of `bucket_bytes`.
 
-    The padding is zeros, which decoders ignore: an image ends at its trailer (GIF89a, 27), EOI (ITU-T T.81, B.1.1.3),
-    IEND (W3C PNG, 5.2) or its length in RIFF (RFC 9649, 2.4). For AVIF the zeros are in a free box (ISO/IEC 14496-12,
-    8.1.2). If the box's head of 8 bytes does not fit, the next length is used. This adds at most 9 % from 256 bytes on;
-    no AVIF image is shorter.
+    The padding is zeros. Decoders ignore them, because an image ends at its trailer (GIF89a, section 27), EOI (ITU-T
+    T.81, section B.1.1.3), IEND (W3C PNG, section 5.2) or its length in RIFF (RFC 9649, section 2.4). For AVIF the
+    zeros are inside a free box (ISO/IEC 14496-12, section 8.1.2). If the 8 bytes of the box's head do not fit, the next
+    padded length is used. That adds at most 9 % from 256 bytes on, and no AVIF image is shorter.
 
     Args:
         name: The format's name.
@@ -40,7 +41,7 @@ def padding(name: str, size: int) -> bytes:
 
 
 def longest_within(limit: int) -> int:
-    """Return the longest ciphertext, in any format, that fits into `limit` bytes together with its padding."""
+    """Return the length of the longest ciphertext that fits, padding included, into `limit` bytes, in any format."""
     return (limit & ~_rounded_bits(limit)) - _BOX_HEAD.size
 
 

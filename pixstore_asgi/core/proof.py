@@ -7,8 +7,8 @@
     proof key  HKDF-Expand(PRK, "pixstore_asgi/1 proof" ‖ window u48 ‖ database id 16, 32)
     window     now in milliseconds // window length in milliseconds
 
-The verifier supplies token, window length and audience itself, never from the proof, so a client can't downgrade them.
-The proof contains its epoch, which the MAC covers; the caller compares it with the image's epoch.
+The verifier supplies token, window length and audience itself. It never takes them from the proof, so a client can't
+downgrade them. The proof contains an epoch, which the MAC covers. The caller compares it with the image's epoch.
 """
 
 import hmac
@@ -26,7 +26,7 @@ from .keyring import KeyRing, RingKey
 PROOF_CHARACTERS = 48
 DEFAULT_WINDOW_MS = 20_000
 LEEWAY_MS = 5_000
-"""The most that another replica's clock may be ahead of the verifier's, in milliseconds."""
+"""How far the clock of another server may be ahead of the verifier's clock, in milliseconds."""
 
 _VERSION = 1
 _HEAD = struct.Struct(">B4s6sI")
@@ -41,37 +41,42 @@ _REMEMBERED_HEADS = 64
 
 @dataclass(frozen=True, slots=True)
 class ProofWindows:
-    """The division of time into windows, the same in every process that issues or verifies proofs.
+    """Divides time into windows. All processes that issue or verify proofs of one store need the same values.
 
-    length_ms: of one window. leeway_ms: the allowed clock difference. Both in milliseconds.
+    length_ms: length of one window, in milliseconds. leeway_ms: how far another server's clock may be ahead.
     """
 
     length_ms: int = DEFAULT_WINDOW_MS
     leeway_ms: int = LEEWAY_MS
 
     def expires_at_ms(self, now_ms: int) -> int:
-        """Return the time from which a proof issued at `now_ms` is no longer valid, in epoch milliseconds."""
+        """Return the time, in epoch milliseconds, from which a proof issued at `now_ms` is invalid."""
         return self.limits_ms(now_ms // self.length_ms)[1]
 
     def limits_ms(self, window: int) -> tuple[int, int]:
-        """Return the times at which proofs of a window become valid and stop being valid, in epoch milliseconds."""
+        """Return the times, in epoch milliseconds, from which proofs of this window are valid and from which they
+        are invalid.
+        """
         return window * self.length_ms - self.leeway_ms, (window + 2) * self.length_ms
 
 
 @dataclass(frozen=True)
 class ProofTerms:
-    """The other values that a proof is bound to. audience: a session, user or tenant, at most 65535 bytes."""
+    """The values that a proof is bound to but does not contain, except id and token.
+
+    audience: a session, user or tenant, at most 65535 bytes; empty if the proof is not bound to one.
+    """
 
     audience: bytes = field(default=b"", repr=False)
 
     @cached_property
     def audience_field(self) -> bytes:
-        """The audience in the form that the MAC covers: its length as u16, then its bytes."""
+        """The audience as the MAC covers it: its length as u16, then its bytes."""
         return len(self.audience).to_bytes(2, "big") + self.audience
 
 
 def terms_of(audience: object) -> ProofTerms | None:
-    """Return the terms for one audience, 1 to 65535 bytes of UTF-8, or None if the value is invalid."""
+    """Return the terms for one audience: a text of 1 to 65535 bytes of UTF-8. Return None for any other value."""
     if not isinstance(audience, str):
         return None
     try:
@@ -82,7 +87,10 @@ def terms_of(audience: object) -> ProofTerms | None:
 
 
 class _Head(NamedTuple):
-    """The first 15 bytes of a proof, valid from `from_ms` to before `until_ms`. mac: a MAC that has consumed them."""
+    """The first 15 bytes of a proof, decoded. The proof is valid from `from_ms` until before `until_ms`.
+
+    mac: an HMAC that has consumed these 15 bytes. Copy it before each use.
+    """
 
     window: int
     epoch: int
@@ -92,9 +100,9 @@ class _Head(NamedTuple):
 
 
 class ProofKeys:
-    """Issues proofs under the newest key of a ring, and verifies proofs under all of its keys.
+    """Issues proofs under the newest key of a ring, and verifies proofs under all keys of the ring.
 
-    It caches the heads of valid proofs, because nearly all proofs of one window have the same head.
+    It caches decoded heads, because nearly all proofs of one window begin with the same 15 bytes.
     """
 
     def __init__(self, ring: KeyRing, windows: ProofWindows) -> None:
@@ -103,14 +111,14 @@ class ProofKeys:
         self._heads: dict[bytes, _Head] = {}
 
     def issue(self, terms: ProofTerms, *, image_id: str, token: int, now_ms: int, epoch: int = 0) -> str:
-        """Return a proof of 48 characters.
+        """Return a new proof of 48 characters.
 
         Args:
-            terms: the audience.
-            image_id: the id of an image or variant.
-            token: of the current version, or 0 if proofs are not bound to it.
-            now_ms: the time, in epoch milliseconds.
-            epoch: of the image, u32.
+            terms: The terms of the proof.
+            image_id: The id of an image or variant.
+            token: The token of the current version, or 0 if proofs are not bound to it.
+            now_ms: The time, in epoch milliseconds.
+            epoch: The epoch of the image, u32.
         """
         key, window = self.ring.signing, min(now_ms // self._windows.length_ms, _MAX_WINDOW)
         raw = _HEAD.pack(_VERSION, key.key_id, window.to_bytes(6, "big"), epoch)
@@ -123,17 +131,18 @@ class ProofKeys:
         return b2a_base64(raw + mac.finalize()[:_MAC_BYTES], newline=False).decode("ascii")
 
     def verify(self, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int) -> tuple[int, int]:
-        """Check a proof. Its window must be from `now_ms // length - 1` to `(now_ms + leeway) // length`.
+        """Check a proof. Its window must be between `now_ms // length - 1` and `(now_ms + leeway) // length`, both
+        included.
 
         Args:
-            terms: The audience.
+            terms: The terms that the proof must match.
             proof: 48 characters of base64.
             image_id: The id of an image or variant.
             token: The token of the request, or 0 if proofs are not bound to it.
             now_ms: The time, in epoch milliseconds.
 
         Returns:
-            The proof's window and its epoch. The caller compares the epoch with the image's.
+            The window and the epoch of the proof. The caller compares the epoch with the image's epoch.
 
         Raises:
             ProofError: The proof is not valid; see its `reason`.
@@ -146,10 +155,10 @@ class ProofKeys:
             head = self._check_head(begin, now_ms)
         mac = head.mac.copy()
         mac.update(_bound(self._windows, terms, image_id, token))
-        # The right MAC is in no local variable, which a traceback would show.
+        # Keep the right MAC out of local variables, which a traceback would show.
         if not hmac.compare_digest(mac.finalize()[:_MAC_BYTES], raw[_HEAD.size :]):
             raise ProofError("mac")
-        if not is_known:  # only after the MAC was checked: a client can send any number of heads
+        if not is_known:  # cache only checked heads: a client can send any number of forged ones
             self._remember(begin, head)
         return head.window, head.epoch
 
@@ -193,6 +202,6 @@ def _decode(proof: str) -> bytes:
 
 
 def _bound(windows: ProofWindows, terms: ProofTerms, image_id: str, token: int) -> bytes:
-    """Return the bytes that the MAC covers and the proof does not contain."""
+    """Return the bytes that the MAC covers but the proof does not contain."""
     name = image_id.encode("ascii")
     return _BOUND.pack(token, windows.length_ms, len(name)) + name + terms.audience_field

@@ -1,4 +1,4 @@
-"""The image record, with which a page can read one image."""
+"""The image record: a page needs it to fetch and decrypt one image."""
 
 import binascii
 import re
@@ -22,9 +22,9 @@ _OPTIONAL_FIELDS: dict[str, type] = {
 
 
 class ImageRecord(HiddenFields):
-    """An image record: an application sends it to its own page, which can then read one image.
+    """An image record. An application sends it to its page, so that the page can fetch and decrypt one image.
 
-    It is a dict, which every JSON encoder accepts. It contains the image's key: send it with `Cache-Control: no-store`.
+    It is a dict, so every JSON encoder accepts it. It contains the image's key: send it with `Cache-Control: no-store`.
     Its repr hides key and proof, also in Sentry, rich and pprint; `dict(record)` shows the proof. The fields
     (docs/wire-format.md, "Image record"):
 
@@ -54,14 +54,14 @@ class ImageRecord(HiddenFields):
         """Build a record from raw values.
 
         Args:
-            id: of an image or variant.
-            token: of the version, 1 to 2**53 - 1.
-            unwrapped: the key, 32 bytes, and the image's details.
-            iv: 12 bytes.
-            tag: 16 bytes.
-            proof: 48 characters.
-            proof_expires_at: in epoch milliseconds, or None if proofs are not checked.
-            ciphertext_url: another place of the ciphertext, such as a CDN.
+            id: The id of an image or variant.
+            token: The token of the version, 1 to 2**53 - 1.
+            unwrapped: The key, 32 bytes, and the image's details.
+            iv: The GCM nonce, 12 bytes.
+            tag: The GCM tag, 16 bytes.
+            proof: The proof, 48 characters.
+            proof_expires_at: In epoch milliseconds, or None if proofs are not checked.
+            ciphertext_url: Another place of the ciphertext, such as a CDN.
         """
         meta = HiddenFields(key=encode_base64(unwrapped.key), iv=encode_base64(iv), tag=encode_base64(tag))
         record = cls(id=id, token=token, meta=meta, statelessProof=proof)
@@ -80,12 +80,12 @@ class ImageRecord(HiddenFields):
         """Check a decoded JSON value and return it as a record. Unknown fields are left out.
 
         Args:
-            value: a mapping, such as from `json.loads`.
+            value: A mapping, for example from `json.loads`.
 
         Raises:
-            RecordError: its `reason` names the wrong part.
+            RecordError: The value is not a record; its `reason` names the wrong part.
         """
-        value = fields = _mapping(value, "an image record")  # from here on no local variable is the plain mapping
+        value = fields = _mapping(value, "an image record")  # a traceback must not show the plain mapping, so drop it
         meta = _mapping(fields.get("meta"), "its meta")
         record = cls.create(
             id=_checked_id(fields.get("id")),
@@ -107,7 +107,7 @@ class ImageRecord(HiddenFields):
         return record
 
     def add_variant(self, name: str, record: Self) -> None:
-        """Add the record of a variant."""
+        """Add the record of a variant to the record of its original."""
         self.setdefault("variants", HiddenFields())[name] = record
 
     @property
@@ -186,10 +186,10 @@ class ImageRecord(HiddenFields):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        # Only pydantic calls this, so it is installed; this package does not depend on it.
+        # Only pydantic calls this, so pydantic_core is installed. This package does not depend on it.
         from pydantic_core import core_schema
 
-        # The ref gives the schema a name in OpenAPI, in place of a copy at every use.
+        # The ref gives the schema a name in OpenAPI. Without it, every use would contain a copy of the schema.
         ref = f"{cls.__module__}.{cls.__qualname__}:{id(cls)}"
         return core_schema.no_info_plain_validator_function(cls.parse, ref=ref)
 
@@ -204,12 +204,12 @@ def encode_base64(value: bytes) -> str:
 
 
 def decode_base64(text: str) -> bytes | None:
-    """Return the bytes of a text, or None if it is not canonical (RFC 4648, section 3.5)."""
+    """Return the bytes of a base64 text, or None if the text is not canonical (RFC 4648, section 3.5)."""
     try:
         value = binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
         return None
-    # The decoder accepts unused bits that are set in the last character.
+    # The decoder accepts unused bits in the last character, so compare with the canonical text.
     return value if encode_base64(value) == text else None
 
 

@@ -1,4 +1,4 @@
-"""Requests for one image, and the batch: one request for many images (docs/wire-format.md, "Batch").
+"""Requests for one image, and batches: one request for many images (docs/wire-format.md, "Batch").
 
 request   text/plain JSON, at most 16 KiB: {"images": [{"id": …, "token": …, "proof": …}, …]}, 1 to 25 distinct ids
 response  frames in the order of the request: index u8 ‖ HTTP status u16 ‖ length u32, little-endian, then the body
@@ -26,7 +26,8 @@ FRAME_HEAD_BYTES = _FRAME.size
 class ImageRequest(NamedTuple):
     """The image id, token and proof of one request.
 
-    token: None also if it was malformed or sent twice. proof: "repeated" if it was sent twice.
+    token: None if it is missing, malformed or was sent twice. proof: None if it is missing, "repeated" if it was sent
+    twice.
     """
 
     image_id: str
@@ -38,9 +39,9 @@ class ImageRequest(NamedTuple):
 
 
 def parse_batch(body: bytes) -> list[ImageRequest] | None:
-    """Return the requests of a batch in their order, or None if the body is not a batch.
+    """Return the requests of a batch in their order, or None if the body is not a valid batch.
 
-    The ids and proofs are not checked here.
+    It does not check the ids and the proofs.
     """
     if len(body) > MAX_BODY_BYTES:
         return None
@@ -55,12 +56,12 @@ def parse_batch(body: bytes) -> list[ImageRequest] | None:
 
 
 def frame_head(index: int, status: int, length: int) -> bytes:
-    """Return the 7 bytes before a body of `length` bytes."""
+    """Return the 7 bytes that come before a body of `length` bytes in a frame."""
     return _FRAME.pack(index, status, length)
 
 
 def parse_frame_head(data: bytes) -> tuple[int, int, int]:
-    """Return index, HTTP status and body length of the frame at the start of `data`."""
+    """Return the index, HTTP status and body length in the 7 bytes at the start of `data`."""
     index, status, length = _FRAME.unpack_from(data)
     return index, status, length
 

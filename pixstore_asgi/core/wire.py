@@ -21,7 +21,10 @@ UPDATED_HEAD_BYTES = _UPDATED.size
 
 @dataclass(frozen=True, slots=True)
 class WirePayload:
-    """A decoded payload. Updated sets token, key (32 bytes), iv (12), tag (16); Success and Updated set ciphertext."""
+    """A decoded payload. token, key (32 bytes), iv (12) and tag (16) are set only for Updated.
+
+    ciphertext is set for Success and Updated.
+    """
 
     state: WireState
     token: int | None = None
@@ -32,23 +35,23 @@ class WirePayload:
 
 
 def encode_state(state: WireState) -> bytes:
-    """Return the state byte: the first byte of a Success, and the whole payload of a refusal."""
+    """Return the state byte. A Success payload begins with it; the payload of a refusal has no other byte."""
     return bytes((state,))
 
 
 def encode_updated_head(token: int, key: bytes, iv: bytes, tag: bytes) -> bytes:
-    """Return the 69 bytes before the ciphertext of an Updated payload. key: 32 bytes. iv: 12. tag: 16."""
+    """Return the 69 bytes before the ciphertext in an Updated payload. key: 32 bytes. iv: 12 bytes. tag: 16 bytes."""
     return HiddenBytes(_UPDATED.pack(WireState.UPDATED, token, key, iv, tag))
 
 
 def decode_payload(data: bytes) -> WirePayload:
-    """Decode one whole wire payload. This does not decrypt the ciphertext, so it does not authenticate it.
+    """Decode one whole wire payload. The ciphertext is not decrypted, so its tag is not checked.
 
     Args:
-        data: The body of an answer.
+        data: The body of a response.
 
     Returns:
-        The payload. Its ciphertext is as long as its plaintext, which is one format byte and the image.
+        The payload. Its ciphertext is as long as its plaintext: one format byte and the image.
 
     Raises:
         WireError: The bytes are not a wire payload; see its `reason`.

@@ -1,8 +1,8 @@
-"""Image formats: their names, numbers and media types, and a check of the container while an image arrives.
+"""Image formats: their names, numbers and media types, and the check of an image's container while it arrives.
 
-The readers of `containers.py` check the structure that a browser's decoder relies on, without decoding: magic bytes
-alone would accept HTML after a PNG signature. They buffer at most a few dozen bytes. Existing libraries either decode
-the whole picture or check only the magic bytes.
+The readers in `containers.py` check the structure that a browser's decoder relies on, and do not decode the picture.
+Magic bytes alone would accept HTML after a PNG signature. A reader buffers at most a few dozen bytes. Existing
+libraries decode the whole picture, or check only the magic bytes.
 """
 
 import re
@@ -36,18 +36,21 @@ _CONTAINERS = {
     "AVIF": (rb"....ftyp", read_avif),
 }
 _FREE_STEPS = 100_000
-_BYTES_PER_STEP = 64  # GIF, the format with the smallest parts, takes two steps for 256 bytes
-_STEPS_AT_ONCE = 1_000  # a millisecond
+_BYTES_PER_STEP = 64  # GIF has the smallest parts: two steps for 256 bytes
+_STEPS_AT_ONCE = 1_000  # takes about a millisecond
 _TAIL_BYTES = 64 * 1024
 
 
 def format_name(byte: int) -> str | None:
-    """Return the format name of a format byte, or None."""
+    """Return the name of the format with this format byte, or None if it is unknown."""
     return _NAMES.get(byte)
 
 
 def check_formats(names: Sequence[str]) -> frozenset[str]:
-    """Return the listed formats; jpg and jpeg imply each other. Raises ConfigError for an unknown format."""
+    """Return the accepted formats. jpg and jpeg are the same format, so each one includes the other.
+
+    Raises ConfigError for an unknown format.
+    """
     if isinstance(names, str) or not names or not set(names) <= FORMAT_BYTES.keys():
         raise ConfigError(f"image_formats must be a list of one or more of {', '.join(FORMAT_BYTES)}")
     jpeg = {"jpg", "jpeg"}
@@ -55,9 +58,10 @@ def check_formats(names: Sequence[str]) -> frozenset[str]:
 
 
 def agreed_format(found: str, marked: str | None) -> str:
-    """Return the format's name to store: `marked`, or `found` if `marked` is None.
+    """Return the name of the format to store: `marked`, or `found` if `marked` is None.
 
-    Raises InvalidImage if the two differ in their media type.
+    found: the format of the bytes. marked: the format named by another store. Raises InvalidImage if their media types
+    differ.
     """
     if marked is None:
         return found
@@ -67,7 +71,7 @@ def agreed_format(found: str, marked: str | None) -> str:
 
 
 class ImageReader:
-    """Checks one image's container while the image arrives. `name` is its format, such as "jpeg"."""
+    """Checks the container of one image while it arrives. `name` is the image's format, such as "jpeg"."""
 
     def __init__(self, label: str, reader: Reader) -> None:
         self.name = label.lower()
@@ -80,10 +84,10 @@ class ImageReader:
         self._steps = 0
 
     def feed(self, piece: bytes | memoryview) -> Iterator[None]:
-        """Check the next bytes while the caller iterates. It yields after each 1,000 parts, so that other tasks can
-        run.
+        """Check the next bytes of the image. Iterate the result to its end.
 
-        Raises InvalidImage as soon as the bytes can't belong to an image of this format.
+        It yields after each 1,000 parts, so that other tasks can run. Raises InvalidImage as soon as the bytes can't
+        belong to an image of this format.
         """
         self._seen += len(piece)
         start, pause = 0, self._steps + _STEPS_AT_ONCE
@@ -100,7 +104,7 @@ class ImageReader:
                 start += self._take(self._wanted, piece[start : start + self._wanted - len(self._held)])
 
     def finish(self) -> None:
-        """End the image. Raises InvalidImage if it is incomplete."""
+        """Call it after the last bytes. Raises InvalidImage if the image is incomplete."""
         if not self._complete:
             raise truncated(self._label)
 
@@ -119,7 +123,7 @@ class ImageReader:
         return len(part)
 
     def _look_for(self, marker: bytes, piece: bytes | memoryview, start: int) -> None:
-        # The end of an image that comes as one piece is near the end of the piece, so search there first.
+        # If the whole image is one piece, its end marker is near the end of the piece. So search there first.
         tail = max(start, len(piece) - _TAIL_BYTES)
         is_found = marker in bytes(piece[tail:]) or marker in bytes(piece[start : tail + 1])
         if is_found or self._held + piece[start : start + 1] == marker:
@@ -136,30 +140,33 @@ class ImageReader:
 
 
 def require_few_steps(steps: int, seen: int) -> None:
-    """Raise InvalidImage if a container took more steps for its first `seen` bytes than a real picture needs."""
+    """Raise InvalidImage if a container needed more steps for its first `seen` bytes than a real picture needs."""
     # A file of countless tiny parts is an attack on the processor, not a picture.
     require(steps < _FREE_STEPS + seen // _BYTES_PER_STEP, "too many tiny parts")
 
 
 def truncated(label: str) -> InvalidImage:
-    """Return the error for an image without its end."""
+    """Return the error for an image that ends too early."""
     return InvalidImage(f"the {label} image is truncated: it ends before its last part")
 
 
 def label_of(head: bytes) -> str | None:
-    """Return the label of the format with these first SNIFF_BYTES, such as "WebP", or None."""
+    """Return the label of the format, such as "WebP", of an image with these first bytes, or None if it is unknown.
+
+    head: the first SNIFF_BYTES of the image.
+    """
     return next((label for label, (first, _) in _CONTAINERS.items() if re.match(first, head, re.DOTALL)), None)
 
 
 def sniff(head: bytes, allowed: frozenset[str]) -> ImageReader:
-    """Return the reader for an image. Feed it the whole image from its first byte.
+    """Return the reader for an image. Feed it the whole image, from the first byte.
 
     Args:
-        head: the first SNIFF_BYTES of the image, or all of a shorter one.
-        allowed: format names.
+        head: The first SNIFF_BYTES of the image, or the whole image if it is shorter.
+        allowed: The names of the accepted formats.
 
     Raises:
-        InvalidImage: if `head` is not of an allowed format.
+        InvalidImage: `head` does not belong to an accepted format.
     """
     label = label_of(head)
     if label and label.lower() in allowed:

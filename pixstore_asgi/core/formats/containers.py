@@ -1,4 +1,4 @@
-"""One reader for each container: JPEG, PNG, GIF, WebP and AVIF."""
+"""The readers that check a container: one each for JPEG, PNG, GIF, WebP and AVIF."""
 
 import zlib
 from collections.abc import Callable, Generator
@@ -6,19 +6,24 @@ from collections.abc import Callable, Generator
 from ...errors import InvalidImage
 
 Reader = Generator[int | bytes, bytes, None]
-"""Reads one container. It yields its next request: n > 0 for exactly n bytes, n < 0 to skip -n bytes, or the two bytes
-that end the image, at any distance. It returns when the image is complete, because bytes after an image are common and
-harmless. It raises InvalidImage if the container is damaged."""
+"""Checks one container.
+
+It yields one request after another: n > 0 to get the next n bytes, n < 0 to skip -n bytes, or two bytes to skip
+everything up to them. It returns at the end of the image. Bytes after that are ignored, because they are common and
+harmless. It raises InvalidImage if the container is damaged.
+"""
 
 
 def require(condition: bool, part: str) -> None:
-    """Unless `condition` holds, raise InvalidImage, which names the damaged part of the container."""
+    """Raise InvalidImage if `condition` is false. part: the damaged part of the container, for the message."""
     if not condition:
         raise InvalidImage(f"the image is damaged, or is another file with the first bytes of an image: {part}")
 
 
 def read_jpeg() -> Reader:
-    """JPEG (ITU-T T.81), B.1 and B.2: marker segments up to the first scan, then anything up to EOI."""
+    """Read a JPEG (ITU-T T.81, sections B.1 and B.2): marker segments up to the first scan, then any bytes up to
+    EOI.
+    """
     yield -2
     has_frame = False
     while True:
@@ -42,7 +47,7 @@ def read_jpeg() -> Reader:
 
 
 def read_png() -> Reader:
-    """PNG (W3C), 5.3 and 11.2.1: signature, IHDR with its CRC, chunks up to IEND."""
+    """Read a PNG (W3C, sections 5.3 and 11.2.1): the signature, IHDR with its CRC, then chunks up to IEND."""
     yield -8
     head = yield 25
     require(head[:8] == b"\0\0\0\rIHDR" and zlib.crc32(head[4:21]) == int.from_bytes(head[21:]), "PNG header chunk")
@@ -60,7 +65,7 @@ def read_png() -> Reader:
 
 
 def read_gif() -> Reader:
-    """GIF89a, 15 to 27: screen descriptor, then extensions and images up to the trailer."""
+    """Read a GIF (GIF89a, sections 15 to 27): the screen descriptor, then extensions and images up to the trailer."""
     head = yield 13
     require(head[:6] in (b"GIF87a", b"GIF89a"), "GIF header")
     yield from _skip_colour_table(head[10])
@@ -70,7 +75,7 @@ def read_gif() -> Reader:
             has_pixels = True
             yield from _skip_colour_table((yield 9)[8])
         require(kind in b",!", "GIF block")
-        yield -1  # code size of an image, label of an extension
+        yield -1  # an image's code size, or an extension's label
         while size := (yield 1)[0]:
             yield -size
     require(has_pixels, "GIF without pixels")
@@ -82,7 +87,7 @@ def _skip_colour_table(flags: int) -> Reader:
 
 
 def read_webp() -> Reader:
-    """WebP (RFC 9649), 2.3 to 2.7: a RIFF of one size, with at least one chunk of pixels."""
+    """Read a WebP (RFC 9649, sections 2.3 to 2.7): a RIFF container of the announced length with a chunk of pixels."""
     head = yield 12
     left = int.from_bytes(head[4:8], "little") - 4
     has_pixels = False
@@ -103,7 +108,7 @@ def read_webp() -> Reader:
     require(has_pixels and left == 0, "WebP without pixels")
 
 
-# Chunks of pixels: the number of first bytes to check, and the check (RFC 6386, 9.1; RFC 9649, 3.4).
+# For each chunk of pixels: how many of its first bytes to check, and the check (RFC 6386, 9.1; RFC 9649, 3.4).
 _WEBP_PIXELS: dict[bytes, tuple[int, Callable[[bytes], bool]]] = {
     b"VP8 ": (6, lambda data: data[3:] == b"\x9d\x01\x2a"),
     b"VP8L": (1, lambda data: data == b"\x2f"),
@@ -112,7 +117,10 @@ _WEBP_PIXELS: dict[bytes, tuple[int, Callable[[bytes], bool]]] = {
 
 
 def read_avif() -> Reader:
-    """AVIF, 9.1 over ISO/IEC 14496-12, 4.2: a file type box that names avif, then boxes up to metadata and data."""
+    """Read an AVIF (AVIF, section 9.1; ISO/IEC 14496-12, section 4.2).
+
+    The file type box must list avif or avis. Boxes follow until both the metadata and the data have come.
+    """
     head = yield 8
     require_avif(brands_in((yield file_type_length(head) - 8)))
     missing = {b"meta", b"mdat"}
@@ -131,19 +139,21 @@ def read_avif() -> Reader:
 
 
 def file_type_length(head: bytes) -> int:
-    """Return the length in bytes of the file type box with these first 8. Raises InvalidImage if it is invalid."""
+    """Return the length in bytes of a file type box. head: its first 8 bytes. Raises InvalidImage for an invalid
+    length.
+    """
     length = int.from_bytes(head[:4])
     require(16 <= length <= 1024 and length % 4 == 0, "AVIF file type")
     return length
 
 
 def brands_in(content: bytes) -> set[bytes]:
-    """Return the brands that a file type box with this content lists (ISO/IEC 14496-12, 4.3)."""
+    """Return the brands in the content of a file type box (ISO/IEC 14496-12, section 4.3)."""
     return {content[i : i + 4] for i in (0, *range(8, len(content), 4))}
 
 
 def require_avif(brands: set[bytes]) -> None:
-    """Raise InvalidImage, which names the format, if these brands are not AVIF's."""
+    """Raise InvalidImage if none of these brands is AVIF's. The message names the format that it is."""
     if brands & {b"avif", b"avis"}:
         return
     if brands & _HEIC_BRANDS:
@@ -153,5 +163,5 @@ def require_avif(brands: set[bytes]) -> None:
     raise InvalidImage("this is a video or another file of the MP4 family, not an image of a format accepted here")
 
 
-# ISO/IEC 23008-12, annex B: HEVC in one image, in several layers, and in sequences of images.
+# The brands of HEVC in one image, in several layers, and in sequences of images (ISO/IEC 23008-12, annex B).
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}

@@ -1,8 +1,8 @@
-"""Removes metadata from a container while the image arrives.
+"""Removes metadata from an image file while the file arrives.
 
-The rules decode nothing, so pixels, colours and frames stay the same, bit by bit. They keep only listed parts, and
-remove each unknown chunk, segment, box or item. Existing libraries need the whole file (exiftool, exiv2), or decode the
-picture and encode it again.
+Each format has a rule. A rule does not decode the picture, so pixels, colours and frames stay the same bit by bit. It
+keeps only the parts on its list, and removes each unknown chunk, segment, box or item. Existing libraries need the
+whole file (exiftool, exiv2), or decode and encode the picture again.
 """
 
 import re
@@ -25,10 +25,13 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 class Stripper:
-    """Removes the metadata of one image. `name` is its format, such as "jpeg".
+    """Removes the metadata of one image. `name` is the image's format, such as "jpeg".
 
-    It buffers at most 1 MiB, if a rule needs a part as a whole: a segment of a JPEG (64 KiB), the first MiB of the Exif
-    block of a PNG, the `meta` or `moov` box of an AVIF.
+    A rule may need a part as a whole. Then at most 1 MiB is buffered. Such parts are:
+
+    - a segment of a JPEG, at most 64 KiB
+    - the first MiB of the Exif block of a PNG
+    - the `meta` or `moov` box of an AVIF
     """
 
     def __init__(self, label: str, rule: Rule) -> None:
@@ -44,7 +47,7 @@ class Stripper:
         self._steps = 0
 
     def feed(self, piece: bytes | memoryview) -> bytes:
-        """Take the next bytes. Return the kept bytes that are known so far.
+        """Take the next bytes of the image. Return the bytes of the stripped image that are known now.
 
         Raises InvalidImage as soon as the bytes can't belong to an image of this format.
         """
@@ -60,12 +63,12 @@ class Stripper:
         return b"".join(kept)
 
     def finish(self) -> None:
-        """End the image. Raises InvalidImage if it is incomplete."""
+        """Call it after the last bytes. Raises InvalidImage if the image is incomplete."""
         if not self._is_complete:
             raise truncated(self._label)
 
     def _serve(self, view: memoryview, kept: list[bytes | memoryview]) -> memoryview:
-        """Use the bytes of `view` that belong to the current part, and return the rest."""
+        """Treat the bytes of `view` that belong to the current part, and return the bytes after it."""
         own = view[: self._left]
         self._left -= len(own)
         if self._use in (TAKE, READ):
@@ -98,7 +101,7 @@ class Stripper:
         return rest
 
     def _advance(self, kept: list[bytes | memoryview]) -> None:
-        """Send the answer of the last part to the rule, and begin the next part."""
+        """Send the answer to the last part to the rule, and begin the next part."""
         self._steps += 1
         require_few_steps(self._steps, self._seen)
         answer = bytes(self._held)
@@ -115,10 +118,10 @@ class Stripper:
 
 
 def find_stripper(head: bytes) -> Stripper | None:
-    """Return the stripper of an image, or None if its format is unknown. Feed it the whole image from its first byte.
+    """Return the stripper for an image, or None for an unknown format. Feed it the whole image, from the first byte.
 
     Args:
-        head: The first SNIFF_BYTES of the image, or all of a shorter one.
+        head: The first SNIFF_BYTES of the image, or the whole image if it is shorter.
     """
     label = label_of(head)
     return Stripper(label, _RULES[label]()) if label else None

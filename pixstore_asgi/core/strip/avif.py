@@ -1,4 +1,4 @@
-"""Strips an AVIF. Removed bytes become zeros, because many boxes contain offsets into the file."""
+"""Strips an AVIF. Zeros replace removed bytes, because many boxes contain offsets into the file."""
 
 from collections.abc import Generator
 
@@ -13,7 +13,10 @@ _MAX_HELD_BYTES = 1024 * 1024
 
 
 def strip() -> Rule:
-    """AVIF, 9.1 over ISO/IEC 14496-12, 4.2: boxes up to the last one with a part of the picture."""
+    """The rule for an AVIF (AVIF, section 9.1; ISO/IEC 14496-12, section 4.2).
+
+    It reads boxes until the last box that contains a part of the picture.
+    """
     head = yield READ, 8
     position = file_type_length(head)
     brands = brands_in((yield READ, position - 8))
@@ -25,7 +28,7 @@ def strip() -> Rule:
     while not has_data or position < picture.end:
         head, kind, length = yield from _box_head()
         start = position + len(head)
-        if kind in awaited:  # only the first of each: the standard forbids a second one
+        if kind in awaited:  # only the first box of each name: the standard forbids a second one
             awaited.discard(kind)
             known += yield from _places(kind, head, length, start)
             picture = Ranges(known)
@@ -42,7 +45,9 @@ def strip() -> Rule:
 
 
 def _box_head() -> Generator[Part, bytes, tuple[bytes, bytes, int]]:
-    """Return a box's head, its name and its whole length, 0 if it extends to the end of the file."""
+    """Return a box's head, its name and its length with the head. The length is 0 if the box extends to the file's
+    end.
+    """
     head = yield TAKE, 8
     length, kind = int.from_bytes(head[:4]), head[4:]
     if length == 1:
@@ -54,7 +59,7 @@ def _box_head() -> Generator[Part, bytes, tuple[bytes, bytes, int]]:
 
 
 def _places(kind: bytes, head: bytes, length: int, start: int) -> Generator[Part, bytes, list[Stretch]]:
-    """Strip a `meta` or `moov` box. Return the ranges of the file with the picture's items or frames."""
+    """Strip a `meta` or `moov` box. Return the ranges of the file that contain the picture's items or frames."""
     require(length > 0, "AVIF without its data")
     if length - len(head) > _MAX_HELD_BYTES:
         raise InvalidImage(f"the {kind.decode()} box of this AVIF image is longer than {_MAX_HELD_BYTES} bytes")

@@ -1,4 +1,7 @@
-"""Boxes of ISO/IEC 14496-12 in memory, and ranges of the file."""
+"""Reads and changes boxes of ISO/IEC 14496-12 in memory, and handles ranges of a file.
+
+The numbers of sections are those of that standard.
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Set
@@ -10,10 +13,10 @@ from ...errors import InvalidImage
 from ..formats.containers import require
 
 MAX_PARTS = 8192
-"""The most boxes in one `meta` or `moov`, and the most pieces of its items; pictures have dozens."""
+"""The most boxes in one `meta` or `moov` box, and the most pieces of its items. Real pictures have dozens."""
 
 Known: TypeAlias = dict[bytes, Union["Known", None]]
-"""Names of inner boxes to keep: whole (None), or only the named boxes in them."""
+"""The names of the inner boxes to keep. The value is None to keep the whole box, or the names to keep inside it."""
 
 Stretch = tuple[int, int]
 """A range of a file: the offset of its first byte and of its end, exclusive."""
@@ -21,7 +24,11 @@ Stretch = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One box: its name, the offsets of its first byte, content and end, and its kept inner boxes by name."""
+    """One box. kind: its name. start, body, end: the offsets of its first byte, of its content and of the byte after
+    it.
+
+    inner: the kept inner boxes, by name.
+    """
 
     kind: bytes
     start: int
@@ -31,14 +38,19 @@ class Box:
 
 
 class Boxes:
-    """The boxes of one `meta` or `moov`. Each visit to a box counts against MAX_PARTS, which limits the time."""
+    """The boxes inside one AVIF box, `meta` or `moov`.
+
+    At most MAX_PARTS visits to boxes are allowed, so a hostile file can't take long.
+    """
 
     def __init__(self, data: bytearray) -> None:
         self._data = data
         self._left = MAX_PARTS
 
     def walk(self, start: int, end: int) -> Iterator[Box]:
-        """Yield the boxes (4.2) between two offsets. Raises InvalidImage if they don't fit or are too many."""
+        """Yield the boxes between two offsets (section 4.2). Raises InvalidImage if a box does not fit or there are
+        too many.
+        """
         data = self._data
         while start < end:
             self._left -= 1
@@ -53,10 +65,9 @@ class Boxes:
             start += length
 
     def prune(self, box: Box, known: Known, repeated: Set[bytes]) -> None:
-        """Turn the unknown boxes in a box into free space, at every level, and set `inner` to the kept ones.
+        """Turn unknown boxes inside `box`, at every level, into free space. Set `inner` to the kept boxes.
 
-        Raises InvalidImage if a name that is not in `repeated` occurs twice, because readers differ in which one they
-        use.
+        Raises InvalidImage if a box occurs twice whose name is not in `repeated`: readers differ in which one they use.
         """
         for each in self.walk(box.body, box.end):
             if each.kind not in known:
@@ -70,7 +81,7 @@ class Boxes:
 
 
 def find(box: Box, *path: bytes) -> Box | None:
-    """Return the kept box at this path, the first one of each name, or None."""
+    """Return the kept box at this path of names, or None. If a name occurs several times, its first box is used."""
     for kind in path:
         found = box.inner.get(kind)
         if not found:
@@ -80,7 +91,7 @@ def find(box: Box, *path: bytes) -> Box | None:
 
 
 def needed(box: Box, *path: bytes) -> Box:
-    """Return the kept box at this path. Raises InvalidImage if there is none."""
+    """Return the kept box at this path of names. Raises InvalidImage if there is none."""
     found = find(box, *path)
     if found is None:
         raise InvalidImage(f"the AVIF image is damaged: it has no {path[-1].decode()} box in a place that needs one")
@@ -88,25 +99,27 @@ def needed(box: Box, *path: bytes) -> Box:
 
 
 def blank_handler(data: bytearray, box: Box) -> None:
-    """ISO/IEC 14496-12, 8.4.3: keep a handler's type and remove its name."""
+    """Remove the name in a handler box, and keep its type (section 8.4.3)."""
     require(box.end - box.body >= 12, "AVIF box")
     blank(data, box.body + 4, box.body + 8)
     blank(data, box.body + 12, box.end)
 
 
 def free(data: bytearray, box: Box) -> None:
-    """Turn a box into free space (8.1.2) of the same length, filled with zeros."""
+    """Turn a box into free space of the same length, filled with zeros (section 8.1.2)."""
     data[box.start + 4 : box.start + 8] = b"free"
     blank(data, box.body, box.end)
 
 
 def blank(data: bytearray, start: int, end: int) -> None:
-    """Write zeros between two offsets."""
+    """Write zeros from offset `start` until before offset `end`."""
     data[start:end] = bytes(end - start)
 
 
 class Fields:
-    """Reads the big-endian numbers in a box in their order. Raises InvalidImage past its end."""
+    """Reads the fields of a box one after another, as big-endian numbers. Raises InvalidImage beyond the end of the
+    box.
+    """
 
     def __init__(self, data: bytes | bytearray, box: Box) -> None:
         self._data = data
@@ -125,12 +138,12 @@ class Fields:
         return int.from_bytes(self._data[start : start + size])
 
     def numbers(self, size: int, count: int) -> tuple[int, ...]:
-        """Return the next `count` numbers of `size` bytes, which is 2, 4 or 8."""
+        """Return the next `count` numbers. size: the bytes of each number, 2, 4 or 8."""
         start = self.skip(size * count)
         return unpack_from(f">{count}{_LETTERS[size]}", self._data, start)
 
     def version(self) -> int:
-        """Return the version at the start of a FullBox (4.2), and skip its flags."""
+        """Return the version of a FullBox (section 4.2), and skip its flags."""
         return self.number(4) >> 24
 
 
@@ -138,7 +151,7 @@ _LETTERS = {2: "H", 4: "I", 8: "Q"}
 
 
 class Ranges:
-    """A set of ranges of a file. Overlapping ones are joined."""
+    """A set of ranges of a file. Overlapping ranges are joined."""
 
     def __init__(self, stretches: Iterable[Stretch] = ()) -> None:
         self._starts: list[int] = []
@@ -154,11 +167,13 @@ class Ranges:
 
     @property
     def end(self) -> int:
-        """The end of the last range, 0 if there is none."""
+        """The end of the last range, or 0 if there is no range."""
         return self._ends[-1] if self._ends else 0
 
     def cut(self, start: int, end: int) -> Iterator[tuple[int, bool]]:
-        """Divide the bytes between two offsets. Yield each part's length, and whether it is in this set."""
+        """Cut the bytes between two offsets at the limits of the ranges. Yield each part's length, and whether it is
+        in a range.
+        """
         index = bisect_right(self._ends, start)
         while start < end:
             inner = min(self._starts[index], end) if index < len(self._starts) else end

@@ -8,15 +8,17 @@ _GRAPHIC_CONTROL, _APPLICATION = b"\xf9", b"\xff"
 
 _PROFILE = b"ICCRGBG1012"
 
-# The number of loops of an animation, under its two names: a block of three bytes, the first of which is 1.
+# The extension with the number of loops, under its two names. It has one block of three bytes; the first byte is 1.
 _LOOPS = {b"NETSCAPE2.0", b"ANIMEXTS1.0"}
 _LOOP, _LOOP_BYTES = b"\1", 3
 
-_CONTROL_BYTES = 4  # 23: transparency, and the time that an image is shown
+_CONTROL_BYTES = 4  # transparency, and how long an image is shown (section 23)
 
 
 def strip() -> Rule:
-    """GIF89a, 15 to 27: screen descriptor, then images and their extensions, up to the trailer."""
+    """The rule for a GIF (GIF89a, sections 15 to 27): screen descriptor, then images and extensions up to the
+    trailer.
+    """
     head = yield READ, 13
     yield _colour_table(head[10])
     while (kind := (yield TAKE, 1)) != _TRAILER:
@@ -35,7 +37,7 @@ def _extension(label: bytes) -> Rule:
     if label == _GRAPHIC_CONTROL:
         yield from _first_block(_EXTENSION + label, b"", _CONTROL_BYTES)
     elif label == _APPLICATION:
-        # An application's name is the first block (26.c).
+        # The first block contains the application's name (section 26.c).
         size = yield TAKE, 1
         name = yield TAKE, size[0]
         named = _EXTENSION + label + size + name
@@ -51,8 +53,9 @@ def _extension(label: bytes) -> Rule:
 
 
 def _first_block(head: bytes, start: bytes, length: int) -> Rule:
-    """Keep an extension's head, and `length` bytes of its first block if that begins with `start` and is long
-    enough.
+    """Keep an extension's head and the first `length` bytes of its first suitable block.
+
+    A block is suitable if it begins with `start` and has at least `length` bytes. All other blocks are removed.
     """
     is_open = True
     size = (yield TAKE, 1)[0]
@@ -65,7 +68,10 @@ def _first_block(head: bytes, start: bytes, length: int) -> Rule:
 
 
 def _blocks(use: Use) -> Rule:
-    """Take or read data sub-blocks (15, 16) up to the empty one: in each step a block and the next block's length."""
+    """Take or read all data sub-blocks up to the empty one (GIF89a, sections 15 and 16).
+
+    Each step handles one block together with the length byte of the next block.
+    """
     size = (yield use, 1)[0]
     while size:
         size = (yield use, size + 1)[-1]

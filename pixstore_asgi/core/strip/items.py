@@ -1,4 +1,4 @@
-"""Strips the `meta` box of an AVIF down to the items of the picture."""
+"""Strips the `meta` box of an AVIF: keeps only the items that the shown picture needs."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from typing import NamedTuple
 from ..formats.containers import require
 from .boxes import MAX_PARTS, Box, Boxes, Fields, Known, Ranges, Stretch, blank, blank_handler, find, free, needed
 
-# ISO/IEC 23008-12, 6.5, and AVIF, 2.2: properties for decoding, colours, layout and rotation. The others are names,
-# descriptions, times and camera positions.
+# The properties for decoding, colours, layout and rotation (ISO/IEC 23008-12, section 6.5; AVIF, section 2.2). All
+# others are names, descriptions, times and camera positions.
 _PROPERTIES = (
     *(b"av1C", b"ispe", b"pixi", b"colr", b"irot", b"imir", b"clap", b"pasp", b"auxC", b"a1op", b"a1lx", b"lsel"),
     *(b"clli", b"mdcv", b"cclv", b"amve", b"reve", b"ndwt", b"iscl", b"rloc"),
@@ -20,14 +20,16 @@ _META: Known = {
 }
 _REPEATED = {*_PROPERTIES, b"ipma", b"altr"}
 
-# Coded and derived pictures. Everything else is Exif, XMP (mime), a link (uri) or unknown.
+# The types of items with coded or derived pictures. All others are Exif, XMP (mime), links (uri) or unknown.
 _PICTURES = {b"av01", b"grid", b"iovl", b"iden", b"tmap", b"sato"}
 
 _IN_FILE, _IN_IDAT = 0, 1
 
 
 class _Item(NamedTuple):
-    """One item: its type, and the offsets of that type and of the end of its entry."""
+    """One item. kind: its type. kind_at, end: the offsets of the type in the item's entry, and of the end of that
+    entry.
+    """
 
     kind: bytes
     kind_at: int
@@ -35,22 +37,25 @@ class _Item(NamedTuple):
 
 
 _References = list[tuple[bytes, int, tuple[int, ...]]]
-"""References between items: kind, item, and the items it refers to. An item is derived from others (dimg), is their
-thumbnail (thmb) or their transparency (auxl)."""
+"""References between items: kind, referring item, and the items that it refers to.
+
+The kind says that the referring item is derived from the others (dimg), is their thumbnail (thmb) or is their
+transparency (auxl).
+"""
 
 _Groups = list[tuple[int, ...]]
-"""Alternatives: sets of items of which a reader shows one."""
+"""Groups of alternatives. A reader shows one item of each group."""
 
 
 def strip_meta(meta: bytearray, position: int) -> list[Stretch]:
-    """Strip a `meta` box in place. Every length and offset stays.
+    """Strip a `meta` box in place. All lengths and offsets stay the same.
 
     Args:
-        meta: The box's content.
+        meta: The content of the box.
         position: The offset of that content in the file.
 
     Returns:
-        The ranges of the file with the picture's items. All other data of the file can be removed.
+        The ranges of the file that contain the picture's items. All other data of the file can be removed.
 
     Raises:
         InvalidImage: The box is damaged.
@@ -79,13 +84,13 @@ def strip_meta(meta: bytearray, position: int) -> list[Stretch]:
 
 
 def _primary(meta: bytearray, box: Box) -> int:
-    """ISO/IEC 14496-12, 8.11.4: the number of the primary item."""
+    """Return the number of the primary item, which readers show (ISO/IEC 14496-12, section 8.11.4)."""
     fields = Fields(meta, box)
     return fields.number(2 if fields.version() == 0 else 4)
 
 
 def _items(meta: bytearray, boxes: Boxes, box: Box) -> dict[int, _Item]:
-    """ISO/IEC 14496-12, 8.11.6: all items by number."""
+    """Return all items by number (ISO/IEC 14496-12, section 8.11.6)."""
     fields = Fields(meta, box)
     fields.skip(2 if fields.version() == 0 else 4)
     items = {}
@@ -105,7 +110,10 @@ def _items(meta: bytearray, boxes: Boxes, box: Box) -> dict[int, _Item]:
 
 
 def _links(meta: bytearray, boxes: Boxes, box: Box) -> tuple[_References, _Groups]:
-    """ISO/IEC 14496-12, 8.11.12 and 8.15.3: the references and groups in a `meta` box. Raises InvalidImage."""
+    """Return the references between items and the groups of alternatives in a `meta` box. Raises InvalidImage.
+
+    Source: ISO/IEC 14496-12, sections 8.11.12 and 8.15.3.
+    """
     references: _References = []
     groups: _Groups = []
     if found := find(box, b"iref"):
@@ -128,11 +136,12 @@ def _links(meta: bytearray, boxes: Boxes, box: Box) -> tuple[_References, _Group
 
 
 def _shown_with(primary: int, kinds: dict[int, bytes], references: _References, groups: _Groups) -> set[int]:
-    """Return the primary item, and the items shown with it or in its place, directly or through other items.
+    """Return the numbers of the items to keep: the primary item, and all items that readers show with it or in its
+    place.
 
-    These are its sources, its transparency, its gain map and its alternatives. Thumbnails are removed, and pictures
-    without a reference, such as the one before it was cropped. Raises InvalidImage if the primary item is not a
-    picture.
+    Those are its sources, its transparency, its gain map and its alternatives, and again the items that these need.
+    Thumbnails are removed, and pictures without a reference, such as the picture before it was cropped. Raises
+    InvalidImage if the primary item is not a picture.
     """
     left = {number for number, kind in kinds.items() if kind in _PICTURES}
     left -= {source for kind, source, _ in references if kind == b"thmb"}
@@ -149,16 +158,16 @@ def _shown_with(primary: int, kinds: dict[int, bytes], references: _References, 
 
 
 def _ways(kinds: dict[int, bytes], references: _References, groups: _Groups) -> dict[int, set[int]]:
-    """Return, for each kept item or group, the other items and groups to keep."""
+    """Return, for each item or group, the items and groups that must be kept with it."""
     ways: dict[int, set[int]] = defaultdict(set)
     for kind, source, targets in references:
         if kind == b"dimg":
             ways[source].update(targets)
-        # A tone map is derived from the picture and its gain map; readers find it from the picture.
+        # A tone map refers to the picture and its gain map, but readers start from the picture. So keep it with these.
         if kind == b"auxl" or (kind == b"dimg" and kinds.get(source) == b"tmap"):
             for target in targets:
                 ways[target].add(source)
-    # A group is a node with a negative number, because all pairs would be too many.
+    # A group is a node of its own, with a negative number. Pairs of all its items would be too many.
     for hub, group in enumerate(groups, 1):
         ways[-hub].update(group)
         for number in group:
@@ -167,7 +176,10 @@ def _ways(kinds: dict[int, bytes], references: _References, groups: _Groups) -> 
 
 
 def _stretches(meta: bytearray, box: Box, pictures: set[int], bases: tuple[int, int]) -> Iterator[Stretch]:
-    """ISO/IEC 14496-12, 8.11.3: the ranges of these items. bases: the offsets of the file and of idat."""
+    """Yield the ranges of the file that contain these items (ISO/IEC 14496-12, section 8.11.3).
+
+    bases: the offsets to which `iloc` adds its own: 0 for the file, and the start of `idat`'s content.
+    """
     fields = Fields(meta, box)
     version = fields.version()
     sizes = fields.number(2)

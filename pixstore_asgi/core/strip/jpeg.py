@@ -1,4 +1,4 @@
-"""Strips a JPEG, and reads the orientation in Exif, the only Exif value that changes how a picture looks."""
+"""Strips a JPEG, and reads the orientation of Exif blocks. No other Exif value changes how a picture looks."""
 
 from collections.abc import Callable, Generator
 from typing import Literal
@@ -7,38 +7,38 @@ from ..formats.containers import require
 from .parts import DROP, KEEP, READ, SCAN, TAKE, Part, Rule
 
 MAX_EXIF_BYTES = 1024 * 1024
-"""The part of an Exif block that is searched for an orientation, which is in its first directory."""
+"""The orientation is searched in this many bytes of an Exif block. It is in the block's first directory."""
 
 UPRIGHT = 1
 
 ORIENTATION_BYTES = 26
-"""Length of the block of `orientation_only`: header, and one directory of one entry."""
+"""Length of the Exif block that `orientation_only` returns: a header, and one directory of one entry."""
 
 _TAG, _SHORT = 0x0112, 3
 _ORDERS: dict[bytes, Literal["little", "big"]] = {b"II*\0": "little", b"MM\0*": "big"}
 
 EXIF_MARK_BYTES = 6
-"""Bytes of an Exif segment before its TIFF."""
+"""The number of bytes in an Exif segment before its TIFF data."""
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _APP1, _EXIF = 0xE1, b"Exif\0"  # a sixth byte is padding
-_ALONE = {0x01, *range(0xD0, 0xD8)}  # without a segment: TEM, RSTn
+_ALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a segment: TEM, RSTn
 
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _LINES, _INTERVAL = 0xDC, 0xDD  # DNL, DRI
 
-# T.81, table B.1: frames, tables and scans, with their parameters. The segments of hierarchical pictures (DHP, EXP) are
-# removed, because browsers don't show such pictures.
+# The segments to keep: frames, tables, scans and their parameters (T.81, table B.1). Those of hierarchical pictures
+# (DHP, EXP) are removed, because browsers don't show such pictures.
 _PICTURE = _FRAMES | {0xC4, 0xCC, _SCAN, 0xDB, _LINES, _INTERVAL}
 
-# B.2.1: the segments that may follow a scan, and those that may follow the last one.
+# The segments that may follow a scan, and those that may follow the last scan (T.81, section B.2.1).
 _REMARKS = {0xFE, *range(0xE0, 0xF0)}
 _AFTER_SCAN = _REMARKS | {0xC4, 0xCC, 0xDB, _LINES, _INTERVAL, _SCAN}
 _AFTER_LAST = _REMARKS | {_LINES}
 
 
 class _Progress:
-    """The picture so far: its frame, and the number of components in its scans."""
+    """The state of a JPEG while it is stripped: its frame, and the number of components in its scans."""
 
     def __init__(self) -> None:
         self.wanted = set(_APPLICATIONS)
@@ -57,17 +57,22 @@ class _Progress:
         self.wanted.clear()  # application segments count only before the first scan
 
     def require_may_follow(self, marker: int) -> None:
-        """Raise InvalidImage for a marker that can't be here. After a scan it is probably damaged data."""
+        """Raise InvalidImage if this marker is not allowed here. After a scan, such a marker is probably damaged
+        data.
+        """
         if not self.has_scan:
             require(marker not in (0x00, _START), "JPEG marker")
             return
-        is_progressive = self._frame & 3 == 2  # else each component is in one scan only (B.2.3)
+        is_progressive = self._frame & 3 == 2  # otherwise each component is in one scan only (B.2.3)
         is_last = not is_progressive and self._scanned >= self._components
         require(marker in (_AFTER_LAST if is_last else _AFTER_SCAN), "JPEG scan")
 
 
 def strip() -> Rule:
-    """JPEG (ITU-T T.81), B.1 and B.2: marker segments and scans up to EOI. Of Exif, only an orientation stays."""
+    """The rule for a JPEG (ITU-T T.81, sections B.1 and B.2): marker segments and scans up to EOI.
+
+    Of Exif, only an orientation stays.
+    """
     yield READ, 2
     progress = _Progress()
     marker = yield from _next_marker()
@@ -98,7 +103,7 @@ def _segment(marker: int, progress: _Progress) -> Rule:
     elif marker in progress.wanted:
         content = yield TAKE, length
         if marker == _APP1 and is_exif(content):
-            progress.wanted.discard(_APP1)  # only the first one counts
+            progress.wanted.discard(_APP1)  # browsers read only the first Exif segment
         if stays := _APPLICATIONS[marker](content):
             yield bytes((0xFF, marker)) + (len(stays) + 2).to_bytes(2) + stays
     else:
@@ -106,7 +111,7 @@ def _segment(marker: int, progress: _Progress) -> Rule:
 
 
 def _picture(marker: int, length: int, progress: _Progress) -> Rule:
-    """B.2.2 to B.2.5: keep a segment, whose length must match its content."""
+    """Keep a segment. Its length must match its content (T.81, sections B.2.2 to B.2.5)."""
     if marker in _FRAMES:
         require(length >= 6, "JPEG frame")
         components = (yield READ, 6)[5]
@@ -125,12 +130,15 @@ def _picture(marker: int, length: int, progress: _Progress) -> Rule:
 
 
 def _jfif(content: bytes) -> bytes:
-    """JFIF 1.02: version and density, and a thumbnail of 0 by 0 pixels."""
+    """Return the kept part of a JFIF segment (JFIF 1.02): version and density, and a thumbnail of 0 by 0 pixels."""
     return content[:12] + b"\0\0" if content.startswith(b"JFIF\0") and len(content) >= 14 else b""
 
 
 def is_exif(content: bytes) -> bool:
-    """Return whether an APP1 segment with this content is Exif. Browsers read the first one, and skip an empty one."""
+    """Return whether an APP1 segment with this content is a non-empty Exif segment.
+
+    Browsers read the first such segment of a JPEG, and skip empty ones.
+    """
     return content.startswith(_EXIF) and len(content) > EXIF_MARK_BYTES
 
 
@@ -140,26 +148,29 @@ def _exif(content: bytes) -> bytes:
 
 
 def _icc(content: bytes) -> bytes:
-    """ICC.1, B.4: one chunk of the colour profile."""
+    """Return the kept part of an APP2 segment: all of it, if it is a chunk of the colour profile (ICC.1, section
+    B.4).
+    """
     return content if content.startswith(b"ICC_PROFILE\0") else b""
 
 
 def _adobe(content: bytes) -> bytes:
-    """Adobe's note 5116: the colour space of the components."""
+    """Return the kept part of an APP14 segment: the components' colour space (Adobe, technical note 5116)."""
     return content[:12] if content.startswith(b"Adobe") and len(content) >= 12 else b""
 
 
-# Return the part of an application segment that stays, empty if all goes.
+# Functions that return the kept part of an application segment, empty if nothing is kept.
 _APPLICATIONS: dict[int, Callable[[bytes], bytes]] = {0xE0: _jfif, _APP1: _exif, 0xE2: _icc, 0xEE: _adobe}
 
 
 def orientation(tiff: bytes) -> int:
-    """Return the orientation in an Exif block, 1 to 8; UPRIGHT if it has none.
+    """Return the orientation in an Exif block, 1 to 8. Return UPRIGHT if it has none.
 
-    Like browsers, it reads the first entry that is one SHORT (Exif 3.0, 4.6.5.1.4), and skips other types and counts.
+    Like browsers, it reads the first orientation entry that is one SHORT (Exif 3.0, section 4.6.5.1.4). It skips
+    entries of another type or count.
 
     Args:
-        tiff: TIFF 6.0, section 2, without the six bytes before it in a JPEG.
+        tiff: The TIFF data (TIFF 6.0, section 2). In a JPEG, six bytes come before it.
     """
     order = _ORDERS.get(tiff[:4])
     if order is None:
@@ -177,6 +188,6 @@ def orientation(tiff: bytes) -> int:
 
 
 def orientation_only(value: int) -> bytes:
-    """Return the shortest Exif block (TIFF 6.0) with this orientation."""
+    """Return the shortest Exif block (TIFF 6.0) that contains this orientation."""
     numbers = ((8, 4), (1, 2), (_TAG, 2), (_SHORT, 2), (1, 4), (value, 2), (0, 2), (0, 4))
     return b"MM\0*" + b"".join(number.to_bytes(size) for number, size in numbers)

@@ -1,11 +1,11 @@
-"""The parts that a format's rule divides an image into."""
+"""The parts that an image consists of for the stripper, and the ways to treat them."""
 
 from collections.abc import Generator
 from enum import Enum
 
 
 class Use(Enum):
-    """The use of the next bytes of an image."""
+    """How the stripper treats the next bytes of an image."""
 
     KEEP = "they stay"
     DROP = "they are removed"
@@ -18,8 +18,11 @@ class Use(Enum):
 KEEP, DROP, BLANK, TAKE, READ, SCAN = Use
 
 Part = tuple[Use, int] | bytes
-"""The use of the next bytes with their number, which is 1 for SCAN; or bytes to insert."""
+"""How to treat the next bytes, and their number (1 for SCAN); or bytes to insert into the output."""
 
 Rule = Generator[Part, bytes, None]
-"""Strips one container. It yields part after part, is sent the answer of each, and returns at the end of the image;
-bytes after that are dropped. It raises InvalidImage if the container is damaged."""
+"""Strips one container.
+
+It yields one Part after another. The Stripper sends the answer to each: the received bytes, or no bytes. It returns at
+the end of the image, and further bytes are removed. It raises InvalidImage if the container is damaged.
+"""

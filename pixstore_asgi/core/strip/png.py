@@ -8,8 +8,8 @@ from .parts import DROP, KEEP, READ, TAKE, Rule
 
 _ANY = range(2**31)
 
-# PNG (W3C, third edition), 11: the chunks for pixels, colours, frames and density, with their possible lengths.
-# Suggested palettes (sPLT) are not kept, because they have names and serve only screens of few colours.
+# The chunks to keep, for pixels, colours, frames and density, with their possible lengths (PNG, W3C, third edition,
+# section 11). Suggested palettes (sPLT) are removed: they have names, and help only on screens of few colours.
 _NEEDED = {b"IHDR": range(13, 14), b"PLTE": range(3, 769), b"acTL": range(8, 9)}
 _ONCE = {
     b"tRNS": range(1, 257),
@@ -29,14 +29,16 @@ _FRAMES = {b"fcTL": range(26, 27), b"fdAT": _ANY}
 
 
 def strip() -> Rule:
-    """PNG (W3C), 5.3 and 11: signature, chunks up to IEND. Of eXIf, only an orientation stays."""
+    """The rule for a PNG (W3C, sections 5.3 and 11): signature, then chunks up to IEND. Of eXIf, only an orientation
+    stays.
+    """
     yield READ, 8
     seen: set[bytes] = set()
     while True:
         head = yield TAKE, 8
         length, kind = int.from_bytes(head[:4]), head[4:]
         require(length < 2**31 and kind.isalpha(), "PNG chunk")
-        if kind == b"eXIf" and not seen & {b"eXIf", b"IDAT"}:  # browsers ignore a second one, and one after IDAT
+        if kind == b"eXIf" and not seen & {b"eXIf", b"IDAT"}:  # browsers ignore a second eXIf, and one after IDAT
             yield from _exif(length)
         elif _stays(kind, length, seen):
             yield head
@@ -50,11 +52,11 @@ def strip() -> Rule:
 
 
 def _stays(kind: bytes, length: int, seen: set[bytes]) -> bool:
-    """Return whether a chunk stays. Raises InvalidImage if a required chunk has a wrong length or occurs twice."""
+    """Return whether to keep this chunk. Raises InvalidImage if a required chunk has a wrong length or occurs twice."""
     if kind in _NEEDED:
         require(length in _NEEDED[kind] and kind not in seen, "PNG chunk")
         return True
-    if kind in _FRAMES:  # an animation's acTL comes before the pixels, its first fcTL before or after acTL
+    if kind in _FRAMES:  # acTL comes before the pixels; the first fcTL may come before or after acTL
         return length in _FRAMES[kind] and (b"acTL" in seen or (kind == b"fcTL" and b"IDAT" not in seen))
     return kind == b"IDAT" or (kind in _ONCE and length in _ONCE[kind] and kind not in seen)
 

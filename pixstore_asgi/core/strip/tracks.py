@@ -1,4 +1,4 @@
-"""Strips the `moov` box of an AVIF sequence down to the tracks of pictures."""
+"""Strips the `moov` box of an AVIF sequence: keeps only the tracks of the picture and its transparency."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -16,23 +16,23 @@ _MOOV: Known = {
     b"trak": {**dict.fromkeys((b"tkhd", b"tref", b"edts")), b"mdia": _MEDIA},
 }
 _REPEATED = {b"trak", b"sbgp", b"sgpd"}
-_MAX_TRACKS = 32  # one or two of pictures, as many of transparency, and further ones of a video
+_MAX_TRACKS = 32  # one or two for pictures, as many for transparency, and further ones for a video
 _HANDLERS = {b"pict", b"vide", b"auxv"}  # pictures, video, transparency
 
-# AV1-ISOBMFF, 2.2, and ISO/IEC 23008-12, 7: the boxes of a sample entry for decoding and display.
+# The boxes of a sample entry for decoding and display (AV1-ISOBMFF, section 2.2; ISO/IEC 23008-12, section 7).
 _CODING = dict.fromkeys((b"av1C", b"colr", b"ccst", b"auxi", b"pasp", b"clap", b"clli", b"mdcv", b"cclv", b"amve"))
 
-# ISO/IEC 14496-12, 12.1.3: the reserved fields of a visual sample entry, and the name of its compressor.
+# The unneeded fields of a visual sample entry: reserved ones, and the compressor's name (ISO/IEC 14496-12, 12.1.3).
 _ENTRY_BYTES = 78
 _UNUSED = ((0, 6), (8, 24), (36, 40), (42, 74))
 
-_SAME_FILE = 1  # 8.7.2: a flag
+_SAME_FILE = 1  # the flag for data in this file (section 8.7.2)
 
 
 def strip_moov(moov: bytearray) -> list[Stretch]:
-    """Strip the content of a `moov` box in place. Every length and offset stays.
+    """Strip the content of a `moov` box in place. All lengths and offsets stay the same.
 
-    Returns the ranges of the file with the frames. Raises InvalidImage if the box is damaged.
+    Returns the ranges of the file that contain frames. Raises InvalidImage if the box is damaged.
     """
     boxes = Boxes(moov)
     whole = Box(b"moov", 0, 0, len(moov))
@@ -54,7 +54,7 @@ def strip_moov(moov: bytearray) -> list[Stretch]:
 
 
 def _strip_track(moov: bytearray, boxes: Boxes, track: Box) -> None:
-    """Remove a track's times and names, and the unneeded parts of its sample entries and data references."""
+    """Remove the track's times and names, and the unneeded parts of its sample entries and data references."""
     for path in ((b"tkhd",), (b"mdia", b"mdhd")):
         _blank_times(moov, needed(track, *path))
     blank_handler(moov, needed(track, b"mdia", b"hdlr"))
@@ -80,7 +80,7 @@ def _strip_samples(data: bytearray, boxes: Boxes, box: Box) -> None:
 
 
 def _strip_references(data: bytearray, boxes: Boxes, box: Box) -> None:
-    """Make all data references (`dref`) refer to this file. Raises InvalidImage."""
+    """Make all data references (`dref`) refer to this file, which removes URLs. Raises InvalidImage."""
     fields = Fields(data, box)
     fields.skip(8)
     for entry in boxes.walk(fields.at, box.end):
@@ -91,14 +91,14 @@ def _strip_references(data: bytearray, boxes: Boxes, box: Box) -> None:
 
 
 def _handler(moov: bytearray, track: Box) -> bytes:
-    """ISO/IEC 14496-12, 8.4.3: a track's kind of media."""
+    """Return the track's kind of media, such as b"pict" (ISO/IEC 14496-12, section 8.4.3)."""
     fields = Fields(moov, needed(track, b"mdia", b"hdlr"))
     fields.skip(8)
     return fields.number(4).to_bytes(4)
 
 
 def _blank_times(moov: bytearray, box: Box) -> None:
-    """ISO/IEC 14496-12, 8.2.2, 8.3.2 and 8.4.2: erase the times of creation and modification, which come first."""
+    """Erase the times of creation and modification at the start of a box (ISO/IEC 14496-12, 8.2.2, 8.3.2 and 8.4.2)."""
     fields = Fields(moov, box)
     size = 16 if fields.version() == 1 else 8
     start = fields.skip(size)
@@ -106,7 +106,7 @@ def _blank_times(moov: bytearray, box: Box) -> None:
 
 
 def _frames(moov: bytearray, table: Box) -> Iterator[Stretch]:
-    """ISO/IEC 14496-12, 8.7.3 to 8.7.5: the ranges of the chunks that contain a track's frames."""
+    """Yield the ranges of the file that contain this track's frames (ISO/IEC 14496-12, sections 8.7.3 to 8.7.5)."""
     size, sizes = _sizes(moov, needed(table, b"stsz"))
     firsts, counts = _runs(moov, needed(table, b"stsc"))
     frame = 0
@@ -119,7 +119,7 @@ def _frames(moov: bytearray, table: Box) -> Iterator[Stretch]:
 
 
 def _sizes(moov: bytearray, box: Box) -> tuple[int, tuple[int, ...]]:
-    """Return the one size of all frames, or 0 and each size."""
+    """Return the size that all frames have and no list, or 0 and the size of each frame (`stsz`)."""
     fields = Fields(moov, box)
     fields.version()
     size, count = fields.number(4), fields.number(4)
@@ -127,7 +127,7 @@ def _sizes(moov: bytearray, box: Box) -> tuple[int, tuple[int, ...]]:
 
 
 def _runs(moov: bytearray, box: Box) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the first chunk of each run, and the number of frames per chunk in it."""
+    """Return the first chunk of each run of chunks, and the number of frames in each chunk of the run (`stsc`)."""
     fields = Fields(moov, box)
     fields.version()
     entries = fields.numbers(4, 3 * fields.number(4))
@@ -135,7 +135,7 @@ def _runs(moov: bytearray, box: Box) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def _chunks(moov: bytearray, table: Box) -> tuple[int, ...]:
-    """Return the offset in the file of each chunk."""
+    """Return each chunk's offset in the file (`stco` or `co64`)."""
     wide = find(table, b"co64")
     fields = Fields(moov, wide or needed(table, b"stco"))
     fields.version()
