@@ -1,4 +1,4 @@
-"""Database: the connection pool of an open PostgreSQL store. It runs operations to their end."""
+"""Database: an open PostgreSQL store's connection pool. It runs each operation to its end."""
 
 import asyncio
 import contextlib
@@ -26,15 +26,15 @@ Pool = asyncpg.Pool
 _log = logging.getLogger("pixstore_asgi")
 _PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
 _CACHED_STATEMENTS = 100
-_WRITES_PATIENTLY = 3  # times: a write may wait for a lock first
-_LONGEST_IDLE_MS = 60_000  # between two commands: the locks of a host that has vanished end with that
+_WRITES_PATIENTLY = 3  # times `patience_s`: a write may wait for a lock first
+_LONGEST_IDLE_MS = 60_000  # between two commands; it ends the locks of a host that has vanished
 
 
 class Database:
     """The connections of a store in one event loop. Each is taken for one operation, not for a whole read or upload.
 
-    A started operation runs to its end, even if its caller is cancelled: a connection that is released in the middle of
-    its work would make the next operation fail.
+    A started operation runs to its end, even if its caller is cancelled. If a connection were released in the middle of
+    its work, the next operation on it would fail.
     """
 
     def __init__(self, pool: "Pool[Any]", names: Names, patience_s: float, *, is_ours: bool) -> None:
@@ -55,7 +55,7 @@ class Database:
 
     @classmethod
     async def connect(cls, url: str, names: Names, *, most: int, patience_s: float) -> Self:
-        """Make the tables ready, and a pool of up to `most` connections. Raises StoreError."""
+        """Make the tables ready, then a pool of up to `most` connections. Raises StoreError."""
         address = hide(url)  # it may hold a password: see hidden.py
         del url
         is_direct = await _once(address, names, _prepare, patience_s)
@@ -77,7 +77,7 @@ class Database:
     async def ask_once(
         cls, source: "str | Pool[Any]", names: Names, question: Operation[[], R], patience_s: float
     ) -> R:
-        """Run an operation that only reads, without making tables. Raises StoreError."""
+        """Run an operation that only reads. Unlike `connect`, do not create the tables. Raises StoreError."""
         if not isinstance(source, str):
             return await cls(source, names, patience_s, is_ours=False).read(question)
         address = hide(source)
@@ -86,14 +86,14 @@ class Database:
 
     @property
     def is_inherited(self) -> bool:
-        """Whether the connections were opened before a fork, by the parent process."""
+        """Whether the parent of this process opened the connections, before a fork."""
         return self.generation != generation()
 
     async def close(self) -> None:
         """Wait for running operations, then close the pool unless the application owns it."""
         if self.is_inherited:
             return
-        # In a task of its own: a close that is cancelled goes on to its end.
+        # In its own task: if the caller is cancelled, the close still runs to its end.
         await asyncio.shield(asyncio.create_task(self._close()))
 
     async def _close(self) -> None:
@@ -105,10 +105,10 @@ class Database:
                     await asyncio.wait_for(self.pool.close(), self.patience_s)
         finally:
             if self._is_ours:
-                self.pool.terminate()  # connections that were not closed in time, or because the event loop ended
+                self.pool.terminate()  # connections that did not close in time, or lost their event loop
 
     def abandon(self) -> None:
-        """Close the connections after their event loop was closed. A pool of the application stays open."""
+        """Close the connections after their event loop has ended. If the application owns the pool, leave it open."""
         if self._is_ours and not self.is_inherited:
             for holder in self.pool._holders:  # type: ignore[attr-defined]
                 if holder.is_connected():
@@ -125,7 +125,7 @@ class Database:
     async def read_within(
         self, limit_s: float | None, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Run an operation that only reads, as `read` does, for up to `limit_s` seconds."""
+        """Run an operation that only reads, as `read` does, with a limit of `limit_s` seconds for each attempt."""
 
         async def once() -> R:
             async with self.connection(limit_s) as connection:
@@ -134,15 +134,15 @@ class Database:
         return await self._to_its_end(self._while_away(once))
 
     async def write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation in one transaction. Raises ConnectionLost if the commit may or may not have happened."""
+        """Run an operation in one transaction. Raises ConnectionLost if the commit may have happened or not."""
         return await self._to_its_end(self._transact(_WRITES_PATIENTLY * self.patience_s, operation, *args, **kwargs))
 
     async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation on all rows in one transaction: like `write`, without a time limit."""
+        """Run an operation in one transaction without a time limit, because it may write all rows."""
         return await self._to_its_end(self._transact(None, operation, *args, **kwargs))
 
     def hold_body(self, body: int) -> None:
-        """Only its age keeps a body from gc."""
+        """Do nothing: in PostgreSQL only the age of a body keeps gc from removing it."""
 
     release_body = hold_body
 
@@ -156,14 +156,14 @@ class Database:
                     try:
                         result = await operation(Transaction(connection, self.names), *args, **kwargs)
                     except Exception as error:
-                        if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # it has become a standby
+                        if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # the server has become a standby
                             give_up(connection)
                         elif _is_open(connection):
                             await transaction.rollback()
                         raise
                     await transaction.commit()
                     return result
-            except TimeoutError:  # of this limit, or of the application's pool for each command
+            except TimeoutError:  # of `limit_s`, or the application's pool's limit for each command
                 give_up(connection)
                 raise ConnectionLost(f"PostgreSQL{self.at} took too long to answer: try again") from None
             finally:
@@ -187,8 +187,8 @@ class Database:
 
     @asynccontextmanager
     async def connection(self, limit_s: float | None) -> AsyncIterator[Any]:
-        """Take a connection for up to `limit_s` seconds. A silent one is terminated, because a release would wait for
-        it.
+        """Take a connection for up to `limit_s` seconds. After that time, terminate it: a release would wait for its
+        answer.
         """
         connection = await self.pool.acquire(timeout=self.patience_s)
         try:
@@ -201,7 +201,9 @@ class Database:
             await self.release(connection)
 
     async def release(self, connection: Any) -> None:
-        """Release a connection. The operation has ended, so a failed reset by the application's pool is only logged."""
+        """Release a connection. If the application's pool can't reset it, log that only: the operation has ended
+        already.
+        """
         try:
             await self.pool.release(connection)
         except Exception as error:
@@ -212,7 +214,7 @@ class Database:
             )
 
     async def _while_away(self, attempt: Callable[[], Awaitable[R]]) -> R:
-        """Retry an attempt for up to `patience_s` seconds while the server is away."""
+        """Call `attempt` again for up to `patience_s` seconds while the server can't be reached."""
         loop = asyncio.get_running_loop()
         pause_s, until = _PAUSE_S, loop.time() + self.patience_s
         while True:
@@ -251,7 +253,7 @@ class Database:
 class Snapshot(Database):
     """A read-only snapshot of a database, over one connection. Operations run one after another.
 
-    All reads share one transaction, so writes and gc of others stay invisible.
+    All reads share one transaction, so they see no writes or gc of others.
     """
 
     def __init__(self, database: Database, connection: Any) -> None:
@@ -262,7 +264,7 @@ class Snapshot(Database):
     @asynccontextmanager
     async def connection(self, limit_s: float | None) -> AsyncIterator[Any]:
         try:
-            # Each in a savepoint: one that fails ends itself alone.
+            # Each operation has a savepoint: if it fails, only its own work is undone.
             async with self._turn, asyncio.timeout(limit_s), ended_in_time(self._one.transaction()):
                 yield self._one
         except TimeoutError:
@@ -272,7 +274,7 @@ class Snapshot(Database):
 
 @asynccontextmanager
 async def snapshot(database: Database) -> AsyncIterator[Snapshot]:
-    """Return a snapshot of a database, valid for the block. Raises StoreError."""
+    """Return a context manager for a read-only snapshot of a database. Raises StoreError."""
     with translated():
         connection = await database.pool.acquire(timeout=database.patience_s)
     moment, transaction = (
@@ -286,17 +288,17 @@ async def snapshot(database: Database) -> AsyncIterator[Snapshot]:
         yield moment
     finally:
         with anyio.CancelScope(shield=True):
-            await moment.close()  # running reads go on to their end
+            await moment.close()  # waits for running reads
             try:
                 async with asyncio.timeout(database.patience_s):
                     await transaction.rollback()
-            except Exception:  # it was never begun, or the server is away: no connection for the next one
+            except Exception:  # it never began, or the server is away: don't reuse the connection
                 give_up(connection)
             await database.release(connection)
 
 
 async def _once(address: Hidden[str], names: Names, operation: Operation[[], R], patience_s: float) -> R:
-    """Run an operation on a connection of its own."""
+    """Run an operation on its own connection, without a pool."""
     with translated_for(address):
         async with asyncio.timeout(patience_s):
             connection = await asyncpg.connect(address(), statement_cache_size=0, **_wanted(address))
@@ -307,13 +309,13 @@ async def _once(address: Hidden[str], names: Names, operation: Operation[[], R],
 
 
 def _wanted(address: Hidden[str]) -> dict[str, Any]:
-    # Of several hosts the one that takes writes, unless the URL says otherwise: a standby's answers may be over.
+    # Of several hosts, use the one that takes writes, unless the URL says otherwise: a standby's rows may be outdated.
     return {} if "target_session_attrs" in address() else {"target_session_attrs": "primary"}
 
 
 async def _prepare(tx: Transaction) -> bool:
     """Make the tables ready. Return whether the connection is direct, without a pooler."""
-    # Behind a pooler the next transaction may run in another process, which knows no such statements.
+    # Behind a pooler, the next transaction may run in another server process, which lacks our prepared statements.
     is_direct = await tx.one("SELECT pg_backend_pid()") == (tx.connection.get_server_pid(),)
     await prepare(tx)
     return is_direct
@@ -322,7 +324,7 @@ async def _prepare(tx: Transaction) -> bool:
 def _is_open(connection: Any) -> bool:
     try:
         return not connection.is_closed()
-    except asyncpg.InterfaceError:  # the pool has taken it back, as it was lost
+    except asyncpg.InterfaceError:  # the connection was lost, so the pool has taken it back
         return False
 
 
@@ -333,13 +335,15 @@ def give_up(connection: Any) -> None:
 
 
 def _cut(connection: "asyncpg.Connection[Any]") -> None:
-    # asyncio closes a transport by a callback of its loop, which runs none any more. uvloop closes it with the loop.
+    # asyncio closes a transport by a callback, but the loop has ended and runs none. uvloop closes it with the loop.
     own = getattr(connection._transport.get_extra_info("socket"), "_sock", None)  # type: ignore[attr-defined]
-    with contextlib.suppress(RuntimeError):  # it asks for that callback at last
+    with contextlib.suppress(RuntimeError):  # raised when it schedules that callback
         connection.terminate()
     if own is not None:
         own.close()
 
 
 async def _leave_as_it_is(connection: "asyncpg.Connection[Any]") -> None:
-    """Reset nothing: our operations leave no session state, and a reset costs a round trip."""
+    """Reset nothing when the pool takes a connection back: our operations leave no session state, and a reset costs a
+    round trip.
+    """

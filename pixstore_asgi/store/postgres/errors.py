@@ -29,9 +29,9 @@ AWAY = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.InternalClientError,  # the server's last words, where nothing was asked
+    asyncpg.InternalClientError,  # the server sent a last message that answers no request
 )
-"""Errors that are raised if the server is not there, or went away: it may be back soon."""
+"""Errors that are raised if the server can't be reached or the connection is lost. A retry may help."""
 
 _FULL = (asyncpg.TooManyConnectionsError,)
 _IN_THE_WAY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -57,7 +57,7 @@ _ADVICE: list[tuple[type[BaseException], str]] = [
     (asyncpg.IndexCorruptedError, "an index is damaged: see its log, and REINDEX"),
 ]
 _KINDS: dict[type[BaseException], type[StoreError]] = {
-    asyncpg.ReadOnlySQLTransactionError: StoreBusy,  # for a while, in the course of a failover
+    asyncpg.ReadOnlySQLTransactionError: StoreBusy,  # temporary, during a failover
     asyncpg.TargetServerAttributeNotMatched: StoreBusy,
     asyncpg.DataCorruptedError: StoreDamaged,
     asyncpg.IndexCorruptedError: StoreDamaged,
@@ -72,12 +72,12 @@ class ConnectionLost(StoreBusy):
 
 
 class InTheWay(StoreBusy):
-    """Another transaction held a lock for too long. This transaction has not happened."""
+    """Another transaction held a lock for too long. This transaction was rolled back."""
 
 
 @contextmanager
 def translated(at: str = "") -> Iterator[None]:
-    """Translate errors of asyncpg into StoreErrors with a remedy. at: " at host:port" if known, else empty."""
+    """Translate errors of asyncpg into StoreErrors with a remedy. at: " at host:port" for the message, or empty."""
     try:
         yield
     except PixstoreError:
@@ -88,7 +88,7 @@ def translated(at: str = "") -> Iterator[None]:
 
 @contextmanager
 def translated_for(address: Hidden[str]) -> Iterator[None]:
-    """Translate errors of the first connection to an address, with its host and files in the message."""
+    """Translate errors of the first connection to an address. The message names its hosts."""
     with translated(at(address)):
         yield
 
@@ -100,7 +100,7 @@ def at(address: Hidden[str]) -> str:
 
 
 def translate(error: Exception, at: str = "") -> StoreError:
-    """Return the StoreError for an error of asyncpg."""
+    """Return the StoreError for an error of asyncpg. at: as in `translated`."""
     if isinstance(error, TimeoutError):
         return StoreBusy(
             f"PostgreSQL{at} took too long to answer, or all connections of the pool are in use: try again"
@@ -120,13 +120,13 @@ def translate(error: Exception, at: str = "") -> StoreError:
         return ConnectionLost(
             f"PostgreSQL can't be reached{at}, or the connection to it was lost: start it, and try again"
         )
-    if isinstance(error, asyncpg.InterfaceError):  # of the client itself: it has seen no row
+    if isinstance(error, asyncpg.InterfaceError):  # raised by the client itself, so it quotes no row
         return StoreError(f"PostgreSQL can't be used: {error}")
     return StoreError(f"PostgreSQL can't be used ({type(error).__name__}): see its log")
 
 
 def _wrong_option(error: Exception) -> str | None:
-    """Return the option of the URL that an error is about, and its accepted values, or None."""
+    """Return the message about the URL's option that caused an error, or None."""
     text = str(error)
     if isinstance(error, ConnectionError) and "rejected SSL" in text:
         return "it does not support TLS, which sslmode in the URL requires"
@@ -140,14 +140,14 @@ def _wrong_option(error: Exception) -> str | None:
 
 
 def is_away(error: BaseException) -> bool:
-    """Return whether a connection could not be made or was lost, so that a retry on another one may work."""
-    # The pool takes a connection back that was lost in the middle of an operation.
+    """Return whether a connection was lost or could not be made, so that a retry on another one may work."""
+    # If a connection is lost in the middle of an operation, the pool takes it back.
     is_closed = isinstance(error, asyncpg.InterfaceError) and re.search("closed|released back to the pool", str(error))
     return isinstance(error, AWAY) or bool(is_closed)
 
 
 def without_schema(url: str) -> tuple[str, str | None]:
-    """Return a URL without the option `schema`, which the server does not know, and the value of that option.
+    """Return a URL without its option `schema`, which the server does not know, and the value of that option or None.
 
     Raises ConfigError if an option occurs twice.
     """
@@ -165,7 +165,7 @@ def without_schema(url: str) -> tuple[str, str | None]:
 
 def check_url(url: str) -> None:
     """Raise ConfigError for a URL with a hidden or unescaped password, or a wrong port. The message repeats no part of
-    it.
+    the URL.
     """
     try:
         parts = urlsplit(url)
@@ -180,7 +180,7 @@ def check_url(url: str) -> None:
 
 
 def hosts_of(url: str) -> str | None:
-    """Return hosts and ports of a checked URL, as written there, or None."""
+    """Return hosts and ports of a checked URL, as written there, or None if they can't be told from a password."""
     parts = urlsplit(url)
-    # A password with a ? would be cut there: the text before it may be its beginning.
+    # A password with a ? ends the authority there, so the text before the ? may be the password's beginning.
     return None if "@" in parts.query else parts.netloc.rpartition("@")[2] or None

@@ -1,4 +1,4 @@
-"""Gathering: all rows that are requested while a query runs are read together by the next query."""
+"""Gathers reads: the rows that are requested while one query runs are read together by the next query."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -48,7 +48,7 @@ class GatheredReads:
             await self._tell(asked)
         except Exception as error:
             for answer in _unanswered(asked.values()):
-                answer.set_exception(copy(error))  # each its own: a traceback shows the values of those that raised it
+                answer.set_exception(copy(error))  # one each: a traceback shows values of all callers that raised it
         except BaseException:
             for answer in _unanswered(asked.values()):
                 answer.cancel()
@@ -60,7 +60,7 @@ class GatheredReads:
         except StoreDamaged:
             if len(asked) == 1:
                 raise
-            for half in _halves(asked):  # the others are not to blame
+            for half in _halves(asked):  # so that only requests for the damaged row fail
                 await self._answer(half)
             return
         for image_id, answers in asked.items():

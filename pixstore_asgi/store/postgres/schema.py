@@ -1,9 +1,9 @@
-"""The PostgreSQL store's tables, and their migrations, which any number of processes may begin at the same time.
+"""The PostgreSQL store's tables, and their migrations. Any number of processes may begin them at the same time.
 
-A body has chunks of 256 KiB under the id of a row in {body}, or that row names an object in an object store. {image}
-points to the current body. A replaced, deleted or abandoned body is marked, and removed after a time by the database's
-clock. A deleted image's row stays, with its last token and epoch. Ids are compared by code point. Only earlier versions
-of this package take ids of bodies from the sequence: see `Transaction.add_row`.
+A body has chunks of 256 KiB under the id of its row in {body}, or that row names an object in an object store. {image}
+points to the current body. A replaced, deleted or abandoned body is marked, and gc removes it after a time by the
+database's clock. A deleted image's row stays, with its last token and epoch. Ids are compared by code point. Only
+earlier versions of this package take ids of bodies from the sequence: see `Transaction.add_row`.
 """
 
 import secrets
@@ -53,10 +53,10 @@ CREATE TABLE {image} (
 CREATE TABLE {key_check} (value bytea PRIMARY KEY, retired boolean NOT NULL);
 """
 
-# Nothing to change: images with variants, which earlier versions of this package would leave behind.
+# Changes no table. The version keeps earlier versions of this package out: they would not delete variants.
 _VERSION_2 = "SELECT"
 
-_VERSION_3 = "ALTER TABLE {image} ADD COLUMN checksum bigint"  # NULL in rows of before; see rules.checksum_of
+_VERSION_3 = "ALTER TABLE {image} ADD COLUMN checksum bigint"  # NULL in older rows; see rules.checksum_of
 
 MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """MIGRATIONS[n] brings a schema of version n to n + 1."""
@@ -68,12 +68,12 @@ _LOCK_TIMEOUT_MS = 200
 async def prepare(tx: Transaction) -> None:
     """Create or migrate the tables if needed.
 
-    Raises StoreError if they are of a newer version, StoreBusy if another transaction uses them.
+    Raises StoreError if a newer version of this package made them, StoreBusy if another transaction uses them.
     """
     if await _version(tx) != len(MIGRATIONS):
         async with ended_in_time(tx.connection.transaction(isolation="read_committed")):
             await tx.lock("schema")
-            # While it waits for a backup to let go of a table, all others wait behind it.
+            # While the migration waits for a backup's lock on a table, all other users of the table wait behind it.
             await tx.run(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}")
             await _migrate(tx, await _version(tx))
 
@@ -84,7 +84,9 @@ async def is_made(tx: Transaction) -> bool:
 
 
 async def place(tx: Transaction) -> tuple[object, ...]:
-    """Return an identity that no other tables have, in any database of this server or of a copy of it."""
+    """Return a value that identifies these tables. No other tables have it, in any database of this server or of a copy
+    of it.
+    """
     query = (
         "SELECT pg_postmaster_start_time(), oid, '{store}'::regclass::oid"
         " FROM pg_database WHERE datname = current_database()"
@@ -96,7 +98,7 @@ async def place(tx: Transaction) -> tuple[object, ...]:
 
 async def _version(tx: Transaction) -> int:
     """Return the schema's version, 0 if there are no tables."""
-    # Tables, not functions that look names up: those may answer from before the lock was waited for.
+    # From a catalog table: functions that look names up may answer with the state before the wait for the lock.
     if not await tx.one("SELECT 1 FROM pg_tables WHERE schemaname = '{schema}' AND tablename = 'store'"):
         return 0
     row = await tx.one("SELECT schema_version FROM {store}")

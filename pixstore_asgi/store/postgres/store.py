@@ -35,20 +35,21 @@ _WHY_MISSING = "the read took longer than sweep_grace_s, or a failover lost it: 
 class PostgresStore(TableStore[Database]):
     """Keeps images in the PostgreSQL database that a URL or an asyncpg pool names, in tables in `schema`.
 
-    Any number of processes on any number of hosts may use the tables at once. asyncio only. Open it after a fork.
+    Any number of processes on any number of hosts may use the tables at the same time. asyncio only. Open the store
+    after a fork, not before.
 
     Args:
         source: postgresql://user@host:port/database, with asyncpg's options (sslmode and the like). PGPASSWORD,
-            ~/.pgpass and the other sources of libpq work. Or a pool that the application made and closes; behind a
-            pooler in transaction mode make it with statement_cache_size=0.
+            ~/.pgpass and the other sources of libpq work. Or a pool that the application makes and closes; behind a
+            pooler in transaction mode, make the pool with statement_cache_size=0.
         schema: Created if it is missing, which needs the privilege CREATE on the database. A schema that the user owns
             needs no other privilege.
-        pool_size: The most connections of a pool made for a URL.
+        pool_size: The largest number of connections in the pool that is made for a URL.
         busy_timeout_s: How long to wait for a lost server, a connection or another write before StoreBusy, in seconds.
         sweep_grace_s: How long a replaced, deleted or abandoned body is kept, by the database's clock, in seconds.
-            Choose it longer than any stream lasts and than an upload may stand still.
-        sweeps_at_close: Whether `close` removes unneeded bodies. False if the database may be a copy: it does not know
-            the bodies that were saved to the bucket since.
+            Choose it longer than the longest stream and the longest pause of an upload.
+        sweeps_at_close: Whether `close` removes unneeded bodies. Pass False if the database may be a copy: a copy does
+            not know bodies that were saved to the bucket after it was made.
         bodies: Stores new bodies instead of the database, for example an S3Bucket. Older bodies stay in the database.
         clock_ms: Returns epoch milliseconds.
 
@@ -112,7 +113,7 @@ class PostgresStore(TableStore[Database]):
         if opened is None:
             return None
         image, body, chunks = opened
-        # Each chunk takes a connection for its own time only, so that slow readers hold none.
+        # Each chunk takes a connection only while it is read, so that slow readers hold none.
         return ChunkStream(
             image, chunks, lambda number: database.read(body_rows.read_chunk, body, number), _WHY_MISSING
         )
@@ -138,15 +139,15 @@ class PostgresStore(TableStore[Database]):
         return removed
 
     async def _collect(self, limit: int = 100) -> int:
-        """Remove up to `limit` bodies, and at least one if any is due."""
+        """Remove up to `limit` bodies; return how many. If any body is due, remove at least one."""
         removed, is_done = 0, False
-        while not removed and not is_done:  # a long body takes many steps
+        while not removed and not is_done:  # removing a long body takes many transactions
             removed, is_done = await self._engines.opened().write(remove_bodies, self._sweep_grace_s, limit)
         return removed + await self._collect_objects(limit - removed)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator["PostgresStore"]:
-        """Return a snapshot of this store, valid for the block: writes of others stay invisible."""
+        """Return a context manager for a snapshot: its block gets a store that does not see later writes."""
         async with snapshot(self._engines.opened()) as database:
             store = copy(self)
             store._engines = PerLoop(Database.abandon)
@@ -165,7 +166,7 @@ class PostgresStore(TableStore[Database]):
     def within(self, connection: Any) -> HostTransaction:
         """Return this store within the transaction of an asyncpg connection of the application.
 
-        Writes there are committed with that transaction or not at all. Raises InputError if the connection is not from
+        Its writes are committed or rolled back with that transaction. Raises InputError if the connection is not from
         asyncpg or is in no transaction.
         """
         return HostTransaction(self._engines.opened(), self._names, connection, self._clock_ms, self._bodies)
@@ -180,7 +181,7 @@ class PostgresStore(TableStore[Database]):
             return images
 
     async def _write_with_keys(self, operation: Operation[..., R], *args: Any) -> R:
-        """Run an operation that wraps keys. Only a new secret needs the exclusive lock, in a second run."""
+        """Run an operation that wraps keys. If it must admit a new secret, run it again with the exclusive lock."""
         write = partial(self._engines.opened().write, operation, *args)
         try:
             return await write(may_admit=False)

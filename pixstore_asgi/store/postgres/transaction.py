@@ -1,4 +1,4 @@
-"""Transaction: one connection to PostgreSQL for the time of one operation, and the names of the store's tables."""
+"""Transaction: one connection to PostgreSQL while one operation runs, and the names of the store's tables."""
 
 import hashlib
 import re
@@ -44,8 +44,8 @@ _NAMES = {
     f" AND number < CASE WHEN size <= {WHOLE_BYTES} THEN {WHOLE_BYTES // CHUNK_BYTES} ELSE 1 END",
 }
 
-# Half random: after a failover to a standby that lags, a sequence returns ids that uploads and readers still use.
-# The transaction's number comes first, so that new rows stay together in the indexes.
+# The id is half random: after a failover to a standby that lags, a sequence would return ids that uploads and readers
+# still use. The transaction's number comes first, so that new rows stay together in the indexes.
 _ADD_ROW = (
     "INSERT INTO {body} (id, state, object) OVERRIDING SYSTEM VALUE"
     " VALUES ((txid_current() % 2147483648) << 32 | $1, $2, $3) RETURNING id"
@@ -60,7 +60,7 @@ _REMOVE_CHUNKS = (
 class Names:
     """The names of the store's tables in one schema, and the keys of its advisory locks.
 
-    Advisory locks belong to the whole database, so the keys differ by schema. Raises ConfigError for a schema that
+    Advisory locks belong to the whole database, so their keys differ by schema. Raises ConfigError for a schema that
     needs quoting.
     """
 
@@ -79,7 +79,7 @@ class Names:
 
 @asynccontextmanager
 async def ended_in_time(transaction: "AsyncpgTransaction") -> AsyncIterator[None]:
-    """Begin a transaction. Commit it at the end of the block, or roll it back if the block raises.
+    """Run the block in a transaction. Commit it at the end of the block, or roll it back if the block raises.
 
     A cancelled block, for example after a time limit, does neither: the server may never answer, so the connection is
     lost.
@@ -94,7 +94,7 @@ async def ended_in_time(transaction: "AsyncpgTransaction") -> AsyncIterator[None
 
 
 class Transaction:
-    """One connection, for an operation of `tables`. Its methods are described there."""
+    """The Transaction of `tables` on one PostgreSQL connection. Its methods are described there."""
 
     most_chunks = 2**31
 
@@ -142,7 +142,7 @@ class Transaction:
         await self.lock_rows("id = ANY($1::text[])", list(image_ids))
 
     async def lock_rows(self, which: str, *args: object) -> None:
-        # In the order of ids: a transaction that holds some waits for none below them.
+        # In the order of ids, so that two transactions can't wait for each other.
         await self.one(
             f"SELECT count(*) FROM (SELECT FROM {{image}} WHERE {which} ORDER BY id FOR UPDATE) AS held", *args
         )

@@ -1,4 +1,4 @@
-"""Bodies in a bucket of S3 or a server that speaks its protocol."""
+"""Bodies in a bucket of S3, or of another server that speaks the protocol of S3."""
 
 from .bucket import S3Bucket
 from .streams import Uploads

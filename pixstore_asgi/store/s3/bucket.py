@@ -21,9 +21,9 @@ class S3Bucket:
     Open it after a fork: the threads of its connections end with the parent process.
 
     Args:
-        url: s3://bucket/prefix, followed by `?endpoint=` for a server that is not Amazon's, unless AWS_ENDPOINT_URL
-            names it, and `?region=`. Credentials come from the usual places: AWS_* in the environment, a web identity,
-            the role of a container or machine; and a profile (AWS_PROFILE) if boto3 is installed.
+        url: s3://bucket/prefix. For a server that is not Amazon's, add `?endpoint=`, unless AWS_ENDPOINT_URL names it.
+            Add `?region=` if needed. Credentials come from the usual places: AWS_* in the environment, a web identity,
+            the role of a container or machine, or a profile (AWS_PROFILE) if boto3 is installed.
         busy_timeout_s: How long to retry a request, or wait for a silent server, before StoreBusy, in seconds.
 
     Raises:
@@ -39,7 +39,7 @@ class S3Bucket:
 
     @property
     def place(self) -> tuple[str, str, str | None]:
-        """Bucket, prefix and endpoint: equal for two URLs of one place."""
+        """Bucket, prefix and endpoint. Two URLs of the same place have equal values."""
         bucket, prefix, endpoint, _ = self._place
         return bucket, prefix, endpoint
 
@@ -48,18 +48,18 @@ class S3Bucket:
 
     @property
     def uploads(self) -> Uploads:
-        """Counts of this process's uploads so far."""
+        """Counts of the uploads to this bucket in this process so far."""
         return Uploads(**self._counts)
 
     async def open(self) -> None:
         if self._clients.get() is None:
             objects = Objects(self._place, self._busy_timeout_s)
-            with suppress(NoSuchObject):  # the bucket is there and answers
+            with suppress(NoSuchObject):  # this answer shows that the bucket exists
                 await objects.get(_PROBE)
             self._clients.put(objects)
 
     async def is_empty(self) -> bool:
-        """Return whether there is no object at all below the prefix."""
+        """Return whether the prefix has no objects."""
         return not await self._opened().has_any()
 
     async def close(self) -> None:

@@ -1,6 +1,6 @@
-"""Objects: requests to a prefix of a bucket through obstore, tried again within bounds, silence noticed.
+"""Objects: requests to a prefix of a bucket through obstore, with bounded retries and a time limit for silent servers.
 
-Errors of obstore become StoreErrors without its texts: they name keys, and may quote signed requests.
+Errors of obstore become StoreErrors without obstore's texts, which name keys and may quote signed requests.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _NONE = "no credentials for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACC
 _LISTED_AT_ONCE = 1000
 _REMOVED_AT_ONCE = 1000  # as many as S3 takes in one request
 _MOST_RETRIES = 10
-_PATIENCE_FOR_A_PART = 3  # times: 5 MiB go out meanwhile
+_PATIENCE_FOR_A_PART = 3  # times `patience_s`, because a part has 5 MiB
 _LAST_WORDS_S = 0.2
 
 
@@ -49,7 +49,7 @@ class NoSuchObject(StoreDamaged):
 
 
 class Place(NamedTuple):
-    """The location of bodies. endpoint, region: None for the ones from the environment or Amazon's."""
+    """The location of bodies. endpoint, region: None means the one from the environment, or Amazon's."""
 
     bucket: str
     prefix: str
@@ -64,7 +64,7 @@ class Place(NamedTuple):
     def of(cls, url: str) -> "Place":
         """Return the place for a URL. The endpoint may also come from AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL.
 
-        Raises ConfigError, with a message that repeats no possible credential.
+        Raises ConfigError. Its message leaves out every part of the URL that may be a credential.
         """
         try:
             parts = urlsplit(url)
@@ -81,9 +81,9 @@ class Place(NamedTuple):
 
 
 class Objects:
-    """The objects below a prefix. Its methods raise StoreError, or StoreBusy if a retry may help.
+    """Requests for the objects below a prefix. Methods raise StoreError, or StoreBusy if a retry may help.
 
-    patience_s: how long a request is retried, or a silent server is waited for, in seconds.
+    patience_s: how long a request is retried, and how long to wait for a silent server, in seconds.
     """
 
     def __init__(self, place: Place, patience_s: float) -> None:
@@ -92,17 +92,17 @@ class Objects:
         self._patience_s = patience_s
         _wait_at_exit()
         with translated(self._place):
-            # A slow reader may take long for a whole answer; `patiently` notices a silent server.
+            # A slow reader may take long for a whole answer. `patiently` has the limit for a silent server.
             self._store = self._connect(timedelta(hours=1))
             self._parts = self._connect(timedelta(seconds=_PATIENCE_FOR_A_PART * patience_s))
 
     async def get(self, name: str, start: int = 0) -> "GetResult":
-        """Return the response to a GET of an object, from this byte on. Raises NoSuchObject."""
+        """Return the response to a GET of an object, from byte `start` on. Raises NoSuchObject."""
         async with self.patiently():
             return await obstore.get_async(self._store, name, options={"range": {"offset": start}} if start else None)
 
     async def put(self, name: str, body: bytes | bytearray) -> None:
-        """Write a whole object."""
+        """Write a whole object with one request."""
         async with self.patiently():
             await obstore.put_async(self._store, name, body, use_multipart=False)
 
@@ -112,7 +112,7 @@ class Objects:
             await obstore.put_async(self._parts, name, parts, max_concurrency=1)
 
     async def has_any(self) -> bool:
-        """Return whether there is any object."""
+        """Return whether the prefix has any object."""
         async with self.patiently():
             async for objects in obstore.list(self._store, chunk_size=1):
                 return bool(objects)
@@ -134,14 +134,14 @@ class Objects:
                 yield [each["path"] for each in objects]
 
     async def remove(self, names: Sequence[str]) -> None:
-        """Remove objects. A missing one counts as removed."""
+        """Remove objects by name. A missing one counts as removed."""
         for start in range(0, len(names), _REMOVED_AT_ONCE):
             async with self.patiently():
                 await obstore.delete_async(self._store, list(names[start : start + _REMOVED_AT_ONCE]))
 
     @asynccontextmanager
     async def patiently(self) -> AsyncIterator[None]:
-        """Await an answer for at most `patience_s` seconds. Translate errors of obstore."""
+        """Limit the block to `patience_s` seconds. Translate errors of obstore."""
         try:
             with translated(self._place):
                 async with asyncio.timeout(self._patience_s):
@@ -152,7 +152,7 @@ class Objects:
             ) from None
 
     def _connect(self, timeout: timedelta) -> S3Store:
-        tried_for = timedelta(seconds=self._patience_s * 0.8)  # within the time that an answer is waited for
+        tried_for = timedelta(seconds=self._patience_s * 0.8)  # ends before the time limit of `patiently`
         options: dict[str, Any] = {**self._options}
         if "AWS_PROFILE" in os.environ:
             options["credential_provider"] = _of_profile()
@@ -171,7 +171,8 @@ class Objects:
 def _wait_at_exit() -> None:
     """Give obstore's threads time to finish before the interpreter exits.
 
-    A thread that asks for Python's lock after that aborts the process (SIGABRT), and nothing tells when they are done.
+    A thread that asks for Python's lock after that aborts the process (SIGABRT), and obstore does not tell when its
+    threads are done.
     """
     atexit.register(time.sleep, _LAST_WORDS_S)
 
@@ -185,7 +186,7 @@ def _of_profile() -> Any:
 
 
 def _complaint(url: str, parts: SplitResult, names: list[str]) -> str | None:
-    """Return the mistake in a URL, or None."""
+    """Return a message about the mistake in a URL, or None."""
     if not url:
         return "blobs is empty: leave it out, or None, to keep bodies in the database"
     if "@" in parts.netloc:
@@ -197,14 +198,14 @@ def _complaint(url: str, parts: SplitResult, names: list[str]) -> str | None:
         return "no part of the prefix may be empty, . or .."
     unknown = [name for name in names if name not in ("endpoint", "region")]
     if unknown:
-        # A value that is no plain name may be a secret that has a ? in it.
+        # A name that is not plain may be part of a secret with a ? in it.
         return f"there is no option {unknown[0]}" if re.fullmatch("[a-z_]{1,32}", unknown[0]) else "no such option"
     return "an option occurs twice" if len(set(names)) < len(names) else None
 
 
 def _endpoint(given: str | None) -> str | None:
     of_s3 = os.environ.get("AWS_ENDPOINT_URL_S3")
-    if given and of_s3 and given != of_s3:  # newer versions of obstore would take the latter
+    if given and of_s3 and given != of_s3:  # newer versions of obstore would use the variable
         raise ConfigError("blobs and AWS_ENDPOINT_URL_S3 name different endpoints: leave one of them out")
     return given or of_s3 or os.environ.get("AWS_ENDPOINT_URL") or None
 
@@ -217,7 +218,7 @@ def translated(place: Place) -> Iterator[None]:
     except PixstoreError:
         raise
     except (BaseError, OSError, ValueError) as error:
-        # obstore keeps its last error until it is called again: a traceback would keep the connections open with it.
+        # obstore keeps its last error until its next call. The error's traceback would keep the connections open.
         raise _translate(error.with_traceback(None), place) from None
 
 
@@ -231,7 +232,7 @@ def _translate(error: Exception, place: Place) -> StoreError:
     if missing := re.search(r"Missing(AccessKeyId|SecretAccessKey)\b", text):
         name = "AWS_ACCESS_KEY_ID" if missing[1] == "AccessKeyId" else "AWS_SECRET_ACCESS_KEY"
         return StoreError(f"half of the credentials for the bucket are missing: set {name} too")
-    if "://169.254.169.254/" in text:  # a machine of Amazon's is asked for its role where nothing else is set
+    if "://169.254.169.254/" in text:  # without any credentials, obstore asks the machine's metadata service for a role
         return StoreError(_NONE)
     if isinstance(error, PermissionDeniedError | UnauthenticatedError) or (status and status[1] in ("401", "403")):
         code = re.search(r"<Code>(\w+)</Code>", text)

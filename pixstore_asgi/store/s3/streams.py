@@ -1,4 +1,4 @@
-"""One body on its way out of a bucket or into it."""
+"""Reads one body from a bucket, or uploads one."""
 
 import asyncio
 import logging
@@ -15,18 +15,18 @@ from ..contract import CHUNK_BYTES
 from .objects import BucketAway, NoSuchObject, Objects
 
 _log = logging.getLogger("pixstore_asgi")
-_MOST_BREAKS = 3  # in a row, with nothing read in between
-_PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes for a part
+_MOST_BREAKS = 3  # of the connection, one after another, with no byte read in between
+_PART_BYTES = 5 * 1024 * 1024  # the smallest part that S3 accepts
 
 
 def open_object(objects: Objects, image: StoredImage, name: str) -> ChunkStream:
-    """Return a stream of an image's object, which stays until `sweep_grace_s` after it was replaced."""
+    """Return a stream of an image's object. gc leaves a replaced object in place for `sweep_grace_s`."""
     chunks = _Chunks(objects, image, name)
     return ChunkStream(image, [], chunks.read, "its object is cut short: restore it from a backup", chunks.close)
 
 
 class _Chunks:
-    """Reads the chunks of one object in their order, and requests the rest again if the connection breaks."""
+    """Reads the chunks of one object in their order. If the connection breaks, it requests the rest again."""
 
     def __init__(self, objects: Objects, image: StoredImage, name: str) -> None:
         self._objects = objects
@@ -62,7 +62,7 @@ class _Chunks:
             raise self._damaged()
 
     async def _next_piece(self, start: int) -> memoryview:
-        """Return the next bytes. Raises StoreBusy if the connection broke, also if the last byte has not come."""
+        """Return the next bytes. Raises StoreBusy if the connection breaks before the last byte."""
         if self._source is None:
             self._source = await self._asked(start)
         async with self._objects.patiently():
@@ -90,13 +90,13 @@ class _Chunks:
 
 
 class Uploads(NamedTuple):
-    """Counts of uploads: begun, and ended in each way. The rest is still running.
+    """Counts of uploads: begun, and ended in each way. The others are still running.
 
-    finished: the object exists; if its image was refused after that, a sweep removes the object. aborted: the bucket
-    has no part of it. not_aborted: ended without confirmation from the bucket, so parts may be left.
+    finished: the object exists; if its image was refused after that, gc removes the object. aborted: the bucket has no
+    part of it. not_aborted: ended without confirmation from the bucket, so parts may be left.
 
-    If the answer to an upload's first request is lost, that request is sent again. An upload without parts may then
-    remain that no count includes.
+    If the answer to an upload's first request is lost, obstore sends that request again. Then an upload without parts
+    may remain in the bucket, and no count includes it.
     """
 
     begun: int = 0
@@ -106,13 +106,13 @@ class Uploads(NamedTuple):
 
 
 class _GivenUpError(Exception):
-    """Raised from the iterator of parts, so that obstore aborts the upload. A cancelled upload would leave its
-    parts.
+    """Raised in the iterator of parts, so that obstore aborts the upload. Cancelling the upload would leave
+    its parts.
     """
 
 
 class S3Upload:
-    """One body. Holds back bytes that are too few for a part, and one part while the previous one is sent.
+    """Uploads one body. It collects bytes until they make a part. It holds one part while the previous one is sent.
 
     counts: the counts to update, by the fields of Uploads.
     """
@@ -147,7 +147,7 @@ class S3Upload:
             self._counts["aborted"] += 1
             return
         self._sending.add_done_callback(_look_at)
-        with suppress(_GivenUpError, StoreError):  # which is counted, and logged where something may be left
+        with suppress(_GivenUpError, StoreError):  # it is counted already, and logged if parts may be left
             await self._send(_GivenUpError())
             await asyncio.shield(self._sending)  # the parts are aborted even if the caller is cancelled
 

@@ -1,6 +1,7 @@
-"""Backs a SQLite store up while it is in use, and restores a backup.
+"""Backs up a SQLite store while it is in use, and restores a backup.
 
-A backup is a database of its own, made by VACUUM INTO: one read transaction, which no writer can force to restart.
+A backup is a database of its own, made by VACUUM INTO. That is one read transaction, so no writer can force it to
+restart.
 """
 
 import os
@@ -26,16 +27,18 @@ _HEAD_BYTES = 100
 def back_up(database: Path, target: Path) -> Count:
     """Copy a database, in use or not, to a new file that only its owner can read. Return the count of its images.
 
-    Raises StoreError if there is no sound database, or `target` exists. Then no new file is left at `target`.
+    Raises StoreError if the database is missing or not sound, or if `target` exists. Then no new file is left at
+    `target`.
     """
     database = Path(os.path.realpath(database))
     with translated(database):
-        check_one_name(database)  # the log is beside one of its names only
+        check_one_name(database)  # if it has several names, the log is beside only one of them
     with translated(target), _copied(database, target) as (copy, images):
-        for suffix in ("", "-journal", "-wal"):  # of a log, SQLite would replay it into the backup
+        for suffix in ("", "-journal", "-wal"):  # SQLite would replay an old log into the backup
             _check_free(target.with_name(target.name + suffix))
         try:
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL, 0o600))  # not every file system has links
+            # This reserves the name. A hard link would do it in one step, but not every file system has them.
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
             _check_free(target)
             raise
@@ -47,7 +50,7 @@ def back_up(database: Path, target: Path) -> Count:
 def has_objects(database: Path) -> bool:
     """Return whether a database has bodies in a bucket. Raises StoreError if it can't be read."""
     with translated(database), closing(connect_unwriting(database)) as db:
-        # Of an early version it may have no such column, and no such bodies.
+        # A database of an early version may lack this column. Then it has no such bodies.
         (has_column,) = db.execute("SELECT count(*) FROM pragma_table_info('blob') WHERE name = 'object'").fetchone()
         query = "SELECT EXISTS (SELECT 1 FROM blob WHERE object IS NOT NULL)"
         return bool(has_column and db.execute(query).fetchone()[0])
@@ -59,10 +62,10 @@ def _check_free(path: Path) -> None:
 
 
 def restore(backup: Path, database: Path) -> Count:
-    """Replace a database, which may be missing or damaged, with a copy of a backup. Return the count of its images.
+    """Replace a database, which may be missing or damaged, by a copy of a backup. Return the count of its images.
 
-    Its key file stays unchanged. Raises StoreError if the backup is not sound or another file is in that place,
-    StoreBusy if a process has the database open. Then nothing has changed.
+    The database's key file stays unchanged. Raises StoreError if the backup is not sound, or if the file at `database`
+    belongs to another program or store. Raises StoreBusy if a process has the database open. Then nothing has changed.
     """
     database = Path(os.path.realpath(database))
     with translated(database):
@@ -79,7 +82,9 @@ def restore(backup: Path, database: Path) -> Count:
 
 
 def _check_place(database: Path, copy: Path) -> None:
-    """Raise StoreError if `database` is another program's file, or has another store's images."""
+    """Raise StoreError if the file at `database` belongs to another program, or has the images of another store than
+    `copy`.
+    """
     with suppress(FileNotFoundError), database.open("rb") as file:
         head = file.read(_HEAD_BYTES)
         if head and not is_ours(head):
@@ -97,17 +102,20 @@ def _id_of(database: Path) -> bytes | None:
         with closing(connect_unwriting(database)) as db:
             query = "SELECT value FROM database_id WHERE EXISTS (SELECT 1 FROM image)"
             row: tuple[bytes] | None = db.execute(query).fetchone()
-    except sqlite3.Error:  # damaged, of an early version, or none: all the more reason to bring a backup back
+    except sqlite3.Error:  # damaged, missing or of an early version: no reason to refuse a restore
         return None
     return row[0] if row else None
 
 
 @contextmanager
 def part_of(target: Path) -> Iterator[Path]:
-    """Hold the file that becomes the backup at `target`: a copy of an earlier backup, or the rest of an earlier run.
+    """Hold the unfinished file of the backup at `target` during the block, and keep other runs from using it.
 
-    If the block raises, the file stays for the next run. After an InputError it stays only if an earlier run has left
-    it. Raises StoreBusy if another run uses it, StoreError if something else is at `target`.
+    The file is the rest of an earlier run, else a copy of the earlier backup; it is missing if there is neither. If the
+    block raises, the file stays for the next run. But an InputError removes it, unless an earlier run has left it.
+
+    Raises StoreBusy if another run uses the file, StoreError if another user may have put it there or if `target` is
+    not a sound backup.
     """
     part, side_file = (target.with_name(target.name + suffix) for suffix in (".part", ".part.run"))
     with _alone(side_file, target):
@@ -136,14 +144,14 @@ def _alone(side_file: Path, target: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            side_file.unlink(missing_ok=True)  # while it is ours: another one's stays
+            side_file.unlink(missing_ok=True)  # while this run still holds it: a later run makes its own
     finally:
         leases.close()
 
 
 def _check_own(part: Path) -> None:
-    """Raise StoreError unless a file belongs to this user only: in a shared folder another user may have put
-    it there.
+    """Raise StoreError unless the file belongs to this user only. In a shared folder another user may have put it
+    there.
     """
     found = part.lstat()
     is_own = stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and not found.st_mode & 0o077
@@ -158,9 +166,10 @@ def _drop(path: Path) -> None:
 
 
 def put_in_place(part: Path, target: Path) -> Count:
-    """Make a finished, closed copy the backup at `target`, replacing an earlier one. Return the count of its images.
+    """Move a finished, closed copy to `target` as the backup, in place of an earlier one. Return the count of its
+    images.
 
-    Raises StoreError if the copy is not sound, StoreBusy if a process has the earlier one open.
+    Raises StoreError if the copy is not sound, StoreBusy if a process has one of the two files open.
     """
     lock = target.with_name(target.name + ".lock")
     is_locked = lock.exists()
@@ -173,7 +182,7 @@ def put_in_place(part: Path, target: Path) -> Count:
         os.replace(part, target)
         _put_in_place(target)
         _drop(part)
-        if not is_locked:  # no process has used it as a store: a backup is one file
+        if not is_locked:  # no process has used the backup as a store, so it stays a single file
             lock.unlink(missing_ok=True)
     return images
 
@@ -190,7 +199,9 @@ def _checked(copy: Path, source: Path) -> Count:
 
 @contextmanager
 def _copied(source: Path, target: Path) -> Iterator[tuple[Path, Count]]:
-    """Make a sound, synced copy of a database beside `target`. It is removed at the end of the block unless renamed."""
+    """Make a sound, synced copy of a database in the folder of `target`. Remove it after the block, unless it was
+    renamed.
+    """
     if not source.is_file():
         raise StoreError(f"there is no database {source}: check the path")
     check_regular(source)
@@ -211,7 +222,7 @@ def _copy(db: sqlite3.Connection, copy: Path, target: Path) -> None:
     try:
         db.execute("VACUUM INTO ?", (str(copy),))
     except sqlite3.Error as error:
-        # The source is only read, so the error is about writing the copy.
+        # The source is only read, so these errors come from writing the copy.
         if code_of(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC):
             raise translate(target, error) from error
         raise
@@ -219,7 +230,7 @@ def _copy(db: sqlite3.Connection, copy: Path, target: Path) -> None:
 
 @contextmanager
 def _out_of_use(database: Path) -> Iterator[None]:
-    """Keep every process from opening a database. Raises StoreBusy if one has it open."""
+    """During the block, keep every process from opening a database. Raises StoreBusy if one has it open."""
     side_file = database.with_name(database.name + ".lock")
     leases = Leases(side_file)
     try:
@@ -231,7 +242,7 @@ def _out_of_use(database: Path) -> Iterator[None]:
 
 
 def _is_connected(database: Path) -> bool:
-    """Return whether any program has the database open. If none has, its log is written into it."""
+    """Return whether any program has the database open. If none has, SQLite writes the log into the database."""
     if not database.exists():
         return False
     try:
@@ -243,8 +254,8 @@ def _is_connected(database: Path) -> bool:
 
 
 def _put_in_place(database: Path) -> None:
-    """Move a database into another one's place, keep its identity, and remove the old log, which must not be
-    replayed.
+    """After a new file was moved to this path: remove the old log, which must not be replayed, and record the file's
+    identity.
     """
     for suffix in ("-wal", "-shm", "-journal"):
         with suppress(FileNotFoundError):

@@ -1,4 +1,6 @@
-"""One connection to SQLite: an aiosqlite connection that runs whole functions, and SQLite's errors as StoreErrors."""
+"""One connection to SQLite: an aiosqlite connection that runs whole functions. Translates SQLite's errors to
+StoreErrors.
+"""
 
 import asyncio
 import contextlib
@@ -26,15 +28,19 @@ R = TypeVar("R")
 class Connection(aiosqlite.Connection):
     """An aiosqlite connection that runs whole functions on its thread, for one event loop.
 
-    It uses private parts of aiosqlite. The thread becomes a daemon, so that an application that never closes the store
-    can still exit. It wraps the queue, so that a result for an ended event loop does not end the thread, and it knows
-    the queue's last item. A call that is cancelled before its turn does not run. A running call that is cancelled is
-    interrupted if the connection only reads; else it runs to its end.
+    It uses private parts of aiosqlite:
+
+    - The thread is a daemon, so that an application that never closes the store can still exit.
+    - The queued work ignores an event loop that has ended; otherwise its result would end the thread.
+    - `abandon` queues aiosqlite's last item, which ends the thread.
+
+    A call that is cancelled before its turn does not run. If a running call is cancelled and the connection only reads,
+    the call is interrupted. On a connection that writes, it runs to its end.
     """
 
     def __init__(self, path: Path, connector: Callable[[], sqlite3.Connection], *, only_reads: bool) -> None:
-        # The connection that the thread has opened and `connect` has not returned: the thread must not keep the whole
-        # object alive.
+        # A connection that the thread has opened and `connect` has not returned yet. It is in a list, because the
+        # thread must not keep the whole object alive.
         unclaimed: list[sqlite3.Connection] = []
 
         def connect() -> sqlite3.Connection:
@@ -49,7 +55,7 @@ class Connection(aiosqlite.Connection):
         self._under_way: asyncio.Future[Any] | None = None
         self._thread.daemon = True
         self.queued = 0
-        # The garbage collector may end a coroutine in here that gives an upload up, and so queues work.
+        # Reentrant: within it, the garbage collector may end a coroutine that aborts an upload, and so queues work.
         self._mutex = threading.RLock()
         self._is_closed = False
 
@@ -63,7 +69,7 @@ class Connection(aiosqlite.Connection):
             with translated(path):
                 await connection
         except BaseException:
-            if connection._ended:  # the caller next closes the locks that the thread needs
+            if connection._ended:  # wait for the thread: the caller next closes the locks that it needs
                 await asyncio.shield(connection._ended)
             raise
         connection._unclaimed.clear()
@@ -104,16 +110,16 @@ class Connection(aiosqlite.Connection):
             self.queued -= 1
 
     def post(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Run `function` as `run` does, but do not wait for it. It must handle its own errors."""
+        """Queue `function` as `run` does, but do not wait for it. The function must handle its own errors."""
 
         def work() -> None:
             function(self._conn, *args, **kwargs)
 
-        with contextlib.suppress(StoreError):  # closed: the next open does such work
+        with contextlib.suppress(StoreError):  # the connection is closed: the next open does such work
             self._queue(work)
 
     async def close(self) -> None:
-        """Close the connection after all calls that were queued before."""
+        """Close the connection after all calls that were queued before this one."""
         with self._mutex:
             self._is_closed = True
         await super().close()
@@ -124,7 +130,7 @@ class Connection(aiosqlite.Connection):
 
         def close() -> None:
             for connection in unclaimed:
-                sqlite3.Connection.close(connection)  # not as a writer does: its write lock may be closed already
+                sqlite3.Connection.close(connection)  # not Writer.close: its write lock may be closed already
 
         self._tx.put_nowait((None, close))
         self._ended = super().stop()
@@ -140,42 +146,46 @@ class Connection(aiosqlite.Connection):
             self._under_way = None
 
     def _break_off(self, future: "asyncio.Future[Any]") -> None:
-        # A check of the whole file takes minutes, and a close would wait for it. Between two statements it goes on.
+        # A check of the whole file takes minutes, and a close would wait for it. An interrupt between two statements
+        # has no effect.
         with self._mutex:
             if self._under_way is future:
                 self._conn.interrupt()
 
     def _queue(self, work: Callable[[], None]) -> None:
-        # Behind the close nothing runs any more: an event loop of another thread would wait for it for ever.
+        # Work that is queued after the close never runs: an event loop of another thread would wait for it forever.
         with self._mutex:
             if self._is_closed:
                 raise StoreError("the store is closed: open it first")
             self._tx.put_nowait((None, work))
 
     def abandon(self, *afterwards: Callable[[], object]) -> None:
-        """Close the connection after all queued calls, then call `afterwards`. Do not wait for either."""
+        """Close the connection after all queued calls, then call `afterwards`, on its thread. Return without waiting
+        for that.
+        """
         connection, self._connection, self._is_closed = self._connection, None, True
         if connection is None:
             return
 
         def end() -> object:
             for step in (connection.close, *afterwards):
-                with contextlib.suppress(Exception):  # or the thread would go on for ever
+                with contextlib.suppress(Exception):  # an error would keep the thread running forever
                     step()
             return _STOP_RUNNING_SENTINEL
 
         self._tx.put_nowait((None, end))
 
     def __del__(self) -> None:
-        self.abandon()  # aiosqlite's own would answer to an event loop that may have ended
+        self.abandon()  # aiosqlite's __del__ would call an event loop that may have ended
 
 
 def keep_freed_memory() -> None:
     """Let malloc keep a few freed MiB for the next chunks instead of returning them to the system at once.
 
-    Fresh memory costs a page fault for every 4 KiB, in all more than it takes to read a chunk into it. glibc raises its
-    thresholds to the size of a freed block, and from then on keeps up to twice as much at the end of each heap
-    (mallopt(3), M_MMAP_THRESHOLD). This block is never touched, so it takes no memory. Another malloc is not affected.
+    Fresh memory costs a page fault for each 4 KiB. Together they take longer than reading a chunk into the memory. When
+    a large block is freed, glibc raises its thresholds to the block's size. From then on it keeps up to twice as much
+    at the end of each heap (mallopt(3), M_MMAP_THRESHOLD). This block is never touched, so it takes no memory. Other
+    implementations of malloc are not affected.
     """
     bytes(_KEPT_BYTES)
 
@@ -195,7 +205,7 @@ def closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        sqlite3.Connection.close(connection)  # not as a writer does: it has written nothing
+        sqlite3.Connection.close(connection)  # not Writer.close, which takes the write lock
         raise
 
 
@@ -217,20 +227,20 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Return whether SQLite waited in vain for other connections that hold the database."""
-    # SQLITE_PROTOCOL is many processes at one log, of which this one has lost each race for seconds (rescode.html).
+    """Return whether SQLite gave up because other connections held the database for too long."""
+    # SQLITE_PROTOCOL: many processes open one log, and this one lost each race for seconds (sqlite.org/rescode.html).
     return code_of(error) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 
 
 def code_of(error: sqlite3.Error) -> int:
-    """Return SQLite's extended result code of an error, or 0 if Python itself raised it."""
+    """Return SQLite's extended result code of an error, or 0 if Python itself raised the error."""
     if isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode"):
-        return sqlite3.SQLITE_CORRUPT  # a text in the database that is no UTF-8
+        return sqlite3.SQLITE_CORRUPT  # a text in the database is not UTF-8
     return getattr(error, "sqlite_errorcode", 0)
 
 
 def text_of(error: Exception) -> str:
-    """Return the text of an error, but only the name of an error of SQLite: its text may quote the database's
+    """Return the text of an error. For an error of SQLite return its name only: its text may quote the database's
     content.
     """
     if isinstance(error, sqlite3.Error):
@@ -241,7 +251,7 @@ def text_of(error: Exception) -> str:
 def translate(path: Path, error: sqlite3.Error) -> StoreError:
     """Return the StoreError for an error of SQLite."""
     extended = code_of(error)
-    # A log's index that can't grow is how a full disk shows first.
+    # On a full disk, the first error is that the log's index can't grow.
     code = sqlite3.SQLITE_FULL if extended == sqlite3.SQLITE_IOERR_SHMSIZE else extended & 0xFF
     if is_busy(error):
         return StoreBusy(f"the database {path} is locked by another process: try again")

@@ -41,7 +41,7 @@ from .writer import (
 
 _log = logging.getLogger("pixstore_asgi")
 _READERS = 2
-_FOREIGN_S = 1.0  # how long a commit by another program than this package may go unseen
+_FOREIGN_S = 1.0  # a commit by another program is noticed within this time
 
 
 class Engine:
@@ -135,7 +135,9 @@ class Engine:
     def read_nowait(
         self, function: Callable[Concatenate[Any, P], R | None], *args: P.args, **kwargs: P.kwargs
     ) -> R | None:
-        """Run a short read on the caller's own thread. Return None if reads currently have to wait for the disk."""
+        """Run a short read on the caller's own thread. Return None if such a read may wait for the disk now, or if it
+        fails.
+        """
         self._checked()
         if not self._pace.is_quick():
             return None
@@ -144,7 +146,7 @@ class Engine:
             self._look()
             return function(self._near, *args, **kwargs)
         except (sqlite3.Error, OSError) as error:
-            # A reader's thread may wait for a busy database. It meets any other error as well, and translates it.
+            # The caller reads again on a reader's thread, which may wait for a busy database and translates errors.
             _log.debug(
                 "a read of %s is tried again: %s",
                 self.path,
@@ -166,9 +168,7 @@ class Engine:
 
     @contextmanager
     def _rescuing(self) -> Iterator[None]:
-        """If a read is refused because the log was removed, let the writer rescue the log, once. A write may never
-        come.
-        """
+        """If a check fails because the log was removed, let the writer rescue the log, once. A write may never come."""
         try:
             yield
         except StoreError:
@@ -178,8 +178,8 @@ class Engine:
             raise
 
     def stamps(self, image_ids: Sequence[str]) -> list[Hashable]:
-        """Return the images' version stamps, which differ between engines. Runs on the caller's thread, because it
-        never waits.
+        """Return the version stamps of these images; no two engines share one. Never waits, so any thread may
+        call it.
         """
         self._checked()
         current = self._look().generation
@@ -202,29 +202,27 @@ class Engine:
     read_all, write_all = read, write  # no operation has a time limit here
 
     async def on_writer(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a function on the writer. If it made keys of versions obsolete, they are removed from SQLite's
-        log too.
-        """
+        """Run a function on the writer's thread. If it made keys obsolete, also remove these from SQLite's log."""
         return await self._checked()[0].run(self._write, function, *args, **kwargs)
 
     def _write(self, db: Any, function: Callable[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        # In one turn: a caller that is cancelled in between must not leave the log as it is.
+        # In one call: if the caller is cancelled, the log must still be emptied.
         result = function(db, *args, **kwargs)
         empty_log(db)
         return result
 
     async def commit(self, new: GroupCommit) -> Sequence[StoredImage]:
-        """Make versions current on the writer, together with other waiting changes."""
+        """Make versions current on the writer's thread, in one transaction with other waiting changes."""
         outcome = await self._commit(Commit(new))
         assert not isinstance(outcome, bool)
         return outcome
 
     async def delete(self, deletion: Deletion, afterwards: Callable[[Any], object]) -> bool:
-        """Delete an image on the writer, together with other waiting changes. Then call `afterwards` there."""
+        """Delete an image on the writer's thread, together with other waiting changes. Then call `afterwards` there."""
         return bool(await self._commit(Commit(deletion), afterwards))
 
     async def _commit(self, commit: Commit, afterwards: Callable[[Any], object] = lambda db: None) -> Outcome:
-        writer = self._checked()[0]  # first, or one that is refused could still be run along with another
+        writer = self._checked()[0]  # first: if it raises, no other commit may run this change
         self._waiting.put(commit)
 
         def run(db: Any) -> Outcome:
@@ -239,28 +237,28 @@ class Engine:
             raise
 
     def write_soon(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Queue a function for the writer. Do not wait for it."""
+        """Queue a function for the writer's thread. Do not wait for it."""
         self._checked()[0].post(function, *args, **kwargs)
 
     def hold_body(self, body: int) -> None:
-        """Lease a body that is being written."""
+        """Take a lease on a body that is being written."""
         self.leases.acquire(body)
 
     def release_body(self, body: int) -> None:
-        """Give its lease back."""
+        """Release the lease on a body."""
         self.leases.release(body)
 
     async def close(self) -> None:
         """Close the connections, the writer last, and release locks and leases. Repeated calls do nothing."""
         connections, self._connections = self._connections[::-1], []
-        # In a task of its own: a close that is cancelled goes on to its end.
+        # In its own task: if the caller is cancelled, the close still runs to its end.
         self._closing = asyncio.ensure_future(self._close(connections))
         await asyncio.shield(self._closing)
 
     async def _close(self, connections: list[Connection]) -> None:
         try:
             if not self.is_inherited:
-                self._close_own()  # before the writer: the last one to close brings the log into the database
+                self._close_own()  # before the writer: the last connection to close writes the log into the database
             for connection in [] if self.is_inherited else connections:
                 await connection.close()
         finally:
@@ -283,7 +281,7 @@ class Engine:
         self.leases.close()
 
     def abandon(self) -> None:
-        """Close everything after the engine's event loop was closed: each connection on its own thread."""
+        """Close everything after the engine's event loop has ended: each connection on its own thread."""
         connections, self._connections = self._connections, []
         if self.is_inherited or not connections:
             return
@@ -291,11 +289,11 @@ class Engine:
         writer, *readers = connections
         for reader in readers:
             reader.abandon()
-        writer.abandon(self._write_lock.close, self.leases.close)  # in this order: it closes under the write lock
+        writer.abandon(self._write_lock.close, self.leases.close)  # in this order: the writer closes under the lock
 
     def __del__(self) -> None:
-        # A bare mount never closes its store. The lock files' descriptors close themselves: to close the leases would
-        # wait for their mutex, which this thread may hold while the garbage collector runs.
+        # A mount without lifespan never closes its store. The leases are not closed here: that waits for their mutex,
+        # which this thread may hold while the garbage collector runs. Their descriptors close themselves.
         self.abandon()
         if not self.is_inherited:
             self._close_own()
@@ -312,7 +310,7 @@ class Engine:
 
 
 def query(db: Any, operation: Operation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run an operation of `tables` that only reads, on the thread of its connection."""
+    """Run an operation of `tables` that only reads, on the connection's thread."""
     return run(operation(Transaction(db), *args, **kwargs))
 
 
@@ -323,7 +321,7 @@ def transact(db: Any, operation: Operation[P, R], /, *args: P.args, **kwargs: P.
 
 
 def _used(path: Path, side_file: Path) -> Leases:
-    """Return the leases of a database, with the lease that marks it as open."""
+    """Take the lease that marks a database as open. Return the store's leases. Raises StoreBusy during a restore."""
     leases = Leases(side_file)
     is_ours = False
     try:
@@ -337,7 +335,7 @@ def _used(path: Path, side_file: Path) -> Leases:
 
 
 def _create_private(path: Path) -> None:
-    # Only ever created here, never opened: closing a descriptor of an open database would drop SQLite's locks on it.
+    # Creates the file, never opens an existing one: closing its descriptor would drop SQLite's locks on the database.
     # SQLite gives its -wal and -shm files the database's mode.
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

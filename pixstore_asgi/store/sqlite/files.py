@@ -1,10 +1,11 @@
 """Checks that the files of a database have one name each, stay in their place, and are changed by this package only.
 
-These are the database and the files beside it. A database with two names has two logs and two lock files, so its
-writers overwrite each other's images. SQLite notices neither this nor the removal of a file: it continues with a log
-without a name, which is lost when the process ends, or replays its log over a backup that was copied in its place. So a
-process that releases the write lock leaves the file's identity and state in the lock file's header. The next holder
-compares them: it refuses another file, and checks a changed one completely before use.
+These files are the database, and the log, the index and the lock file beside it. A database with two names has two logs
+and two lock files, so its writers overwrite each other's images. SQLite does not notice this. It does not notice the
+removal of a file either: it continues with a log without a name, which is lost when the process ends, or it replays its
+log over a backup that was copied into the database's place. So a process that releases the write lock writes the
+database file's identity and state to the lock file's header. The next holder compares them: it refuses another file,
+and checks a changed one completely before use.
 """
 
 import os
@@ -26,22 +27,22 @@ from .write_lock import WriteLock
 
 LOG, INDEX, LOCK = "-wal", "-shm", ".lock"
 _PAUSE_S = 0.01
-_LEAST_S = 0.1  # between its lock on the database and its log, SQLite takes far less
+_LEAST_S = 0.1  # SQLite needs far less between locking the database and opening its log
 _MOUNTS = Path("/proc/self/mountinfo")
 _DESCRIPTORS = Path("/proc/self/fd")
 _SHARED_FIRST, _SHARED_LENGTH = 0x40000002, 510  # the bytes of SQLite's SHARED lock (its os.h)
-_FORMAT_AT, _WAL_FORMAT = 18, b"\2"  # in the database's head (sqlite.org/fileformat2.html, 1.3)
+_FORMAT_AT, _WAL_FORMAT = 18, b"\2"  # in the database's header (sqlite.org/fileformat2.html, section 1.3)
 _HEADER = struct.Struct("<QQQ??Q30x")
-_CHECKPOINT_NS = 2_000_000_000  # it follows the last write to the log, and ends within this
+_CHECKPOINT_NS = 2_000_000_000  # a checkpoint ends within this time after the last write to the log
 _ACTING = "SELECT 1 FROM sqlite_schema WHERE coalesce(rootpage, 0) = 0"  # triggers, views, virtual tables
 _COMPUTED = "SELECT 1 FROM sqlite_schema, pragma_table_xinfo(sqlite_schema.name) WHERE hidden"
-# Lengths are read from the heads of the rows: no body is.
+# SQLite reads the lengths from the headers of the rows. It reads no body.
 _INCOMPLETE = """
 SELECT 1 FROM image WHERE blob IS NOT NULL AND size IS NOT
     (SELECT sum(length(data)) FROM chunk WHERE chunk.id >= blob << 16 AND chunk.id < (blob + 1) << 16)
 """
 _OF_BODIES_HERE = " AND blob NOT IN (SELECT id FROM blob WHERE object IS NOT NULL)"
-_BODIES_ELSEWHERE = 6  # the schema's version from which bodies may lie elsewhere
+_BODIES_ELSEWHERE = 6  # the schema version from which bodies may be in an object store
 
 
 class FileIdentity(NamedTuple):
@@ -79,11 +80,11 @@ class FileIdentity(NamedTuple):
 
 
 class LockHeader(NamedTuple):
-    """The lock file's header, which one writer leaves for the next.
+    """The lock file's header, which one writer leaves for the next. It has the state of the database file.
 
-    It has the state of the file, but not its device number, which may change with each start of the machine.
-        is_written:
-    the file is being written, or its writer died. log_has_dead_keys: its log may hold keys of dead versions.
+    It does not have the file's device number, which may change with each start of the machine. is_written: the file is
+    being written, or its writer died. log_has_dead_keys: the log may hold keys of dead versions. files: the key of the
+    log and index that are open (see OpenFiles), or 0.
     """
 
     inode: int
@@ -100,7 +101,7 @@ class LockHeader(NamedTuple):
 
     @classmethod
     def unpack(cls, data: bytes) -> "LockHeader | None":
-        """Return the header that `pack` made these bytes from, or None for other bytes, such as zeros."""
+        """Return the header in these bytes, or None if `pack` did not make them; they may be zeros, for example."""
         note = cls(*_HEADER.unpack(data)) if len(data) == _HEADER.size else None
         return note if note and note.inode else None
 
@@ -109,10 +110,10 @@ class LockHeader(NamedTuple):
         return _HEADER.pack(*self)
 
     def is_outdated(self, path: Path, now: FileIdentity) -> bool:
-        """Return whether another program may have changed the file at `path` since. now: the file's current identity.
+        """Return whether another program may have changed the file at `path` since this header was written.
 
-        If a writer died, part of its log may be in the file, and SQLite recovers that. Then the file has not shrunk,
-        and was changed at about the same time as the log.
+        now: the file's current identity. If a writer died, part of its log may be in the file, and SQLite recovers
+        that. Then the file has not shrunk, and was changed at about the same time as the log.
         """
         if not self.is_written:
             return now[1:4] != self[:3]
@@ -123,16 +124,16 @@ class LockHeader(NamedTuple):
 
 
 class OpenFiles:
-    """The open files of a store, to compare with the files at their paths.
+    """The files that a store has open, to compare them with the files at their paths.
 
-    database: the identity of the database's file when it was opened. key: a number for its log and index, by which
-    other processes tell them from others; 0 until `look_beside`.
+    database: the identity of the database's file when it was opened. key: a number that identifies log and index for
+    other processes; 0 until `look_beside`.
     """
 
     def __init__(self, path: Path, database: FileIdentity) -> None:
         self.database = database
         self.key = 0
-        self._name = os.fspath(path)  # a path costs more at each look
+        self._name = os.fspath(path)  # not a Path, which takes more time in each check
         self._beside: dict[str, os.stat_result] = {}
 
     @classmethod
@@ -180,7 +181,8 @@ class OpenFiles:
 def check_shared(path: Path, write_lock: WriteLock, leases: Leases, timeout_s: float) -> None:
     """Raise StoreError if another store has a log or index open that is not the one at its path now.
 
-    SQLite would read from both. timeout_s: how long to wait for a store that is closing, which removes both.
+    SQLite would then read from two logs. timeout_s: how long to wait for a store that is closing, which removes both
+    files.
     """
     deadline = time.monotonic() + timeout_s
     while True:
@@ -195,11 +197,11 @@ def check_shared(path: Path, write_lock: WriteLock, leases: Leases, timeout_s: f
 
 
 def check_in_place(path: Path, timeout_s: float) -> None:
-    """Raise StoreError if a process has the database open, and its log or index is not at its path.
+    """Raise StoreError if a process has the database open, but its log or index is missing at its path.
 
-    A new log would be written into the database over the changes in the old one. The lock file can't show this, because
-    it may be new too. Call this before SQLite reads the database, which creates both files. timeout_s: how long to wait
-    for a process that is opening the database.
+    SQLite would create a new log and write it into the database over the changes in the old one. The lock file can't
+    show this, because it may be new too. Call this before SQLite reads the database, which creates both files.
+    timeout_s: how long to wait for a process that is opening the database.
     """
     deadline = time.monotonic() + max(timeout_s, _LEAST_S)
     while missing := next((file for file in (f"{path}{LOG}", f"{path}{INDEX}") if not os.path.lexists(file)), None):
@@ -213,11 +215,12 @@ def check_in_place(path: Path, timeout_s: float) -> None:
 def _has_open_log(path: Path) -> bool:
     """Return whether any process has the database and a log open: such a connection holds a SHARED lock.
 
-    Uses a descriptor of SQLite's own: closing another one would drop all locks of this process on the file.
+    It asks through a descriptor that SQLite opened. Closing any other descriptor of the file would drop all locks of
+    this process on it.
     """
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)):  # it reads nothing, and takes no lock
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)):  # reads nothing, and takes no lock
         for number in _descriptors_of(path):
-            with suppress(OSError):  # closed meanwhile, or only open to be written to
+            with suppress(OSError):  # closed meanwhile, or open for writing only
                 is_held = is_read_locked(number, _SHARED_FIRST, _SHARED_LENGTH)
                 if is_held and os.pread(number, 1, _FORMAT_AT) == _WAL_FORMAT:
                     return True
@@ -225,7 +228,7 @@ def _has_open_log(path: Path) -> bool:
 
 
 def _descriptors_of(path: Path) -> Iterator[int]:
-    """Return this process's descriptors of a file. Empty on systems other than Linux."""
+    """Yield this process's descriptors of a file. On systems other than Linux, yield none."""
     file = os.stat(path)
     numbers = os.listdir(_DESCRIPTORS) if _DESCRIPTORS.is_dir() else []
     for number in map(int, numbers):
@@ -256,7 +259,7 @@ def check_regular(path: Path) -> None:
     """Raise StoreError if the database is not a regular file, or a file beside it is a link or not regular."""
     for file in _files(path):
         try:
-            # One look: another process may remove the file after it.
+            # In one call, because another process may remove the file after it.
             mode = os.stat(file, follow_symlinks=file == path).st_mode
         except FileNotFoundError:
             continue
@@ -267,7 +270,7 @@ def check_regular(path: Path) -> None:
 def check_one_name(path: Path) -> None:
     """Raise StoreError if the database at `path`, or a file beside it, has a second name.
 
-    path: as os.path.realpath returns it, so that symbolic links to one database are one name.
+    path: as os.path.realpath returns it, so that all symbolic links to one database count as one name.
     """
     mounts = _mount_points()
     for file in _files(path):
@@ -292,8 +295,10 @@ def _mount_points() -> frozenset[str]:
 
 
 def check_passive(db: sqlite3.Connection, path: Path) -> None:
-    """Raise StoreError if a database has objects that run by themselves, such as triggers. This package makes none."""
-    # In this order: the columns of a virtual table are asked of its module, which a stranger may have chosen.
+    """Raise StoreError if a database has objects that run by themselves, such as triggers. This package
+    creates none.
+    """
+    # In this order: the second query runs the module of a virtual table, which an attacker may have chosen.
     if db.execute(_ACTING).fetchone() or db.execute(_COMPUTED).fetchone():
         raise StoreError(
             f"the database {path} has a trigger, a view, or a virtual table or column, which this package does not "
@@ -302,7 +307,7 @@ def check_passive(db: sqlite3.Connection, path: Path) -> None:
 
 
 def check_sound(db: sqlite3.Connection, path: Path) -> None:
-    """Read the whole database. Raises StoreError if pages, or parts of current images, are damaged or missing."""
+    """Read the whole database. Raise StoreError if pages, or parts of current images, are damaged or missing."""
     try:
         check_passive(db, path)
         (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()

@@ -1,6 +1,6 @@
 """Garbage collection of bodies in the database, by leases: plain functions of one connection.
 
-Each runs to its end on its connection's thread, so no cancellation can leave a transaction open.
+Each function runs to its end on its connection's thread, so no cancellation can leave a transaction open.
 """
 
 from ..contract import CHUNK_BYTES
@@ -10,16 +10,17 @@ from .transaction import CHUNK_BITS, STATEMENTS, run
 from .writer import Writer, write_transaction
 
 MAX_BODY_BYTES = CHUNK_BYTES << CHUNK_BITS
-"""The longest body that has numbers for all its chunks."""
+"""The longest body: a chunk's number has CHUNK_BITS bits."""
 
-_ANY_AGE_S = -1e15  # leases that all processes see show exactly which bodies are in use; without them only time does
+_ANY_AGE_S = -1e15  # shared leases show exactly which bodies are in use; without them, only the age does
 _VACUUMED_PAGES = 1024
 
 
 def date_back(db: Writer, now_ms: int) -> None:
-    """Set the time of bodies that were marked dead or pending in the future to now.
+    """Correct the times of dead or pending bodies that lie in the future: set them to now.
 
-    They were marked while the clock was ahead. Their grace period would begin only after the clock reaches that time.
+    These bodies were marked while the clock was ahead. Otherwise their grace period would begin only when the clock
+    reaches that time.
     """
     query = "UPDATE blob SET changed_ms = ? WHERE state <> 1 AND changed_ms > ? AND object IS"
     with write_transaction(db):
@@ -28,10 +29,10 @@ def date_back(db: Writer, now_ms: int) -> None:
 
 
 def collect(db: Writer, leases: Leases, grace_s: float, limit: int) -> int:
-    """Remove up to `limit` bodies that are not in use, in small steps. grace_s: counts without shared leases only."""
+    """Remove up to `limit` bodies that are not in use, in small steps. grace_s: used only if leases are not shared."""
     age_s = _ANY_AGE_S if leases.are_shared else grace_s
     dead = db.execute(STATEMENTS[gc.FIND_DEAD], (age_s, limit + gc.MORE_BODIES)).fetchall()
-    removed, is_done = 0, all(leases.is_held(body) for (body,) in dead)  # without the write lock, as most writes do
+    removed, is_done = 0, all(leases.is_held(body) for (body,) in dead)  # takes no write lock: most calls end here
     while not is_done and removed < limit:
         some, is_done = _collect_once(db, leases, age_s, limit - removed)
         removed += some
@@ -42,7 +43,7 @@ def _collect_once(db: Writer, leases: Leases, age_s: float, limit: int) -> tuple
     claimed: list[int] = []
 
     def claim(body: int) -> bool:
-        # With the write lock, so that the state of the body is current and no reader stands back from a live one.
+        # Under the write lock, so that the body's state is current and no claim keeps a reader from a live body.
         if not leases.claim(body):
             return False
         claimed.append(body)
@@ -57,7 +58,9 @@ def _collect_once(db: Writer, leases: Leases, age_s: float, limit: int) -> tuple
 
 
 def collect_some(db: Writer, leases: Leases, grace_s: float, limit: int, keep_pages: int) -> None:
-    """Collect a few bodies. If that freed space, return some of the free pages beyond `keep_pages`."""
+    """Remove a few bodies. If that freed space, return some of the free pages beyond `keep_pages` to the file
+    system.
+    """
     if collect(db, leases, grace_s, limit):
         give_space_back(db, keep_pages)
 

@@ -1,4 +1,4 @@
-"""Leases: which bodies are being read or written, by any process of this machine.
+"""Leases: they show gc the bodies that any process of this machine is reading or writing.
 
 A lease is a shared lock on one byte of a side file, the byte at the body's id. To remove a body, gc must first get the
 exclusive lock on that byte, through another descriptor. When a process ends, the kernel releases its leases.
@@ -27,16 +27,17 @@ else:
     import fcntl
 
 IN_USE = 0
-"""Instead of a body's id, which are above it: each process that has the database open holds a lease on it."""
+"""A lease id below the ids of all bodies. Each process that has the database open holds this lease."""
 
 _FILES = 1 << 62
-"""Above every body's id: the base for the number of open files."""
+"""The base of the lease ids for open files, above the ids of all bodies."""
 
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence, start, length, pid
 
 
 def is_read_locked(number: int, first: int, length: int) -> bool:
-    """Return whether another open file has a shared lock on some of these bytes, or False if the system can't tell.
+    """Return whether another open file description has a shared lock on some of these bytes. False if the system can't
+    tell.
 
     number: a descriptor of the file. Shared locks of SQLite count too, also those of this process.
     """
@@ -57,7 +58,7 @@ def _has_ofd_locks() -> bool:
 class Leases:
     """The leases of one open store. Every method may be called from any thread.
 
-    `are_shared`: whether other processes see them. `release` waits for no lock: the garbage collector may call it
+    `are_shared`: whether other processes see them. `release` waits for no lock: Python's garbage collector may call it
     through a stream's `__del__`, in the middle of any other method, on the thread that holds the mutex.
     """
 
@@ -65,14 +66,14 @@ class Leases:
         self._path = path
         self._generation = generation()
         self._counts: Counter[int] = Counter()
-        self._released: deque[int] = deque()  # given back, and still counted
+        self._released: deque[int] = deque()  # released by a caller, but still counted and locked
         self._mutex = threading.Lock()
         self._holding = _ByteLocks.open(path)
         self._claiming = _ByteLocks.open(path) if self._holding else None
         self.are_shared = self._claiming is not None
 
     def acquire(self, body: int) -> bool:
-        """Take a lease and return True. Return False if the body is being removed."""
+        """Take a lease on a body and return True. Return False if gc is removing the body."""
         with self._locked():
             if body not in self._counts and self._holding and not self._holding.share(body):
                 return False
@@ -80,25 +81,27 @@ class Leases:
             return True
 
     def release(self, body: int) -> None:
-        """Release one lease; the last one frees the body. Does nothing after `close`."""
+        """Release one lease on a body. After the last one, gc may remove the body. Does nothing after `close`."""
         # A forked child shares the descriptors: giving a lease back there would take it from the parent.
         if not self._is_inherited:
             self._released.append(body)
             self._settle()
 
     def claim(self, body: int) -> bool:
-        """Claim a body for removal and return True. Return False if a lease on it exists."""
+        """Claim a body for removal and return True. Return False if any process has a lease on it."""
         with self._locked():
             return body not in self._counts and (self._claiming is None or self._claiming.exclude(body))
 
     def unclaim(self, body: int) -> None:
-        """Release a claim."""
+        """Release the claim on a body."""
         with self._locked():
             if self._claiming:
                 self._claiming.unlock(body)
 
     def are_in_place(self) -> bool:
-        """Return whether the side file is still the one at its path: other processes ignore a removed one."""
+        """Return whether the side file is still the one at its path. If it was removed, other processes don't see its
+        locks.
+        """
         with self._locked():
             return self._holding is None or self._holding.are_in(self._path)
 
@@ -108,13 +111,13 @@ class Leases:
             return body in self._counts or (self._holding is not None and self._holding.is_shared(body))
 
     def hold_files(self, key: int) -> None:
-        """Until `close`, show other stores that this one has the files with this key open; see OpenFiles."""
+        """Until `close`, show other stores that this one has the log and index with this key open; see OpenFiles."""
         with self._locked():
             if self._holding:
                 self._holding.share(_FILES + key)
 
     def are_files_held(self, key: int) -> bool:
-        """Return whether another store has the files with this key open."""
+        """Return whether another store has the log and index with this key open."""
         return self.is_held(_FILES + key)
 
     def begin_alone(self) -> bool:
@@ -137,7 +140,7 @@ class Leases:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the mutex for a block. Leases that were released before or during it are given back."""
+        """Hold the mutex during the block. Also unlock bodies that were released before or during it."""
         try:
             with self._mutex:
                 self._give_back()
@@ -146,7 +149,9 @@ class Leases:
             self._settle()
 
     def _settle(self) -> None:
-        """Give released leases back, unless the mutex is held: its holder then does so after releasing it."""
+        """Unlock the bodies in `_released`. If a thread holds the mutex, do nothing: that thread unlocks them
+        afterwards.
+        """
         while self._released and self._mutex.acquire(blocking=False):
             try:
                 self._give_back()
@@ -172,7 +177,7 @@ class Leases:
 
     def close(self) -> None:
         """Release all leases. Repeated calls do nothing."""
-        # A thread of the parent's may have held the mutex in the moment of a fork.
+        # In a forked child, the mutex may stay locked: a thread of the parent may have held it at the fork.
         with nullcontext() if self._is_inherited else self._mutex:
             self._counts.clear()
             for locks in (self._holding, self._claiming):
@@ -182,7 +187,7 @@ class Leases:
 
 
 class _ByteLocks:
-    """Locks on single bytes through one descriptor."""
+    """Locks on single bytes of a file, through one descriptor."""
 
     def __init__(self, file: Descriptor) -> None:
         self._file = file
@@ -197,7 +202,7 @@ class _ByteLocks:
         try:
             locks.share(0)
             locks.unlock(0)
-        except OSError:  # a file system without them
+        except OSError:  # a file system without such locks
             locks.close()
             return None
         return locks
@@ -211,7 +216,7 @@ class _ByteLocks:
         return self._set(fcntl.F_WRLCK, byte)
 
     def is_shared(self, byte: int) -> bool:
-        """Return whether another descriptor has a lock on a byte. Locks of this descriptor stay unchanged."""
+        """Return whether another descriptor has a lock on a byte. It changes no lock."""
         asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
         kind: int = _FLOCK.unpack(fcntl.fcntl(self._file.number, fcntl.F_OFD_GETLK, asked))[0]
         return kind != fcntl.F_UNLCK

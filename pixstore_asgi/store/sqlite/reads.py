@@ -1,4 +1,4 @@
-"""Reads on the event loop's own thread, which must not wait for the disk: their connections, and whether they may run.
+"""Connections and rules for the reads that run on the event loop's own thread. It must not wait for the disk.
 
 Such reads run for every request. They use the statements of `tables` without a coroutine.
 """
@@ -22,10 +22,10 @@ else:
     resource = None
 
 _SLOW_S = 0.003
-_PAUSES_PER_WAIT = 100  # so that the thread waits for a hundredth of the time at most, however slow the disk
+_PAUSES_PER_WAIT = 100  # so the thread waits for at most a hundredth of its time, even with a slow disk
 
 _GET = STATEMENTS[images.GET]
-_WHOLE_IMAGE = STATEMENTS[images.IMAGE_AND_CHUNKS].replace(", 0)", ", -1)")  # no chunk of a longer one
+_WHOLE_IMAGE = STATEMENTS[images.IMAGE_AND_CHUNKS].replace(", 0)", ", -1)")  # reads no chunk of a longer body
 assert _WHOLE_IMAGE.count(", -1)") == 1
 
 
@@ -40,13 +40,15 @@ def connect_reader(path: str, *, busy_timeout_s: float) -> sqlite3.Connection:
 
 
 def get(db: sqlite3.Connection, image_id: str) -> StoredImage | None:
-    """Return one image."""
+    """Return one image, or None."""
     row = db.execute(_GET, (image_id,)).fetchone()
     return image_of_row(row) if row else None
 
 
 def whole_image(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, list[bytes]] | None:
-    """Return an image with all its chunks. None if there is none, it is longer than WHOLE_BYTES, or damaged."""
+    """Return an image with all its chunks. None if there is no image, it is longer than WHOLE_BYTES, or chunks are
+    missing.
+    """
     rows = db.execute(_WHOLE_IMAGE, (image_id,)).fetchall()
     if not rows:
         return None
@@ -55,11 +57,13 @@ def whole_image(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, lis
 
 
 class Pace:
-    """Watches reads on one thread. After a read that waited for the disk, it allows none for a hundred times as long.
+    """Decides whether reads may run on one thread. After a read that waited for the disk, it allows none for a hundred
+    times as long.
 
-    A read from the system's page cache takes less time than a switch to another thread. A read that waits shows that a
-    page was not cached: the kernel counts the blocks that a thread had read (getrusage(2), ru_inblock). Some file
-    systems do not count. So a slow read during which the thread gave up the processor counts too.
+    A read from the system's page cache takes less time than a switch to another thread. If a page is not cached, the
+    read waits for the disk. The kernel shows this: it counts the blocks that each thread had read (getrusage(2),
+    ru_inblock). Some file systems do not count. So a slow read also counts as a wait if the thread gave up the
+    processor during it.
     """
 
     def __init__(self) -> None:
@@ -70,12 +74,12 @@ class Pace:
         return resource is not None and _now_s() >= self._next_s
 
     def waits(self) -> tuple[int, int, float]:
-        """Return how often this thread has waited so far, for blocks and in switches, and the time in seconds."""
+        """Return this thread's blocks read and its voluntary switches so far, and the time now in seconds."""
         usage = resource.getrusage(resource.RUSAGE_THREAD)
         return usage.ru_inblock, usage.ru_nvcsw, _now_s()
 
     def has_read(self, before: tuple[int, int, float]) -> None:
-        """Record a finished read. before: the waits when it began."""
+        """Record a finished read. before: the result of `waits` when it began."""
         blocks, switches, now_s = self.waits()
         took_s = now_s - before[2]
         if blocks > before[0] or (took_s > _SLOW_S and switches > before[1]):
@@ -83,12 +87,11 @@ class Pace:
 
 
 class DataVersion:
-    """SQLite's data_version: shows whether any program has committed since the last look. It never waits.
+    """Shows whether any program has committed since the last look, by SQLite's data_version. A look never waits.
 
     connection: a reader used for nothing else, because it does not see its own commits. check_files: raises StoreError
-    if a file was replaced. every_s: how long a look stays valid, in seconds. due: when to look again, by
-    time.monotonic(). generation: an object that is new after each look that found a commit, and differs between
-    DataVersions.
+    if a file was replaced. every_s: how long a look stays valid, in seconds. due: the time of the next look, by
+    time.monotonic(). generation: a new object after each look that found a commit; no two DataVersions share one.
     """
 
     def __init__(
@@ -103,9 +106,9 @@ class DataVersion:
         self._seen: Hashable = None
 
     def look(self) -> None:
-        """Begin a new generation if anything was committed since the last look.
+        """Begin a new generation if any program has committed since the last look.
 
-        Raises StoreError if the database can't be read, or one of its files is not the one that was opened.
+        Raises StoreError if the database can't be read, or if one of its files was replaced.
         """
         begun_s = time.monotonic()
         with translated(self._path):
@@ -126,4 +129,4 @@ def _data_version(connection: sqlite3.Connection) -> Hashable:
     except sqlite3.OperationalError as error:
         if not is_busy(error):
             raise
-        return object()  # a database that is just busy counts as changed
+        return object()  # a busy database counts as changed

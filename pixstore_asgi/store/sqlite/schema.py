@@ -1,10 +1,10 @@
 """The SQLite store's schema: its version, and the migrations that lead there.
 
-blob   one immutable ciphertext, here or, if it names an object, in an object store; AUTOINCREMENT, because a reused id
-       would give a reader another image's chunks
-chunk  256 KiB of it, id = blob id << 16 | number, in a rowid table: read one by one
-image  the pointer to an image's current blob and that version's meta; a deleted image keeps id, token and epoch
-wrapped_key  that version's, number = blob id + 2**56: see transaction.py
+blob         one immutable body, in chunks, or in an object store if `object` names it there. AUTOINCREMENT, because a
+reused id would give a reader another image's chunks
+chunk        256 KiB of a body, id = blob id << 16 | number. A rowid table, because chunks are read one by one
+image        the pointer to an image's current blob, and that version's meta. A deleted image keeps id, token and epoch
+wrapped_key  the key of an image's current version, number = blob id + 2**56: see transaction.py
 """
 
 import logging
@@ -28,15 +28,15 @@ _log = logging.getLogger("pixstore_asgi")
 APPLICATION_ID = 0x50495853  # "PIXS"
 MIN_SQLITE = (3, 38, 0)  # STRICT tables, JSON functions
 _MIB = 1 << 20
-# Below this version the whole file is rewritten: it holds keys of deleted images in pages that were split.
+# A file below this version is rewritten as a whole: pages that were split hold keys of deleted images.
 _KEYS_OVERWRITTEN = 2
-_ROWS_REWRITTEN = 9  # the version below which the rows of all images are
-_COPIES = 5  # in the log: the old rows overwritten, in half-full pages, and the new ones; those in the file once more
+_ROWS_REWRITTEN = 9  # a migration from below this version rewrites the rows of all images
+_COPIES = 5  # of the rows: in the log the old and the new ones, in half-full pages; in the file the new ones
 _BYTES_OF_ROWS = """
 SELECT coalesce(sum(length(id) + iif(blob IS NULL, 40, 100) + coalesce(length(wrapped_key), 0)
     + coalesce(length(sha256), 0)), 0) FROM image
 """
-_OPENING_S = 1.0  # how long a process that is just opening the database is waited for
+_OPENING_S = 1.0  # how long to wait for a process that is opening the database
 
 
 _VERSION_1 = """
@@ -73,7 +73,7 @@ ALTER TABLE key_check ADD COLUMN retired INTEGER NOT NULL DEFAULT 0 CHECK (retir
 """
 _VERSION_5 = "-- images without a SHA-256, which earlier versions of this package take for damaged"
 
-# Bodies in an object store; see tables/objects.py.
+# Bodies in an object store; see objects.py of the package `store`.
 _VERSION_6 = """
 ALTER TABLE blob ADD COLUMN object BLOB CHECK (length(object) = 16);
 ALTER TABLE blob ADD COLUMN removing INTEGER NOT NULL DEFAULT 0 CHECK (removing IN (0, 1));
@@ -82,10 +82,10 @@ CREATE INDEX blob_by_object ON blob (object) WHERE object IS NOT NULL
 
 _VERSION_7 = "-- images with variants, which earlier versions of this package would leave behind"
 
-_VERSION_8 = "ALTER TABLE image ADD COLUMN checksum INTEGER"  # NULL in rows of before; see rules.checksum_of
+_VERSION_8 = "ALTER TABLE image ADD COLUMN checksum INTEGER"  # NULL in older rows; see rules.checksum_of
 
-# See transaction.py. The table that had them goes as a whole, with all its pages. Damaged values stay
-# so, to be refused when it is read: no check of a column may keep all images from being migrated.
+# Moves the wrapped keys to a table of their own; see transaction.py. The old table is dropped, with all its pages.
+# Damaged values are copied, and refused when their image is read: a column's check must not stop the migration.
 _VERSION_9 = """
 CREATE TABLE wrapped_key (
     number INTEGER PRIMARY KEY CHECK (number >= 72057594037927936),
@@ -119,7 +119,7 @@ PRAGMA ignore_check_constraints = OFF;
 DROP TABLE image_with_key
 """
 
-# Each sweep its own: those that lie elsewhere, and stay for the grace period, would be looked at by each write.
+# One index for each kind of gc: else each write would look at all objects that wait for their grace period.
 _VERSION_10 = """
 DROP INDEX blob_to_sweep;
 CREATE INDEX blob_to_sweep ON blob (changed_ms) WHERE state <> 1 AND object IS NULL;
@@ -139,13 +139,14 @@ MIGRATIONS: tuple[str, ...] = (
     _VERSION_10,
 )
 """MIGRATIONS[n] brings a database of version n to n + 1; the version is `PRAGMA user_version`. A semicolon ends a
-statement, so there is none within one."""
+statement, so no statement may contain one."""
 
 
 def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> FileIdentity:
-    """Create or migrate the database at `path`, an existing, maybe empty file. Return its identity. Raises StoreError.
+    """Create or migrate the database at `path`, an existing, maybe empty file. Return the file's identity. Raises
+    StoreError.
 
-    Several processes may call it at the same time: the first holder of the write lock does the work.
+    Several processes may call it at the same time: the first one that gets the write lock does the work.
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed")
@@ -155,14 +156,14 @@ def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> File
         if not _is_ready(connection, path):
             with connection.exclusive():
                 _make_ready(connection, path, busy_timeout_s)
-            empty_log(connection)  # until then the file itself has the bytes that the migrations overwrote
+            empty_log(connection)  # before this, the file still has the bytes that the migrations overwrote
     finally:
         connection.close()
     return connection.files.database
 
 
 def _check_as_left(path: Path, write_lock: WriteLock) -> None:
-    # Before any connection that could bring a log into a file it is not of.
+    # Before any connection is opened: it could write a log into a file that the log does not belong to.
     def needs_check() -> LockHeader | None:
         left, now = LockHeader.unpack(write_lock.header), FileIdentity.of(path)
         if not left or not now or not left.is_outdated(path, now):
@@ -172,7 +173,7 @@ def _check_as_left(path: Path, write_lock: WriteLock) -> None:
     if not needs_check():
         return
     with write_lock.held():
-        # Again, for the last holder of the lock may have written meanwhile.
+        # Checked again, because the last holder of the lock may have written meanwhile.
         if checked := needs_check():
             with closing(connect_unwriting(path)) as connection:
                 check_sound(connection, path)
@@ -186,7 +187,7 @@ def _is_ready(connection: Writer, path: Path) -> bool:
 
 def _make_ready(connection: Writer, path: Path, busy_timeout_s: float) -> None:
     _check_room(connection, path, _version(connection, path), len(MIGRATIONS))
-    # On a new file these come before the first table, on any other they change nothing.
+    # These two take effect in a new file only, before its first table.
     connection.execute("PRAGMA page_size = 16384")
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     # A copy by VACUUM INTO is not in WAL mode.
@@ -242,7 +243,7 @@ def _bytes_needed(db: sqlite3.Connection, version: int) -> int:
 
 def _rewrite(connection: Writer, path: Path) -> None:
     try:
-        connection.execute("PRAGMA temp_store = FILE")  # or the copy would have to fit into memory
+        connection.execute("PRAGMA temp_store = FILE")  # else the copy would have to fit into memory
         connection.execute("VACUUM")
     except sqlite3.OperationalError as error:
         if code_of(error) & 0xFF not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN):
@@ -256,7 +257,7 @@ def _rewrite(connection: Writer, path: Path) -> None:
 
 
 def connect_unwriting(path: Path) -> sqlite3.Connection:
-    """Open a connection that changes neither the file nor its log, even if it is the last one to close.
+    """Open a connection that changes neither the database file nor its log, even if it is the last one to close.
 
     Raises StoreError if a process uses a log or index that was removed.
     """
@@ -265,20 +266,21 @@ def connect_unwriting(path: Path) -> sqlite3.Connection:
 
 
 def is_ours(head: bytes) -> bool:
-    """Return whether a file with these first 100 bytes is a database of this package (sqlite.org/fileformat2.html,
-    1.3).
+    """Return whether a file with these first 100 bytes is a database of this package.
+
+    Source: sqlite.org/fileformat2.html, section 1.3.
     """
     return head.startswith(b"SQLite format 3\0") and head[68:72] == APPLICATION_ID.to_bytes(4, "big")
 
 
 def check_application(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise StoreError unless a database belongs to this package, in a version that it knows."""
+    """Raise StoreError unless this package has made the database, in a version that it knows."""
     if not _version(connection, path):
         raise StoreError(f"{path} is not a database of pixstore-asgi: check the path")
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    # In one statement: another process may be making the database right now.
+    # In one statement, because another process may be creating the database at the same time.
     version, application, tables = connection.execute(
         "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema)"
         " FROM pragma_user_version, pragma_application_id"

@@ -30,7 +30,7 @@ from .writer import Deletion, Writer
 _log = logging.getLogger("pixstore_asgi")
 _COLLECTED_PER_WRITE = 4
 _FEW_IMAGES = 100
-_KEPT_PAGES = 4096  # of 16 KiB: free space that writes may take up again
+_KEPT_PAGES = 4096  # of 16 KiB: free space that stays in the file for later writes
 _LOOKS = (
     (
         f"SELECT 'body ' || of FROM ({KEYS}) WHERE of NOT IN (SELECT blob FROM image WHERE blob IS NOT NULL)",
@@ -45,11 +45,11 @@ class SqliteStore(TableStore[Engine]):
     """Keeps images in the SQLite database at `path`, which is created with mode 0600 if it is missing.
 
     Any number of processes of one machine may use the file, which must be on a local disk. One process writes at a
-    time; readers never wait for it. Each process sees writes of another SqliteStore at once, and writes of another
-    program within a second. SQLite's own files and `<path>.lock` lie beside the database and must not be shortened
-    while in use. If another program moves, replaces, changes or removes one of these files, the next write is
-    refused, and reads are refused within a second. The file must have one name: no hard link, no mount of its own.
-    asyncio only. Open the store after a fork, not before.
+    time; readers never wait for it. Each process sees writes of another SqliteStore immediately, and writes of another
+    program within a second. SQLite's own files and `<path>.lock` lie beside the database. They must not be shortened
+    while in use. If another program moves, replaces, changes or removes one of these files, the store refuses the next
+    write, and refuses reads within a second. The file must have one name: no hard link, no mount of its own. asyncio
+    only. Open the store after a fork, not before.
 
     Args:
         path: The database file.
@@ -58,9 +58,9 @@ class SqliteStore(TableStore[Engine]):
         busy_timeout_s: How long a write waits for writes of other processes before StoreBusy, in seconds.
         sweep_grace_s: How long a replaced, deleted or abandoned body is kept, in seconds. It applies to bodies in a
             bucket, and to all bodies on systems without leases between processes (other than 64-bit Linux). Choose it
-            longer than any stream lasts and than an upload may stand still.
-        sweeps_at_close: Whether `close` removes unneeded bodies. False if the database may be a copy: it does not know
-            the bodies that were saved to the bucket since.
+            longer than the longest stream and the longest pause of an upload.
+        sweeps_at_close: Whether `close` removes unneeded bodies. Pass False if the database may be a copy: a copy does
+            not know bodies that were saved to the bucket after it was made.
         bodies: Stores new bodies instead of the database, for example an S3Bucket. Older bodies stay in the database.
         clock_ms: Returns epoch milliseconds.
 
@@ -136,7 +136,7 @@ class SqliteStore(TableStore[Engine]):
         engine = self._engines.opened()
         if self._bodies:
             self._occasional_gc.soon()
-        # In the same turn, so that nothing is written any more once the caller is told.
+        # gc runs in the same call, so that nothing more is written after the caller has the answer.
         return await engine.delete(Deletion(image_id, expect), partial(self._collect_some, engine=engine))
 
     def stamps(self, image_ids: Sequence[str]) -> Sequence[Hashable]:
@@ -144,7 +144,7 @@ class SqliteStore(TableStore[Engine]):
 
     async def sweep(self, *, limit: int = 100) -> int:
         engine = self._engines.opened()
-        if self._bodies or not engine.leases.are_shared:  # else no time decides
+        if self._bodies or not engine.leases.are_shared:  # else gc depends on no times
             await engine.on_writer(gc.date_back, self._clock_ms())
         removed = await engine.on_writer(gc.collect, engine.leases, self._sweep_grace_s, limit)
         while await engine.on_writer(gc.give_space_back, 0):
@@ -158,7 +158,7 @@ class SqliteStore(TableStore[Engine]):
         log_failed_gc(error, f"{self.path} was closed without a sweep", path=str(self.path))
 
     async def is_made(self) -> bool:
-        # An empty file is one that was made this moment, or lost all that it had.
+        # An empty file was created this moment, or has lost its content.
         with translated(self.path):
             return self.path.exists() and self.path.stat().st_size > 0
 
@@ -199,7 +199,9 @@ class SqliteStore(TableStore[Engine]):
             engine.leases.end_alone()
 
     def _collect_some(self, db: Writer, engine: Engine) -> None:
-        """Collect a few bodies beside a write, which must not fail because of it."""
+        """Remove a few unneeded bodies in the course of a write. An error here is logged, so that the write still
+        succeeds.
+        """
         try:
             gc.collect_some(db, engine.leases, self._sweep_grace_s, _COLLECTED_PER_WRITE, _KEPT_PAGES)
         except (StoreError, sqlite3.Error, OSError) as error:
@@ -208,7 +210,7 @@ class SqliteStore(TableStore[Engine]):
             )
 
     def _real_path(self) -> Path:
-        # One database has one name, or its lock and key files would have several.
+        # Resolved: a database with several names would have several lock files and key files.
         return Path(os.path.realpath(self.path))
 
 

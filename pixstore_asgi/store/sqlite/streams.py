@@ -1,4 +1,4 @@
-"""Reading one body of the SQLite store: whole if it is small, else chunk by chunk, under a lease."""
+"""Opens streams of bodies in SQLite. A small body is read whole, a larger one chunk by chunk under a lease."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,9 @@ _PAUSE_S = 0.01
 
 
 async def open_stream(engine: Engine, image_id: str) -> ChunkStream | None:
-    """Open the current version of an image, or None. Takes a lease unless the whole body came with its row."""
+    """Open a stream of an image's current version, or return None. It takes a lease unless the row came with its whole
+    body.
+    """
     is_leased = True
     for _ in range(_MAX_TRIES):
         opened = await engine.read(images.open_body, image_id)
@@ -26,12 +28,12 @@ async def open_stream(engine: Engine, image_id: str) -> ChunkStream | None:
             return None
         image, body, chunks = opened
         if image.meta.size <= WHOLE_BYTES:
-            if len(chunks) * CHUNK_BYTES < image.meta.size:  # gc can have taken none: see images.open_body
+            if len(chunks) * CHUNK_BYTES < image.meta.size:  # gc can't have removed any: see images.open_body
                 raise missing_part(image_id, _RESTORE)
             return _stream(engine, image, body, chunks, None)
         with translated(engine.path):
             is_leased = engine.leases.acquire(body)
-        if not is_leased:  # gc is checking whether to remove it, or removes a version that was current a moment ago
+        if not is_leased:  # gc has claimed the body, to check it or because the image was just updated
             await asyncio.sleep(_PAUSE_S)
             continue
         stream = _stream(engine, image, body, chunks, partial(engine.release_body, body))
@@ -50,10 +52,10 @@ def _stream(
 
 
 async def _is_live(engine: Engine, body: int, stream: ChunkStream) -> bool:
-    """Return whether a leased body is live. Close the stream if it is not, or if that is unknown."""
+    """Return whether a leased body is still current. If it is not, or the check fails, close the stream."""
     is_live = False
     try:
-        # Before the lease was there, the image could be updated and this body removed.
+        # Before the lease was taken, the image may have been updated and this body removed.
         is_live = await engine.read(bodies.is_live, body)
     finally:
         if not is_live:

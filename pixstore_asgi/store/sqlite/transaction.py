@@ -1,13 +1,13 @@
 """Transaction: the operations of `tables` on one sqlite3 connection.
 
-Its coroutines never suspend, so `run` runs an operation to its end on the connection's thread, and no cancellation can
+Its coroutines never suspend, so `run` runs an operation to its end on the connection's thread. No cancellation can
 leave a transaction open.
 
-Wrapped keys have their own table. A dead version's key must not stay in the file. `PRAGMA secure_delete` overwrites a
-deleted row, but not the copies of living rows that SQLite leaves in a page that it rebuilds (btree.c, rebuildPage). It
-rebuilds a page if rows of several lengths have left gaps that no new row fits in. So all rows here have one length, 52
-bytes under a number of nine bytes, and any row fits the gap of another. The image's `details` has the rest of a wrapped
-key, which is useless without these bytes.
+Wrapped keys have their own table, because a dead version's key must not stay in the file. `PRAGMA secure_delete`
+overwrites a deleted row. But it does not overwrite the copies of living rows that SQLite leaves in a page that it
+rebuilds (btree.c, rebuildPage). SQLite rebuilds a page if rows of several lengths have left gaps that no new row fits
+in. So all rows of this table have one length, 52 bytes under a number of nine bytes, and any row fits the gap of
+another. The image's `details` has the rest of a wrapped key, which is useless without these bytes.
 """
 
 import json
@@ -24,13 +24,13 @@ from ..tables.transaction import BodyState, Statements
 R = TypeVar("R")
 
 CHUNK_BITS = 16
-"""The id of a chunk is the id of its body, shifted by these, and its number."""
+"""A chunk's id is its body's id, shifted left by this many bits, plus the chunk's number."""
 
 _NINE_BYTES = 1 << 56
 _OF_POINTER = f"blob + {_NINE_BYTES}"  # the number of the key of an image's current version
 
 KEYS = f"SELECT number - {_NINE_BYTES} AS of FROM wrapped_key"
-"""Selects the bodies that there are keys of."""
+"""Selects the ids of all bodies that have a wrapped key, as `of`."""
 
 _PUT_KEY = f"INSERT INTO wrapped_key VALUES (? + {_NINE_BYTES}, ?)"
 _DROP_KEY = f"DELETE FROM wrapped_key WHERE number = ? + {_NINE_BYTES}"
@@ -85,7 +85,7 @@ _ADD_ROW = "INSERT INTO blob (state, changed_ms, object) VALUES (?, now_ms(), ?)
 
 
 def run(operation: Coroutine[Any, Any, R]) -> R:
-    """Run an operation on a Transaction to its end."""
+    """Run an operation on a Transaction to its end, without an event loop."""
     try:
         operation.send(None)
     except StopIteration as ended:
@@ -96,9 +96,10 @@ def run(operation: Coroutine[Any, Any, R]) -> R:
 
 
 class Transaction:
-    """One connection, for an operation of `tables`. The write lock excludes other writers, so other locks do nothing.
+    """The Transaction of `tables` on one sqlite3 connection. The write lock excludes other writers, so other locks do
+    nothing.
 
-    changed: the ids of all images that it may change. None means any image.
+    changed: the ids of all images that the operation may change. None means any image.
     """
 
     __slots__ = ("changed", "db")
@@ -175,7 +176,7 @@ class Transaction:
         self.db.note_dead_keys(are_there=True)
         replaced = 0
         for key in keys:
-            # The first 52 bytes of a wrapped key authenticate the rest, so to compare them is enough.
+            # The first 52 bytes of a wrapped key authenticate the rest, so comparing them is enough.
             was = key.was and key.was[:WRAPPED_KEY_BYTES]
             in_row = self.key_in_row(key.wrapped_key)
             if await self.run(REPLACE, key.image_id, key.version, in_row, key.epoch, was):

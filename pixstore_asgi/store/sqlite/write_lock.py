@@ -1,20 +1,22 @@
 """The write lock: one writer at a time among all processes of this machine, and counters that show its changes.
 
 With SQLite's own busy handler, writers may starve and the write-ahead log may grow. A flock(2) on a side file prevents
-both, and no commit can happen during a checkpoint. The file also has a header for the next holder, and the change
-counters. They show writes of this package at once, in memory that all processes of this machine share.
+both, and no commit can happen during a checkpoint. The file also has a header that each holder leaves for the next one,
+and the change counters. The counters show writes of this package without delay, in memory that all processes of this
+machine share.
 
 The counters are a sequence lock with one writer:
 
-- The holder of the write lock makes the counters of the images that it changes odd directly before its COMMIT, and even
-  after it.
+- Before its COMMIT, the holder of the write lock sets the counter of each image that it changes to an odd value. After
+  the COMMIT it sets the counter to the next even value.
 - A reader takes an even value before it reads a row. While the counter has that value, no commit of the image has
   become visible, and the row is current.
-- An odd value is no stamp: a commit is running, or its writer has died, and the next holder of the write lock makes it
-  even.
+- A reader does not trust an odd value: a commit is running, or its writer has died. In the second case the next holder
+  of the write lock makes the counter even.
 
 The locks and barriers that SQLite takes for each commit and each read keep these steps in order. An image and its
-variants share one counter, because most writes change all of them.
+variants share one counter, because most writes change all of them. Unrelated images may share one of the 512 counters
+too.
 
 The counters are the second half of the write lock's file. They are mapped through a separate descriptor, because a
 mapping keeps its open file description, and any lock on it, as long as it exists.
@@ -56,9 +58,9 @@ _NOT_ON_THIS_FILE_SYSTEM = (errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP)
 
 
 class Descriptor:
-    """An open lock file. `number` is the descriptor, -1 once it is closed.
+    """The descriptor of an open lock file: `number`, or -1 once it is closed.
 
-    A forked child closes its copy, which would keep the locks after the parent's death.
+    A forked child closes its copy. Otherwise the copy would keep the locks after the parent's death.
     """
 
     def __init__(self, number: int) -> None:
@@ -75,14 +77,14 @@ class Descriptor:
         while True:
             with suppress(FileExistsError):
                 made = cls(os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600))
-                made._give_to_owner_of(path.with_suffix(""))  # of `pixstore.db.lock` that is the database
+                made._give_to_owner_of(path.with_suffix(""))  # the database's path
                 return made
             with suppress(FileNotFoundError):  # removed meanwhile
                 return cls(os.open(path, flags))
 
     def _give_to_owner_of(self, path: Path) -> None:
         if os.geteuid() == 0:
-            with suppress(OSError):  # root may be without the right to it, as in a container
+            with suppress(OSError):  # root may lack the right to do so, as in a container
                 owner = path.stat()
                 os.fchown(self.number, owner.st_uid, owner.st_gid)
 
@@ -96,11 +98,11 @@ class Descriptor:
 
 
 class ChangeCounters:
-    """The counters of one open store. Any thread may read them; `changing` and `heal` need the write lock."""
+    """The change counters of one open store. Any thread may read them; `changing` and `heal` need the write lock."""
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._memory = memory
-        # Native and aligned: each is read, and written, in one step.
+        # Native and aligned, so each counter is read, and written, in one step.
         self._values = memoryview(memory)[_BEGIN:_END].cast("Q")
 
     @classmethod
@@ -114,7 +116,7 @@ class ChangeCounters:
         file = Descriptor.of(path)
         try:
             if os.fstat(file.number).st_size < _END:
-                # Not truncated: on a full disk a hole would end the process that first writes to it.
+                # Truncating would leave a hole: on a full disk, the first write to it would kill the process.
                 os.posix_fallocate(file.number, 0, _END)
             return cls(mmap.mmap(file.number, _END))
         except OSError as error:
@@ -125,18 +127,21 @@ class ChangeCounters:
             file.close()  # the mapping has its own
 
     def stamps(self, image_ids: Sequence[str], generation: object) -> list[Hashable]:
-        """Return a value for each image. If it equals an earlier value of one generation, no commit of that image has
-        become visible in between.
+        """Return a stamp for each image. generation: a part of each stamp.
+
+        If a stamp equals an earlier one of that image, no commit of the image has become visible in between.
         """
         stamps: list[Hashable] = []
-        for image_id in image_ids:  # here, not in functions for one, as is original_of: this runs for every request
+        for image_id in image_ids:  # written out, original_of too, because this runs for every request
             value = self._values[crc32(image_id.partition(VARIANT_MARK)[0].encode()) & _LAST]
             stamps.append(object() if value & 1 else (generation, value))
         return stamps
 
     @contextmanager
     def changing(self, image_ids: Collection[str] | None) -> Iterator[None]:
-        """For the block, treat rows of these images as outdated, also rows read during it. None means all images."""
+        """During the block, all readers treat rows of these images as outdated, even rows read during it. None: all
+        images.
+        """
         values = self._values
         slots = _ALL if image_ids is None else {crc32(original_of(image_id).encode()) & _LAST for image_id in image_ids}
         for slot in slots:
@@ -148,7 +153,7 @@ class ChangeCounters:
                 values[slot] = values[slot] + 1 & _LARGEST
 
     def heal(self) -> None:
-        """Make the counters even that a dead writer left odd."""
+        """Make those counters even that a dead writer left odd."""
         low_bytes = self._memory[_BEGIN + _LOW_BYTE : _END : _COUNTER_BYTES]
         if low_bytes.translate(None, _EVEN_BYTES):  # a loop over all takes as long as a small write
             for slot, low_byte in enumerate(low_bytes):
@@ -163,7 +168,7 @@ class ChangeCounters:
 class WriteLock:
     """The write lock of one open store, for its writer's thread.
 
-    counters: the change counters in its file after `map_counters`, or None.
+    counters: the change counters in the lock file, or None before `map_counters` or if the system can't share memory.
     """
 
     def __init__(self, path: Path, *, timeout_s: float) -> None:
@@ -184,7 +189,7 @@ class WriteLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock for a block. Raises StoreBusy if other processes hold it for `timeout_s` seconds."""
+        """Hold the lock during the block. Raises StoreBusy if other processes hold it for `timeout_s` seconds."""
         self._acquire()
         try:
             if self.counters:
@@ -195,23 +200,27 @@ class WriteLock:
                 fcntl.flock(self._file.number, fcntl.LOCK_UN)
 
     def map_counters(self) -> None:
-        """Map the change counters, if the system can, so that holders of the lock count changes. Raises OSError."""
-        if self._file:  # or others could write to the counters at the same time
+        """Map the change counters into memory, if the system can share it. Writes then count their changes. Raises
+        OSError.
+        """
+        if self._file:  # without the lock, several processes could write the counters at the same time
             self.counters = ChangeCounters.open(self._path)
 
     def changing(self, image_ids: Collection[str] | None) -> AbstractContextManager[None]:
-        """For the block, treat rows of these images as outdated; see ChangeCounters. The lock must be held."""
+        """During the block, all readers treat rows of these images as outdated; see ChangeCounters. The lock must be
+        held.
+        """
         return self.counters.changing(image_ids) if self.counters else nullcontext()
 
     def close(self) -> None:
-        """Release descriptor and counters. Repeated calls do nothing."""
+        """Close the lock file and release the counters. Repeated calls do nothing."""
         if self.counters:
             self.counters.close()
         if self._file:
             self._file.close()
 
     def _acquire(self) -> None:
-        # Polled: a blocking flock could not be given up.
+        # Polled, because a blocking flock has no time limit.
         deadline, pause_s = time.monotonic() + self._timeout_s, _FIRST_PAUSE_S
         while self._file:
             try:

@@ -1,4 +1,4 @@
-"""The connection that writes: under the write lock, in transactions, and waiting commits together."""
+"""The connection that writes: it holds the write lock, runs transactions, and commits waiting changes together."""
 
 import logging
 import sqlite3
@@ -28,21 +28,25 @@ _READ_MS = 3
 _MOST_TOGETHER = 64  # commits in one transaction
 
 TEMP_STORE = "MEMORY"
-"""The place for temporary data of a writing connection: a savepoint's copies of wrapped keys go to no file."""
+"""The place for a writer's temporary data: a savepoint's copies of wrapped keys must not go to a file."""
 
 
 class Writer(sqlite3.Connection):
-    """A connection that writes under the write lock, and closes under it too."""
+    """A SQLite connection that writes, and closes, under the write lock."""
 
     path: Path
     write_lock: WriteLock
     files: OpenFiles
     _header: LockHeader  # of the file before the current write
-    _has_dead_keys = True  # where the system has no write lock, and so no note of it
+    _has_dead_keys = True  # used only if the system has no write lock, and so no header
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the write lock. Raises StoreError if the database is not in the state that its last writer left."""
+        """Hold the write lock during the block. Before it, check the files of the database.
+
+        If another program has changed the database since the last writer, check it completely. Raises StoreError if a
+        check fails, StoreBusy if other processes hold the lock for too long.
+        """
         with self.write_lock.held():
             now = self._check_files()
             left = LockHeader.unpack(self.write_lock.header)
@@ -70,7 +74,9 @@ class Writer(sqlite3.Connection):
         return self._has_dead_keys_by(LockHeader.unpack(self.write_lock.header))
 
     def note_dead_keys(self, *, are_there: bool) -> None:
-        """Record, under the write lock, that this write made keys obsolete, or that the log was emptied."""
+        """Record, under the write lock, that this write made keys obsolete (True), or that the log was emptied
+        (False).
+        """
         self._has_dead_keys = are_there
         self._leave(self._header._replace(log_has_dead_keys=are_there))
 
@@ -135,7 +141,7 @@ def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Wri
 
 
 def hold_files(db: Writer, files: OpenFiles, leases: Leases, timeout_s: float) -> None:
-    """Until `leases` close, let other connections compare their log and index with those that this one has open.
+    """Until `leases` close, show other connections which log and index this one has open, so that they can compare.
 
     Raises StoreError if another store has others open. timeout_s: see check_shared.
     """
@@ -145,11 +151,11 @@ def hold_files(db: Writer, files: OpenFiles, leases: Leases, timeout_s: float) -
     leases.hold_files(files.key)
     db.files = files
     with suppress(StoreBusy), db.exclusive():
-        pass  # leave a note of them; a holder of the lock leaves the same
+        pass  # `exclusive` writes the key to the header; if the lock is busy, its holder writes the same key
 
 
 def rescue_log(db: Writer) -> None:
-    """Write the content of a removed log into the database. The log has no name and would be lost with this process."""
+    """Write the content of a removed log into the database. Otherwise it would be lost when this process ends."""
     if db.files.has_lost_log():
         with suppress(sqlite3.Error):
             db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -157,12 +163,12 @@ def rescue_log(db: Writer) -> None:
 
 @contextmanager
 def write_transaction(connection: Writer) -> Iterator[Transaction]:
-    """Run a block as one write transaction: commit it at its end, or roll it back if it raises."""
+    """Run the block as one write transaction under the write lock. Commit at its end, or roll back if it raises."""
     with connection.exclusive():
         _roll_back(connection)  # changes that an earlier rollback failed to undo must not be committed
         with transaction(connection) as tx:
             yield tx
-        connection.files.check_beside()  # a log without a name is lost with the process
+        connection.files.check_beside()  # if the log was removed, the commit would be lost with the process
 
 
 @contextmanager
@@ -180,7 +186,9 @@ def transaction(connection: Writer) -> Iterator[Transaction]:
 
 @contextmanager
 def _savepoint(connection: Writer) -> Iterator[None]:
-    """Within a transaction, undo only the writes of this block if it raises a refusal. Other errors undo everything."""
+    """Within a transaction, undo only the writes of this block if it raises a PixstoreError. Other errors undo
+    everything.
+    """
     connection.execute("SAVEPOINT attempt")
     try:
         yield
@@ -197,9 +205,9 @@ def _roll_back(connection: Writer) -> None:
 
 
 def empty_log(db: Writer) -> None:
-    """Remove keys of dead versions from the write-ahead log. While a reader uses it, this is left to a later call.
+    """Remove keys of dead versions from the write-ahead log. If a reader uses the log, a later call does it.
 
-    Raises nothing: the write before it has succeeded.
+    Raises nothing, because the write before it has succeeded.
     """
     try:
         if db.log_has_dead_keys:
@@ -215,7 +223,7 @@ def empty_log(db: Writer) -> None:
 
 def _empty_log(db: Writer) -> None:
     (patience_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
-    # Reads of ours end within it. A longer one would hold up every writer, for the write lock is held meanwhile.
+    # Our own reads end within this time. A longer wait would delay every writer, because it holds the write lock.
     db.execute(f"PRAGMA busy_timeout = {_READ_MS}")
     try:
         with db.exclusive():
@@ -226,7 +234,7 @@ def _empty_log(db: Writer) -> None:
 
 
 class Deletion(NamedTuple):
-    """An image to delete; an original is deleted with its variants."""
+    """A change to run: delete an image, and an original's variants with it."""
 
     image_id: str
     expect: Expected
@@ -238,7 +246,7 @@ Outcome = Sequence[StoredImage] | bool
 
 @dataclass(slots=True, eq=False)
 class Commit:
-    """A change that waits for its transaction, and then has an outcome."""
+    """A change that waits for its transaction, and then has an outcome. is_withdrawn: its caller was cancelled."""
 
     change: GroupCommit | Deletion
     is_withdrawn: bool = False
@@ -254,7 +262,7 @@ class Commit:
 
 
 def commit_together(db: Writer, waiting: SimpleQueue[Commit], commit: Commit) -> Outcome:
-    """Return the outcome of a queued commit. All commits that wait by now run in the same transaction.
+    """Run a queued commit and return its outcome. All commits that wait now run in the same transaction.
 
     So they also share the emptying of the log, which follows a transaction that made keys obsolete.
     """
@@ -272,13 +280,13 @@ def _take(waiting: SimpleQueue[Commit]) -> list[Commit]:
 
 
 def _run_together(db: Writer, commits: Sequence[Commit]) -> None:
-    """Make changes in one transaction. A refused change writes nothing; any other error fails all of them."""
+    """Run changes in one transaction. A refused change writes nothing; any other error makes all of them fail."""
     try:
         with write_transaction(db) as tx:
             outcomes = list(_attempt_all(tx, commits))
     except BaseException as error:
         for commit in commits:
-            commit.outcome = copy(error)  # each its own: a traceback shows the values of those that raised it
+            commit.outcome = copy(error)  # one for each caller: a traceback shows values of all that raised it
     else:
         for commit, outcome in zip(commits, outcomes, strict=True):
             commit.outcome = outcome
@@ -292,7 +300,7 @@ def _attempt_all(tx: Transaction, commits: Sequence[Commit]) -> Iterator[Outcome
             yield _attempt(tx, change)
             continue
         checks = change.terms.checks
-        if refusal and checks == judged:  # to find it anew may need a look at all rows
+        if refusal and checks == judged:  # checking the same ring again might read all rows
             yield copy(refusal)
             continue
         if checks == judged:  # admitted in this transaction
@@ -309,7 +317,7 @@ def _attempt(tx: Transaction, change: GroupCommit | Deletion) -> Outcome | Pixst
     try:
         if isinstance(change, Deletion):
             return run(writes.delete(tx, *change))
-        # A single version is refused before anything is written, as a deletion is.
+        # A single version needs no savepoint: like a deletion, it is refused before anything is written.
         with _savepoint(tx.db) if len(change.versions) > 1 else nullcontext():
             return run(writes.commit(tx, change, may_admit=True))
     except PixstoreError as refusal:
