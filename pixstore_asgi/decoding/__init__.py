@@ -1,8 +1,8 @@
-"""Decodes pictures in separate processes: checks them, and makes smaller copies.
+"""Decodes pictures in separate processes, to check them and to make smaller copies.
 
-The application starts one fork server (handle.py starts it, fork_server.py is its code). It forks a worker process for
-every picture (worker.py). A worker has limits, no access to files or secrets, and keeps the decoded picture only in
-memory.
+The application starts one fork server for each event loop (handle.py starts it, fork_server.py is its code). The fork
+server forks one worker process for every picture (worker.py). A worker has limits and no access to files or secrets. It
+keeps the decoded picture only in memory.
 """
 
 from .decoder import Decoder

@@ -18,20 +18,20 @@ _CODECS = ("jpg", "zlib", "webp", "avif", "littlecms2")
 
 
 class Decoder:
-    """Decodes pictures within limits, and makes variants and placeholders of them.
+    """Decodes pictures within limits, and makes their variants and placeholders.
 
-    Starts no process before its first use. Raises ConfigError for impossible options, and if the extra `images` is not
+    It starts no process before its first use. Raises ConfigError for invalid options, or if the extra `images` is not
     installed.
 
     Args:
-        variants: Variants to make of each picture.
+        variants: The variants to make of each picture.
         placeholder: Whether to make a ThumbHash of each picture.
-        processes: Number of pictures to decode at once. The others wait. Default: one for each core.
-        limits: Limits of one picture. Default: those of Limits.
+        processes: How many pictures to decode at the same time. The others wait. Default: one for each core.
+        limits: The limits for one picture. Default: those of Limits.
 
     Attributes:
         task: The variants, placeholder and limits of each picture.
-        budget: Memory for arriving pictures.
+        budget: The memory for arriving pictures.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Decoder:
             format: The name of its format, such as "jpeg". No other format is tried.
 
         Raises:
-            InvalidImage: It does not decode, or exceeds a limit.
+            InvalidImage: The picture does not decode, or exceeds a limit.
             StoreBusy: No process could be started, or too many pictures wait. Nothing was done; retry.
         """
         pool = self._pools.get_or_make(partial(Pool, self.task, self.processes))

@@ -2,9 +2,9 @@
 
 Pillow accepts more orientations than browsers do: other number types, EXIF in WebP, the last of several blocks.
 
-Colours are converted and the profile is dropped. A profile is metadata that can name a device, it is often longer than
-a small variant, and a ThumbHash has no room for it. Colours outside sRGB, such as the reddest red of Display P3, are
-clipped.
+The colours are converted to sRGB, and the colour profile is dropped. A profile is metadata that can name a device. It
+is often longer than a small variant, and a ThumbHash has no place for it. Colours outside sRGB, such as the most
+intense red of Display P3, are clipped.
 """
 
 import io
@@ -17,9 +17,9 @@ _PNG_SIGNATURE_BYTES = 8
 
 
 def orientation_of(image: ImageFile.ImageFile, file: io.BytesIO) -> int:
-    """Return the orientation of the picture in this file, 1 to 8 (EXIF 2.32, 4.6.4, tag 0x0112).
+    """Return the orientation of the picture in this file, 1 to 8 (EXIF 2.32, section 4.6.4, tag 0x0112).
 
-    image: the same picture, opened. No browser turns a GIF, or a WebP by its EXIF.
+    image: the same picture, opened by Pillow. Browsers never turn a GIF, and never turn a WebP by its EXIF.
     """
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         blocks = (content for name, content in image.applist if name == "APP1" and is_exif(content))
@@ -33,7 +33,7 @@ def orientation_of(image: ImageFile.ImageFile, file: io.BytesIO) -> int:
 
 
 def _exif_of_png(data: memoryview) -> bytes:
-    """Return the first eXIf chunk before the pixels, or nothing."""
+    """Return the content of the first eXIf chunk before the pixels, or no bytes."""
     at = _PNG_SIGNATURE_BYTES
     while at < len(data):
         length, kind = int.from_bytes(data[at : at + 4]), bytes(data[at + 4 : at + 8])
@@ -46,8 +46,9 @@ def _exif_of_png(data: memoryview) -> bytes:
 
 
 def _turn_of_avif(image: ImageFile.ImageFile) -> int:
-    """Return the orientation from irot and imir. Pillow puts it in place of the EXIF orientation, which browsers
-    ignore.
+    """Return the orientation that the irot and imir properties give.
+
+    Pillow returns it in place of the EXIF orientation, which browsers ignore.
     """
     exif = Image.Exif()
     exif.load(image.info.get("exif", b""))
@@ -59,9 +60,9 @@ _SRGB = ImageCms.createProfile("sRGB")
 
 
 def srgb(image: Image.Image, icc_profile: bytes | None) -> Image.Image:
-    """Return a picture of mode L, RGB, RGBA or CMYK in sRGB, as L, RGB or RGBA.
+    """Convert a picture of mode L, RGB, RGBA or CMYK to sRGB. The result has mode L, RGB or RGBA.
 
-    Ignores a damaged profile and one for another colour space, as browsers do.
+    Like browsers, it ignores a damaged profile and a profile for another colour space.
     """
     if icc_profile:
         try:

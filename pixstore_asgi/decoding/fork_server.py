@@ -1,6 +1,6 @@
-"""The fork server: it has the decoder loaded, and forks a worker for every picture that the application sends.
+"""The fork server: a process that has loaded the decoder, and forks one worker for each picture of the application.
 
-It ends with the application: as soon as the other end of its control socket is closed. It ignores the signals that a
+It ends when the application ends: then the other end of its control socket is closed. It ignores the signals that a
 terminal or a service manager sends to all processes, because the application may need it until its own end.
 """
 
@@ -27,20 +27,20 @@ _OUT_OF_TIME = frozenset({signal.SIGXCPU, signal.SIGALRM})
 
 
 def main(task_json: str) -> None:
-    """Serve until the application has ended."""
+    """Run the fork server until the application has ended."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     task = Task.from_json(task_json)
     configure(task.limits)
     _load_decoders(task)
     gc.disable()
-    gc.freeze()  # a collection would copy memory that all workers share
+    gc.freeze()  # a garbage collection would write to memory that all workers share, and so copy it
     with socket.socket(fileno=CONTROL_FD) as control:
         ForkServer(control, task).serve()
 
 
 def _load_decoders(task: Task) -> None:
-    """Decode and encode a tiny picture of each format, so that Pillow loads its lazy modules now."""
+    """Decode and encode a tiny picture of each format, so that Pillow loads its modules now and not in each worker."""
     for name in ("jpeg", "png", "gif", "webp", "avif"):
         output = io.BytesIO()
         Image.new("RGB", (8, 8)).save(output, name)
@@ -49,9 +49,10 @@ def _load_decoders(task: Task) -> None:
 
 
 class ForkServer:
-    """Forks a worker for each pair of sockets that arrives: the worker's link, and a socket to report its end.
+    """Forks a worker for each pair of sockets that the application sends: a link, and a socket to report the worker's
+    end.
 
-    If the application closes the second socket, or its half of it, the worker is killed.
+    If the application closes the second socket, or its sending half, the fork server kills the worker.
     """
 
     def __init__(self, control: socket.socket, task: Task) -> None:
@@ -59,7 +60,7 @@ class ForkServer:
         self._task = task
         self._confinement = Confinement(task.limits)
         self._poll = select.poll()
-        self._ends: dict[int, socket.socket] = {}  # by workers' process ids
+        self._ends: dict[int, socket.socket] = {}  # keys: the workers' process ids
         self._woken, self._waker = socket.socketpair()
 
     def serve(self) -> None:
@@ -89,7 +90,7 @@ class ForkServer:
         return self._control.fileno() not in ready or self._take()
 
     def _take(self) -> bool:
-        """Fork a worker for the received sockets. Return False if the control socket is closed."""
+        """Receive a pair of sockets and fork a worker for it. Return False if the control socket is closed."""
         message, descriptors, _, _ = socket.recv_fds(self._control, 1, 2)
         if not message:
             return False
@@ -142,6 +143,6 @@ def _end_of(status: int) -> End:
     if os.WIFEXITED(status):
         return End.CRASHED if os.WEXITSTATUS(status) else End.WELL
     number = os.WTERMSIG(status)
-    if number == signal.SIGKILL:  # sent by the system or an operator: a decoder that fails gets another signal
+    if number == signal.SIGKILL:  # the system or an operator sent SIGKILL; a decoder that fails gets another signal
         return End.KILLED
     return End.OUT_OF_TIME if number in _OUT_OF_TIME else End.CRASHED

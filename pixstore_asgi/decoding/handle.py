@@ -1,4 +1,4 @@
-"""The application's handle of one fork server: start it, ask it for workers, and end it."""
+"""ForkServerHandle: the application's side of one fork server. It starts it, gets workers from it, and ends it."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from .task import Task
 
-# Load the package without its __init__: a process that reads hostile bytes needs neither Starlette nor the cipher.
+# Do not run the package's __init__: a process that reads hostile bytes needs neither Starlette nor the cipher.
 _BOOT = """
 import json, sys, types
 sys.path[:] = json.loads(sys.argv[1])
@@ -27,25 +27,28 @@ _PATIENCE_S = 5
 
 
 class Lost(Exception):
-    """The fork server has ended or does not listen. The picture was not decoded."""
+    """The fork server has ended or does not respond. The picture was not decoded."""
 
 
 class WorkerSockets(NamedTuple):
-    """The sockets of one worker: the link to it, and one on which the fork server reports how it ended."""
+    """The application's sockets of one worker.
+
+    link: connects to the worker. end: the fork server reports on it how the worker ended.
+    """
 
     link: socket.socket
     end: socket.socket
 
     def close(self) -> None:
-        """Close both. The fork server then kills the worker if it still runs."""
+        """Close both sockets. If the worker still runs, the fork server then kills it."""
         self.link.close()
         self.end.close()
 
 
 class ForkServerHandle:
-    """A running fork server. Raises OSError if it can't be started.
+    """One fork server, started by the constructor. Raises OSError if it can't be started.
 
-    Its environment is empty. It inherits only standard error, so that it can report why it does not start.
+    The process gets an empty environment. It inherits only standard error, so that it can report why it can't start.
     """
 
     def __init__(self, task: Task) -> None:
@@ -66,7 +69,9 @@ class ForkServerHandle:
                 raise
 
     def new_worker(self) -> "WorkerSockets":
-        """Return a new worker, which waits for a picture. Raises Lost, or OSError if no descriptor is free."""
+        """Return the sockets of a new worker, which waits for a picture. Raises Lost, or OSError if no descriptor is
+        free.
+        """
         with contextlib.ExitStack() as on_error, contextlib.ExitStack() as given:
             own, others = [], []
             for _ in WorkerSockets._fields:
@@ -82,21 +87,22 @@ class ForkServerHandle:
         return WorkerSockets(*own)
 
     async def close(self) -> None:
-        """End the fork server and all its workers."""
+        """End the fork server and all its workers, and wait until the fork server has ended."""
         self._control.close()
         await anyio.to_thread.run_sync(self._wait)
 
     def end(self) -> None:
-        """End the fork server and all its workers, and do not wait."""
+        """End the fork server and all its workers, without waiting."""
         self._control.close()
-        threading.Thread(target=self._wait, daemon=True).start()  # reaps it, or it would stay a zombie
+        threading.Thread(target=self._wait, daemon=True).start()  # reaps it: otherwise it would stay a zombie
 
     def abandon(self) -> None:
-        """In a forked child of the application: close the fork server's sockets without ending it. The parent
-        uses it.
+        """In a forked child of the application: close the sockets.
+
+        The fork server goes on, because the parent still uses it.
         """
         self._control.close()
-        self._process.returncode = 0  # it is not a child of this process, so it can't be waited for
+        self._process.returncode = 0  # not a child of this process, which therefore can't wait for it
 
     def _wait(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""Memory for pictures that wait to be decoded: one limit for all of them, from the first byte to the result."""
+"""Holds the bytes of arriving pictures until they are decoded, within one memory limit for all of them."""
 
 import mmap
 import time
@@ -14,21 +14,21 @@ _BLOCK_BYTES = 1024 * 1024
 
 
 class Budget:
-    """The memory in bytes for all pictures of one Decoder.
+    """Limits the memory for all arriving pictures of one Decoder.
 
-    If it is used up, the arriving picture with the largest product of bytes and age is refused. Refusing the newest one
-    instead would let a few stalled senders keep all others out. A single picture may use more.
+    If the limit is reached, the arriving picture with the largest product of bytes and age is refused. If the newest
+    one were refused, a few stalled senders could keep all others out. A single picture may exceed the limit.
     """
 
     def __init__(self, max_bytes: int = MAX_HELD_BYTES, clock_s: Callable[[], float] = time.monotonic) -> None:
         self.held_bytes = 0
         self._max_bytes = max_bytes
         self._clock_s = clock_s
-        self._arriving: dict[Held, float] = {}  # with the time of their first byte
+        self._arriving: dict[Held, float] = {}  # values: the time of the first byte
         self._lock = Lock()  # event loops of several threads may share one Decoder
 
     def hold(self) -> "Held":
-        """Reserve memory for one picture. It is empty at first."""
+        """Return an empty Held for one picture. Its bytes will count against this limit."""
         return Held(self)
 
     def _take(self, held: "Held", size: int) -> None:
@@ -51,17 +51,17 @@ class Budget:
 
 
 class Held:
-    """The bytes of one picture in memory. size: their number."""
+    """The bytes of one picture in memory. size: the number of bytes."""
 
     def __init__(self, budget: Budget) -> None:
         self.size = 0
         self._budget = budget
         self._pieces: list[memoryview] = []
-        self._free = memoryview(b"")  # of the last block
+        self._free = memoryview(b"")  # the free part of the last block
         self._is_dropped = False
 
     def add(self, piece: bytes | memoryview) -> None:
-        """Append the next bytes. Raises StoreBusy if this picture is refused, now or earlier."""
+        """Append the next bytes. Raises StoreBusy if this picture is refused now or was refused before."""
         with self._budget._lock:
             self._require_kept()
             self._budget._take(self, len(piece))
@@ -73,9 +73,10 @@ class Held:
             self._copy(memoryview(piece))
 
     def whole(self) -> list[memoryview]:
-        """End the arrival and return the bytes in pieces. From now on this picture is never refused to make room.
+        """Call it after the last byte. Returns all bytes, in pieces. From now on the picture can't be refused to free
+        memory.
 
-        Raises StoreBusy if it was refused before.
+        Raises StoreBusy if the picture was refused before.
         """
         with self._budget._lock:
             self._require_kept()
@@ -89,7 +90,7 @@ class Held:
             self._budget._give_back(self)
 
     def _copy(self, rest: memoryview) -> None:
-        # Mapped blocks go back to the system at once. Small pieces on the heap would stay with the process.
+        # Mapped blocks are returned to the system immediately. The heap would keep the memory of small pieces.
         while rest:
             if not self._free:
                 self._free = memoryview(mmap.mmap(-1, _BLOCK_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))

@@ -1,6 +1,6 @@
-"""Messages over the sockets of one picture: its bytes, the reply, and the fork server's report of the worker's end.
+"""The messages about one picture: its bytes, the worker's reply, and the fork server's report of the worker's end.
 
-Hostile bytes may take over a worker. So a reply is accepted only if an honest worker could send it.
+Hostile bytes may take control of a worker. So the application accepts a reply only if an honest worker could send it.
 """
 
 import json
@@ -16,12 +16,12 @@ REQUEST = struct.Struct(">Q8s")
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 
 _HEAD_SIZE = struct.Struct(">I")
-_MAX_HEAD_BYTES = 128 * 1024  # enough for 1,000 variants; megabytes of JSON would block the event loop
+_MAX_HEAD_BYTES = 128 * 1024  # enough for 1,000 variants, but too little to block the event loop while JSON is parsed
 _MAX_HASH_BYTES = 25
 
 
 class End(IntEnum):
-    """How a worker ended: one byte, sent by the fork server and not by the worker."""
+    """How a worker ended: one byte, which the fork server sends, not the worker."""
 
     WELL = 0
     OUT_OF_TIME = 1
@@ -47,7 +47,7 @@ def write_reply(decoded: Decoded) -> bytes:
 
 
 def read_reply(reply: memoryview, task: Task) -> Decoded | Refusal:
-    """Parse the reply of a worker. Raises ValueError if it does not match the task."""
+    """Parse a worker's reply. Raises ValueError if it does not match the task."""
     try:
         (head_bytes,) = _HEAD_SIZE.unpack_from(reply)
         _require(head_bytes <= _MAX_HEAD_BYTES, "head")

@@ -1,4 +1,4 @@
-"""Decode one picture completely with Pillow, and make its variants and placeholder. Runs in a confined worker."""
+"""Decodes one picture completely with Pillow, and makes its variants and placeholder. Runs in a confined worker."""
 
 import io
 import itertools
@@ -14,13 +14,14 @@ from .thumbhash import thumbhash
 
 _PILLOW_NAMES = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "avif": "AVIF"}
 _ANIMATED = frozenset({"png", "webp", "gif", "avif"})
-_COUNTED = _ANIMATED - {"gif"}  # their files say how many frames they have
-_REDUCING_GAP = 2.0  # reduce to at least twice the wanted size by a mean first, as Pillow does for thumbnails
+_COUNTED = _ANIMATED - {"gif"}  # formats whose files contain the number of frames
+# Before resizing, average pixels down to at least twice the wanted size, as Pillow does for thumbnails.
+_REDUCING_GAP = 2.0
 _QUALITY, _AVIF_QUALITY = 80, 60
-_HASH_BOX = Variant("placeholder", 32, 32)  # a hash of seven waves shows no more detail
+_HASH_BOX = Variant("placeholder", 32, 32)  # a ThumbHash has at most seven waves in a row, so it shows no more detail
 _WHITE = (255, 255, 255)
 
-# EXIF 2.32, 4.6.4, tag 0x0112: how to turn the stored picture into the displayed one.
+# How to turn the stored picture into the displayed one, by orientation (EXIF 2.32, section 4.6.4, tag 0x0112).
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -30,13 +31,13 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_LYING = 5  # from this orientation on, width and height are exchanged
+_LYING = 5  # from this orientation on, width and height are swapped
 
 Encode = Callable[[Image.Image, int | None], bytes]
 
 
 class Refused(Exception):
-    """The picture is refused. refusal: the reason."""
+    """Raised if the picture is refused. refusal: the reason."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal)
@@ -44,7 +45,7 @@ class Refused(Exception):
 
 
 def configure(limits: Limits) -> None:
-    """Configure Pillow for this process: strict, within the limits, one thread."""
+    """Set up Pillow in this process: strict, within the limits, and with one thread."""
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     # Pillow warns above its limit and refuses above twice that.
     Image.MAX_IMAGE_PIXELS = max(1, (limits.max_pixels + 1) // 2)
@@ -53,7 +54,7 @@ def configure(limits: Limits) -> None:
 
 
 def decode(file: io.BytesIO, name: str, task: Task) -> Decoded:
-    """Decode every frame of a picture in the named format. Make placeholder and variants of its first frame.
+    """Decode every frame of a picture in the named format. Make the placeholder and variants from its first frame.
 
     Raises Refused, MemoryError, and any error of Pillow for damaged bytes.
     """
@@ -81,7 +82,7 @@ def _decode(image: ImageFile.ImageFile, file: io.BytesIO, name: str, task: Task)
     if task.placeholder:
         sizes.append(_HASH_BOX.size_of(*size))
     largest = max(sizes, default=(1, 1))
-    # A JPEG is read completely at any scale. At a smaller scale a smaller transform makes its pixels.
+    # All data of a JPEG is read at any scale. A smaller scale only makes fewer pixels, by a smaller transform.
     image.draft(None, _scaled(largest[::-1] if turn >= _LYING else largest, stored))
     image.load()
     shrunk = _shrunk(image, largest, turn) if sizes else None
@@ -117,7 +118,7 @@ def _check_limits(image: ImageFile.ImageFile, name: str, limits: Limits) -> None
 
 
 def _check_frames(image: ImageFile.ImageFile, limits: Limits) -> None:
-    """Decode every frame after the first one, to check it."""
+    """Decode every frame after the first one, only to check it."""
     pixels = image.width * image.height
     for number in itertools.count(1):
         try:
@@ -126,14 +127,14 @@ def _check_frames(image: ImageFile.ImageFile, limits: Limits) -> None:
             return
         if number >= limits.max_frames:
             raise Refused(Refusal.FRAMES)
-        pixels += image.width * image.height  # a frame of a GIF may enlarge it
+        pixels += image.width * image.height  # a frame of a GIF may enlarge the canvas
         if pixels > limits.max_total_pixels:
             raise Refused(Refusal.TOTAL_PIXELS)
         image.load()
 
 
 def _scaled(wanted: tuple[int, int], stored: tuple[int, int]) -> tuple[int, int]:
-    """Return the smallest size at which a JPEG can be decoded for the variants."""
+    """Return the smallest size at which a JPEG can be decoded and is still large enough for all variants."""
     return min(stored[0], round(wanted[0] * _REDUCING_GAP)), min(stored[1], round(wanted[1] * _REDUCING_GAP))
 
 
@@ -149,7 +150,7 @@ def _shrunk(image: Image.Image, largest: tuple[int, int], turn: int) -> Image.Im
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Return the picture in a mode that can be resized: L, RGB, RGBA or CMYK, with 8 bits per channel."""
+    """Return the picture in a mode that Pillow can resize: L, RGB, RGBA or CMYK, with 8 bits per channel."""
     is_ready = image.mode == "RGBA" or (image.mode in {"L", "RGB", "CMYK"} and not image.has_transparency_data)
     if is_ready:
         return image
@@ -196,14 +197,14 @@ _ENCODE: dict[str, Encode] = {"jpeg": _jpeg, "webp": _webp, "png": _png, "avif":
 
 
 _SCAN, _END = 0xDA, 0xD9
-_ALONE = frozenset({0x01, 0xD8})  # without a segment
+_ALONE = frozenset({0x01, 0xD8})  # markers without a segment
 
-# T.81, B.1.1.2 and B.1.1.5: in a scan's data FF is followed by 00 or a restart marker.
+# In a scan's data, FF is followed by 00 or by a restart marker (T.81, sections B.1.1.2 and B.1.1.5).
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def count_scans(data: memoryview) -> int:
-    """Return the number of scans up to the end of the first picture in the file (ITU-T T.81, B.2)."""
+    """Return the number of scans of the first picture in a JPEG file (ITU-T T.81, section B.2)."""
     count = at = 0
     while found := _MARKER.search(data, at):
         marker, at = data[found.end() - 1], found.end()

@@ -1,4 +1,4 @@
-"""The places of the pictures that are decoded at the same time, and the queue of the others."""
+"""Places: limits how many pictures are decoded at the same time, and orders the pictures that wait."""
 
 import asyncio
 import itertools
@@ -9,24 +9,25 @@ from contextlib import contextmanager
 FIRST_TURN_S = 2.0
 
 LAST = 1_000
-"""More turns than any picture has: its owner waits behind all pictures, and none gives up its place for it."""
+"""A number of turns that no picture has. `take(LAST)` waits behind all pictures, and ends no picture's turn."""
 
 
 class Places:
-    """A fixed number of places. Pictures with fewer turns come first, then those that came earlier.
+    """A fixed number of places. Waiting pictures with fewer turns go first, then those that arrived earlier.
 
-    After its turn, a picture gives up its place if another picture waits that had as few turns. It then starts again
-    behind that one. Each turn is twice as long as the previous one, so a slow picture is decoded after the others.
+    A turn has a time limit only if a picture waits that had no more turns than the running one. When the limit is over,
+    the running picture gives up its place and starts again behind the waiting one. Each turn is twice as long as the
+    previous one, so slow pictures do not delay the others.
     """
 
     def __init__(self, count: int) -> None:
         self._free = count
         self._numbers = itertools.count()
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []  # by their turns, in order
-        self._running: dict[asyncio.Timeout, tuple[float, int]] = {}  # when each turn is over, and which it is
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []  # ordered by turns, then by arrival
+        self._running: dict[asyncio.Timeout, tuple[float, int]] = {}  # the end of each turn, and its number
 
     async def take(self, turns: int) -> None:
-        """Wait for a place. turns: the number of turns that the picture has had."""
+        """Wait for a place. turns: the number of turns that this picture has had."""
         if self._free:
             self._free -= 1
             return
@@ -40,12 +41,12 @@ class Places:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
                 self._limit_turns()
-            elif not place.cancelled():  # it got a place at the same moment
+            elif not place.cancelled():  # it got a place just before it was cancelled
                 self.give_back()
             raise
 
     def give_back(self) -> None:
-        """Give a place to the first waiting picture, or free it."""
+        """Give a place to the first waiting picture. If none waits, the place is free."""
         while self._waiting:
             *_, place = self._waiting.pop(0)
             if not place.cancelled():
@@ -56,7 +57,7 @@ class Places:
 
     @contextmanager
     def turn(self, turns: int, end: asyncio.Timeout) -> Iterator[None]:
-        """Expire `end` when the turn is over and another picture waits for the place."""
+        """During the block, `end` expires if the turn's time is over and another picture waits for the place."""
         self._running[end] = (asyncio.get_running_loop().time() + FIRST_TURN_S * 2**turns, turns)
         self._limit_turns()
         try:
@@ -65,7 +66,9 @@ class Places:
             del self._running[end]
 
     def _limit_turns(self) -> None:
-        """Set an end for as many turns as pictures wait, the earliest first. Other turns have no end."""
+        """Set an end for as many running turns as pictures wait, beginning with the turns that end first. Clear the
+        others' ends.
+        """
         left = list(self._waiting)
         for end, (over_s, turns) in sorted(self._running.items(), key=lambda each: each[1]):
             is_wanted = bool(left) and left[0][0] <= turns

@@ -1,4 +1,4 @@
-"""The pool of one event loop: its fork server, and the workers that decode pictures. Further pictures wait."""
+"""Pool: decodes the pictures of one event loop, in worker processes. Pictures beyond the number of workers wait."""
 
 import asyncio
 import contextlib
@@ -16,8 +16,8 @@ from .places import LAST, Places
 from .task import Decoded, Refusal, Task
 
 _READ_BYTES = 256 * 1024
-_GRACE_S = 10  # for a worker that does not end itself in time, and for a fork server that is starting
-_KILL_S = 1  # a stopped fork server kills nothing
+_GRACE_S = 10  # extra time for a worker to end itself, and for a fork server to start
+_KILL_S = 1  # do not wait longer: a fork server that was stopped (SIGSTOP) kills no worker
 _ATTEMPTS = 2
 _MAX_WAIT_S = 60
 _ENDS = "the process that decodes images ends by itself: its standard error says why; try again"
@@ -25,13 +25,15 @@ _KILLED = "the process that decoded the image was killed, perhaps because memory
 
 
 class DecodingKilled(StoreBusy):
-    """The worker was killed from outside, for example for lack of memory. Another picture may need less memory."""
+    """Something outside has killed the worker, for example because memory ran out. Another picture may need less
+    memory.
+    """
 
 
 class Pool:
-    """One event loop's fork server and its workers.
+    """The fork server of one event loop, and its workers.
 
-    A picture waits for a place for at most a minute, including the turns that did not finish it.
+    A picture waits for a place for at most a minute in total. This includes its turns that ended before it was decoded.
     """
 
     def __init__(self, task: Task, processes: int) -> None:
@@ -47,7 +49,7 @@ class Pool:
         for turns in itertools.count():
             await self._take_place(turns, until_s)
             try:
-                with contextlib.suppress(TimeoutError):  # its turn is over: it starts again behind the waiting pictures
+                with contextlib.suppress(TimeoutError):  # its turn is over: start again, behind waiting pictures
                     async with asyncio.timeout(None) as end:
                         with self._places.turn(turns, end):
                             return await self._decode(request, pieces)
@@ -76,7 +78,7 @@ class Pool:
         raise trouble
 
     async def close(self) -> None:
-        for _ in range(self._processes):  # waits until the current pictures are decoded
+        for _ in range(self._processes):  # wait until the current pictures are decoded
             await self._places.take(LAST)
         if self._server is not None:
             await self._give_up(self._server)
@@ -84,13 +86,15 @@ class Pool:
             self._places.give_back()
 
     def drop(self) -> None:
-        """End the fork server and all its workers, after the event loop was closed."""
+        """End the fork server and all its workers, without waiting. Use it after the event loop was closed."""
         self._close_workers()
         if self._server is not None:
             self._server.end()
 
     def abandon(self) -> None:
-        """In a forked child: close the sockets, so that the fork server does not mistake the child for its parent."""
+        """In a forked child of the application: close the copied sockets, so that the fork server sees when the
+        parent ends.
+        """
         self._close_workers()
         if self._server is not None:
             self._server.abandon()
@@ -124,12 +128,12 @@ class Pool:
         try:
             async with asyncio.timeout(self._task.limits.max_wall_s + _GRACE_S):
                 reply, end = await _exchange(worker, request, pieces)
-        except TimeoutError:  # the worker or the fork server hangs: a worker ends itself earlier
+        except TimeoutError:  # a worker ends itself earlier, so it or the fork server hangs
             await self._give_up(server)
             raise StoreBusy("the process that decodes images does not answer: try again") from None
         except asyncio.CancelledError:
             with anyio.CancelScope(shield=True):
-                await _kill(worker)  # its place is free once it is gone
+                await _kill(worker)  # only then another picture may take its place
             raise
         finally:
             self._workers.discard(worker)
@@ -154,7 +158,7 @@ def _not_started(error: OSError) -> StoreBusy:
 
 
 async def _kill(worker: WorkerSockets) -> None:
-    """Make the fork server kill a worker, and wait for it."""
+    """Ask the fork server to kill a worker, and wait until it has done so."""
     with contextlib.suppress(OSError, TimeoutError):
         worker.end.shutdown(socket.SHUT_WR)
         async with asyncio.timeout(_KILL_S):
@@ -164,10 +168,10 @@ async def _kill(worker: WorkerSockets) -> None:
 async def _exchange(
     worker: WorkerSockets, request: bytes, pieces: Sequence[bytes | memoryview]
 ) -> tuple[bytearray, End]:
-    """Send a picture. Return the reply, which may be incomplete, and how the worker ended. Raises Lost."""
+    """Send a picture to a worker. Return its reply, which may be incomplete, and how the worker ended. Raises Lost."""
     loop = asyncio.get_running_loop()
     reply = bytearray()
-    # The worker may end at any time. The report of its end decides.
+    # The worker may end at any time, so ignore errors here: the fork server reports how it ended.
     with contextlib.suppress(ConnectionError):
         await loop.sock_sendall(worker.link, request)
         for piece in pieces:

@@ -1,9 +1,9 @@
-"""Confines the running process permanently to the memory, time and rights that decoding one picture needs.
+"""Confines the running process, permanently, to the memory, time and rights that decoding one picture needs.
 
-Linux has two ways to take files, sockets and other processes from it. Landlock denies it all files, and the memory and
-signals of other processes. A seccomp filter allows only the few system calls that decoding needs; any other fails with
-EPERM. It does not kill the process, because a newer C library may try an unknown call first. These few calls of the
-kernel's own interface need no further package.
+On Linux, two mechanisms take away access to files, sockets and other processes. Landlock denies all files, and the
+memory and signals of other processes. A seccomp filter allows only the few system calls that decoding needs. All other
+calls fail with EPERM. The filter does not kill the process, because a newer C library may try an unknown call first.
+This file makes these few system calls itself, so that no further package is needed.
 """
 
 import ctypes
@@ -25,13 +25,13 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 _RETURN_ALLOWED, _RETURN_ERRNO = 0x7FFF0000, 0x00050000
 _LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
-_NUMBER_AT, _ARCHITECTURE_AT = 0, 4  # in struct seccomp_data
+_NUMBER_AT, _ARCHITECTURE_AT = 0, 4  # offsets in struct seccomp_data
 _INSTRUCTION = struct.Struct("=HBBI")
 
-# linux/audit.h: the architectures of the numbers below.
+# The architectures of the numbers below, from linux/audit.h.
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
-# asm/unistd.h of x86_64 and aarch64: memory, time, open descriptors, signals to itself, exit.
+# The allowed calls: memory, time, open descriptors, signals to itself, exit (asm/unistd.h of x86_64 and aarch64).
 _ALLOWED = {
     "read": (0, 63),
     "write": (1, 64),
@@ -68,13 +68,14 @@ _ALLOWED = {
 
 # linux/landlock.h; these numbers are the same on every architecture.
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF, _LANDLOCK_VERSION = 444, 446, 1
-_LANDLOCK_FILES = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 4: 0x7FFF, 5: 0xFFFF}  # the file rights that each version can deny
-_LANDLOCK_TCP, _LANDLOCK_SCOPES = 0b11, 0b11  # bind and connect; abstract sockets and signals to outside
+_LANDLOCK_FILES = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 4: 0x7FFF, 5: 0xFFFF}  # rights on files that each version denies
+_LANDLOCK_TCP = 0b11  # bind and connect
+_LANDLOCK_SCOPES = 0b11  # abstract sockets of other processes, and signals to them
 _FIRST_WITH_TCP, _FIRST_WITH_SCOPES = 4, 6
 
 
-_LESS_URGENT = 10  # than event loops, so that workers do not delay them; see nice(2)
-_SPARE_BYTES = 16 * 1024 * 1024  # for the reply that memory was not enough
+_LESS_URGENT = 10  # a lower priority than event loops, so that workers do not delay them; see nice(2)
+_SPARE_BYTES = 16 * 1024 * 1024  # memory kept for the reply that memory was not enough
 
 _spare: list[mmap.mmap] = []
 
@@ -84,10 +85,10 @@ class _Program(ctypes.Structure):
 
 
 class Sandbox:
-    """The parts of the sandbox that this kernel has. Create it in the parent, because applying it must not import or
-    open.
+    """The parts of the sandbox that this kernel supports.
 
-    landlock: the version of Landlock, 0 if there is none. has_seccomp: whether system calls can be filtered.
+    Create it in the parent process, because the worker must not import modules or open files while it applies the
+    sandbox. landlock: the version of Landlock, 0 if there is none. has_seccomp: whether system calls can be filtered.
     """
 
     def __init__(self) -> None:
@@ -99,7 +100,7 @@ class Sandbox:
         self.landlock = max(0, self._syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_VERSION))
         architecture = platform.machine() if struct.calcsize("P") == 8 else ""
         if architecture in _ARCHITECTURES:
-            # Without a filter there is nothing to read: EFAULT says that there could be one.
+            # The call names no filter, so it must fail. EFAULT means that the kernel supports filters.
             self._libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, None)
             self.has_seccomp = ctypes.get_errno() == errno.EFAULT
             instructions = _filter(architecture)
@@ -107,13 +108,13 @@ class Sandbox:
 
     @property
     def names(self) -> list[str]:
-        """The parts that this kernel has, for a message."""
+        """The names of the supported parts, for a message."""
         return [*([f"Landlock {self.landlock}"] if self.landlock else []), *(["seccomp"] if self.has_seccomp else [])]
 
     def deny_files(self) -> None:
-        """Deny the running process all files, by Landlock. Raises OSError.
+        """Deny the running process access to all files, by Landlock. Raises OSError.
 
-        It needs `no_new_privs` and a free descriptor.
+        The process must have set `no_new_privs`, and needs a free descriptor.
         """
         if not self.landlock:
             return
@@ -129,7 +130,7 @@ class Sandbox:
         os.close(rules)
 
     def deny_calls(self) -> None:
-        """Allow the running process only the system calls of decoding, by seccomp. Raises OSError."""
+        """Allow the running process only the system calls that decoding needs, by seccomp. Raises OSError."""
         if self.has_seccomp and self._libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(self._program)):
             raise _last_error("seccomp")
 
@@ -138,9 +139,10 @@ class Sandbox:
 
 
 def _filter(architecture: str) -> bytes:
-    """Return a BPF program for the kernel: each call that is not allowed fails with EPERM.
+    """Return a BPF program for the kernel. It lets all calls that are not allowed fail with EPERM.
 
-    So does each call of another architecture, because one process can mix calls of two.
+    A call in another architecture's numbering fails too (a 64-bit process can make 32-bit calls), because the allowed
+    numbers mean other calls there.
     """
     index = list(_ARCHITECTURES).index(architecture)
     numbers = [each[index] for each in _ALLOWED.values()]
@@ -158,7 +160,9 @@ def _last_error(name: str) -> OSError:
 
 
 class Confinement:
-    """The limits of workers. Make it in their parent process, before the first worker."""
+    """The limits of workers, to be applied in each worker. Create it in their parent process, before the first
+    worker.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -172,7 +176,8 @@ class Confinement:
             self._own_bytes = pages * resource.getpagesize()
 
     def apply(self) -> None:
-        """Limit memory and time of the running process. It can open no more files, sockets, processes or threads.
+        """Limit the memory and time of the running process. After that it can't open files, sockets, processes or
+        threads.
 
         Raises OSError if the kernel has a limit but refuses to set it.
         """
@@ -180,9 +185,9 @@ class Confinement:
         os.nice(_LESS_URGENT)
         if self._prctl:
             self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            self._prctl(_PR_SET_DUMPABLE, 0)  # no other process of this user reads its memory
+            self._prctl(_PR_SET_DUMPABLE, 0)  # other processes of this user can't read its memory
             self._prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-            if os.getppid() != self._parent:  # the parent died before prctl
+            if os.getppid() != self._parent:  # the parent has died before prctl was called
                 os._exit(1)
             most = self._own_bytes + limits.max_memory_bytes
             _spare.append(mmap.mmap(-1, _SPARE_BYTES))
@@ -190,15 +195,15 @@ class Confinement:
             self._sandbox.deny_files()
         for which in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE):
             _limit(which, 0)  # open descriptors stay open
-        # At the first the kernel sends SIGXCPU, at the second SIGKILL.
+        # At the first limit the kernel sends SIGXCPU, at the second one SIGKILL.
         _limit(resource.RLIMIT_CPU, limits.max_cpu_s, 1)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, limits.max_wall_s)
-        self._sandbox.deny_calls()  # last, because it forbids the calls above
+        self._sandbox.deny_calls()  # last, because it forbids the calls made above
 
 
 def use_spare_memory() -> None:
-    """Release the reserved memory, which is kept for the reply that memory was not enough."""
+    """Release the reserved memory. The worker needs it to reply that its memory was not enough."""
     while _spare:
         _spare.pop().close()
 

@@ -1,4 +1,4 @@
-"""The task of a decoder, its limits, and its outcome: a decoded picture with its variants, or a refusal."""
+"""The task of a decoder, its limits, and its results: a decoded picture with its variants, or a refusal."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _QUALITIES = range(1, 101)
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A smaller copy to make of every picture: the whole picture, fitted into a box and never enlarged.
+    """A smaller copy to make of every picture: the whole picture, scaled down to fit into a box, never enlarged.
 
     Args:
         name: 1 to 32 of the characters a-z, 0-9, _ and -.
@@ -28,7 +28,7 @@ class Variant:
         quality: 1 to 100. None: 80, or 60 for AVIF.
 
     Raises:
-        ConfigError: The variant is impossible.
+        ConfigError: A value is invalid.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Variant:
             raise ConfigError(f"the variant {self.name} is a PNG, which loses nothing: it takes no quality")
 
     def size_of(self, width: int, height: int) -> tuple[int, int]:
-        """Return width and height of this variant of a picture of the given width and height, in pixels."""
+        """Return the width and height, in pixels, that this variant has if the original is `width` by `height`."""
         scale = min(1, (self.width or LARGEST_SIDE) / width, (self.height or LARGEST_SIDE) / height)
         scale = min(scale, LARGEST_SIDE / max(width, height))
         return max(1, round(width * scale)), max(1, round(height * scale))
@@ -62,7 +62,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class EncodedVariant:
-    """One variant of one picture: an image file, its format (jpeg, png, webp or avif) and its size in pixels."""
+    """One variant of one picture. data: an image file. format: jpeg, png, webp or avif. width, height: in pixels."""
 
     data: bytes = field(repr=False)
     format: str
@@ -72,9 +72,9 @@ class EncodedVariant:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A picture that was decoded completely.
+    """The result of decoding one picture completely.
 
-    width, height: size of the original in pixels, as displayed. placeholder: its ThumbHash, up to 25 bytes, or None.
+    width, height: size of the original in pixels, as displayed. placeholder: its ThumbHash, at most 25 bytes, or None.
     variants: the variants by name.
     """
 
@@ -88,18 +88,18 @@ def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-MAX_SCANS = 100  # encoders make about ten; a decoder goes through all pixels for each scan
+MAX_SCANS = 100  # encoders make about ten; each scan makes a decoder go through all pixels again
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits for one picture. Raises ConfigError for impossible limits.
+    """The limits for decoding one picture. Raises ConfigError for an invalid limit.
 
     Args:
         max_pixels: Width times height of one frame.
         max_total_pixels: Pixels of all frames of an animation. Each frame counts as its whole canvas, because it costs
             as much to decode, however little of the canvas it changes.
-        max_frames: Frames of an animation.
+        max_frames: The number of frames of an animation.
         max_cpu_s: Processor time in whole seconds.
         max_wall_s: Seconds from the first byte to the reply.
         max_memory_bytes: Memory of one process, beyond its memory before the picture arrives. Only Linux enforces it.
@@ -121,7 +121,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The variants and placeholder of every picture, and the limits. Raises ConfigError if two names are equal."""
+    """What a decoder does with every picture: the variants, the placeholder and the limits. Raises ConfigError if
+    two variants have the same name.
+    """
 
     variants: tuple[Variant, ...]
     placeholder: bool
@@ -134,7 +136,7 @@ class Task:
             raise ConfigError("two variants have the same name: give each its own")
 
     def to_json(self) -> str:
-        """Return the task as text."""
+        """Return the task as JSON, for `from_json` in another process."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -151,7 +153,7 @@ _WRITTEN = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG", "webp": "WebP", "gif": 
 
 
 class Refusal(StrEnum):
-    """Why a picture is refused."""
+    """The reason why a picture is refused."""
 
     DAMAGED = "damaged"
     PIXELS = "pixels"
@@ -164,7 +166,7 @@ class Refusal(StrEnum):
     CRASH = "crash"
 
     def text(self, format: str, limits: Limits) -> str:
-        """Return the error message: the reason, and the remedy for the sender."""
+        """Return the error message for the sender: the reason, and how to make a picture that is accepted."""
         match self:
             case Refusal.DAMAGED:
                 return f"the {_WRITTEN.get(format, format)} image does not decode: it is damaged"

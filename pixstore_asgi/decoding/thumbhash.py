@@ -1,7 +1,7 @@
-"""ThumbHash: a picture's placeholder in about 25 bytes (Evan Wallace, https://evanw.github.io/thumbhash/).
+"""ThumbHash: a placeholder for a picture in about 25 bytes (Evan Wallace, https://evanw.github.io/thumbhash/).
 
-This is own code, because the Python packages for it are unmaintained ports or a single author's binary, and the format
-will not change. tests/decoding compares the bytes with those of the original encoder.
+This package has its own code for it, because the Python packages are unmaintained ports or a single author's binary,
+and the format will not change. tests/decoding compares the bytes with those of the original encoder.
 """
 
 import math
@@ -12,7 +12,9 @@ _TRIANGLE_SIDE = 3
 
 
 class _Channel(NamedTuple):
-    """The DCT of one channel: its mean, its varying terms from 0 to 1, and their scale."""
+    """One channel after its discrete cosine transform (DCT): its mean, its other terms scaled to 0 to 1, and their
+    scale.
+    """
 
     dc: float
     ac: list[float]
@@ -20,7 +22,10 @@ class _Channel(NamedTuple):
 
 
 def thumbhash(width: int, height: int, rgba: bytes) -> bytes:
-    """Return the hash of a picture: rows of RGBA, 8 bits each, not premultiplied; up to 100 pixels wide and high."""
+    """Return the ThumbHash of a picture of at most 100 by 100 pixels.
+
+    rgba: rows of RGBA, 8 bits each, not premultiplied.
+    """
     luminance, yellow_blue, red_green, alpha = _channels(rgba)
     has_alpha = min(alpha) < 1
     most, longest = (5 if has_alpha else 7), max(width, height)
@@ -35,8 +40,9 @@ def thumbhash(width: int, height: int, rgba: bytes) -> bytes:
 
 
 def _channels(rgba: bytes) -> tuple[list[float], ...]:
-    """Return luminance, yellow less blue, red less green, and alpha of all pixels, blended with the picture's mean
-    colour.
+    """Return four channels of all pixels: luminance, yellow minus blue, red minus green, and alpha.
+
+    Transparent pixels are blended with the picture's mean colour.
     """
     alpha = [value / 255 for value in rgba[3::4]]
     total = sum(alpha)
@@ -54,7 +60,7 @@ def _channels(rgba: bytes) -> tuple[list[float], ...]:
 
 
 def _encode(values: Sequence[float], width: int, height: int, nx: int, ny: int) -> _Channel:
-    """Return the terms of a discrete cosine transform that lie in a triangle of nx by ny."""
+    """Return the DCT of one channel. It has only the terms in a triangle of nx by ny terms."""
     columns = _cosines(width, nx)
     rows = [values[start : start + width] for start in range(0, len(values), width)]
     along = [[sum(map(float.__mul__, row, column)) for column in columns] for row in rows]
@@ -72,7 +78,9 @@ def _cosines(side: int, count: int) -> list[list[float]]:
 
 
 def _terms_in_row(cy: int, nx: int, ny: int) -> int:
-    """Return the number of cx with cx * ny < nx * (ny - cy)."""
+    """Return how many cosine terms row `cy` of the triangle has: the integers cx from 0 with cx * ny < nx * (ny -
+    cy).
+    """
     return -(-nx * (ny - cy) // ny)
 
 
@@ -88,11 +96,11 @@ def _constants(channels: list[_Channel], lx: int, ly: int, *, is_landscape: bool
 
 
 def _packed(channels: list[_Channel]) -> bytes:
-    """Return all varying terms, two per byte, the first one in the low bits."""
+    """Return all terms except the means, two per byte. The first one is in the low bits."""
     nibbles: Iterator[int] = (_round(15 * term) for channel in channels for term in channel.ac)
     return bytes(low | next(nibbles, 0) << 4 for low in nibbles)
 
 
 def _round(value: float) -> int:
-    """Round as JavaScript does: a half goes up."""
+    """Round as JavaScript's Math.round does: a half is rounded up."""
     return math.floor(value + 0.5)

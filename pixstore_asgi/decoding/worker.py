@@ -1,4 +1,4 @@
-"""A worker process: it reads one picture from its link, decodes it, sends the reply, and ends."""
+"""A worker process: reads one picture from its link, decodes it, sends the reply and ends."""
 
 import io
 import os
@@ -16,7 +16,7 @@ _STDERR_FD = 2
 
 
 def live(task: Task, confinement: Confinement) -> NoReturn:
-    """Decode the picture that arrives over the descriptor LINK_FD, and end."""
+    """Decode the picture that arrives on the descriptor LINK_FD, send the reply, and end the process."""
     status = 1
     try:
         confinement.apply()
@@ -34,7 +34,7 @@ def live(task: Task, confinement: Confinement) -> NoReturn:
 
 
 def answer(link: socket.socket, task: Task) -> bytes:
-    """Return the reply for the picture that arrives over the link. Raises ConnectionError if the link is closed."""
+    """Return the reply for the picture that arrives on the link. Raises ConnectionError if the link is closed."""
     try:
         size, name = REQUEST.unpack(_received(link, REQUEST.size).getvalue())
         return _reply(_received(link, size), name.rstrip(b"\0").decode(), task)

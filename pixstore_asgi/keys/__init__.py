@@ -1,1 +1,1 @@
-"""Secrets: their source, the check that they fit the store, and their rotation."""
+"""Secrets: reads them, checks that they fit the store, and rotates them."""

@@ -1,6 +1,6 @@
-"""The key file beside a SQLite database: the secret of an installation without a configured one.
+"""The key file beside a SQLite database: it holds the secret if the application configures none.
 
-It protects a stolen copy of the database, but not of the whole folder.
+Without the file, a stolen copy of the database is useless. A thief of the whole folder has both.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ from ..store.durable import sync
 
 
 def create_key_file(path: Path) -> str:
-    """Create the key file at `path`, mode 0600, if there is none, and return its secret.
+    """Create the key file at `path` with mode 0600, unless it exists, and return its secret.
 
-    Processes that call this at the same time all return the same secret. Raises SecretError.
+    If several processes call this at the same time, all of them return the same secret. Raises SecretError.
     """
     try:
         if not path.exists():
@@ -33,10 +33,10 @@ def create_key_file(path: Path) -> str:
 def read_key_file(path: Path) -> str:
     """Return the secret in the key file at `path`.
 
-    Raises SecretError if the file is missing, unreadable, or readable by others than its owner.
+    Raises SecretError if the file is missing or unreadable, or if users other than its owner can read it.
     """
     try:
-        # Refuse a link, which could lead to another secret, and do not wait for a pipe.
+        # Refuse a link, which could lead to another secret. Do not block on a pipe.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         raise SecretError(
@@ -70,7 +70,7 @@ def _check_private(path: Path, status: os.stat_result) -> None:
 
 
 def _remove_copies(path: Path, status: os.stat_result) -> None:
-    # A process that was killed between link and unlink left a second, temporary name of the secret. The key file is
+    # A process killed between link and unlink has left a second, temporary name of the file. The key file is
     # usable even if that name can't be removed, as in a read-only folder.
     with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
         for entry in entries:
@@ -80,7 +80,7 @@ def _remove_copies(path: Path, status: os.stat_result) -> None:
 
 
 def _write_once(path: Path, secret: Hidden[str]) -> None:
-    # A link to a complete file is atomic; a rename would replace another process's secret.
+    # Linking a complete file is atomic. A rename could replace the secret of another process.
     descriptor, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:

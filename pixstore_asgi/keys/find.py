@@ -1,4 +1,4 @@
-"""The key ring of a store: its source, and the check that the store was written with it."""
+"""Finds the key ring of a store, and checks that the store was written with it."""
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,15 +16,15 @@ from ..store.rules import check_ring
 from .file import create_key_file, read_key_file
 
 ENVIRONMENT_VARIABLE = "PIXSTORE_SECRET"
-_LONGEST_S = 10.0  # meanwhile no store can be opened or closed
+_LONGEST_S = 10.0  # while the source is asked, the store can't be opened or closed
 
 SecretSource = Callable[[], Awaitable[Secret | Sequence[Secret]]]
 """An async function that returns one secret, or a list, oldest to newest."""
 
 
 def given_secrets(secret: Hidden[Any]) -> KeyRing | SecretSource | None:
-    """Return the key ring for an application's `secret`. Return a source or None unchanged."""
-    # A local variable with the secret would be in tracebacks.
+    """Return the key ring for the `secret` option of an application, its async function, or None if it is None."""
+    # Keep the secret out of local variables, which tracebacks would show.
     if secret() is None or not callable(secret()):
         return None if secret() is None else KeyRing(secret())
 
@@ -35,9 +35,9 @@ def given_secrets(secret: Hidden[Any]) -> KeyRing | SecretSource | None:
 
 
 async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> KeyRing:
-    """Return the key ring for an open store: from `given`, else from PIXSTORE_SECRET, else from the key file.
+    """Return the key ring for an open store. Its source is `given`, else PIXSTORE_SECRET, else the key file.
 
-    Raises SecretError if there is no secret, or if one is missing that images need.
+    Raises SecretError if there is no secret, or if a secret is missing that images need.
     """
     found = await _ask(given) if callable(given) else given or await _find_secret(store)
     ring = found.bound_to(await store.database_id())
@@ -88,7 +88,9 @@ async def _find_secret(store: ImageStore) -> KeyRing:
 
 
 async def _ask(source: SecretSource) -> KeyRing:
-    """Return the key ring of a source's secrets. Raises SecretError if the source fails or takes longer than 10 s."""
+    """Call the application's source of secrets and return their key ring. Raises SecretError if it fails or takes
+    over 10 s.
+    """
     try:
         with anyio.fail_after(_LONGEST_S):
             given = hide(await source())

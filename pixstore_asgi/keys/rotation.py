@@ -1,6 +1,6 @@
-"""Rotation of secrets: status, rewrapping keys under the newest one, retiring one, and a new database id.
+"""Rotates secrets: reports their use, rewraps keys under the newest one, retires one, and assigns a new database id.
 
-Only the bytes of wrapped keys change; ciphertext, tokens and versions stay.
+Only the bytes of wrapped keys change. Ciphertext, tokens and versions stay the same.
 """
 
 import secrets
@@ -21,16 +21,16 @@ OnRewrapped = Callable[[int, int], None]
 """Called with the number of rewrapped keys so far, and the total."""
 
 _BATCH = 100
-_MOST_PASSES = 3  # otherwise a process that keeps saving under an older secret would make this endless
+_MOST_PASSES = 3  # a limit, because another process may go on saving under an older secret
 
 
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
     """The status of one secret.
 
-    key_id: its public id, 8 hexadecimal digits. images: the number of images and variants with a key wrapped under it.
-    signs: whether it signs and wraps in this process. loaded: whether it is in the key ring. retired: whether the store
-    refuses saves under it.
+    key_id: its public id, 8 hexadecimal digits. images: how many images and variants have a key wrapped under it.
+    signs: whether this process signs and wraps with it. loaded: whether the key ring contains it. retired: whether the
+    store refuses saves under it.
     """
 
     key_id: str
@@ -41,9 +41,11 @@ class KeyStatus:
 
 
 async def key_status(store: ImageStore, ring: KeyRing) -> list[KeyStatus]:
-    """Return the status of each secret known to the open store or the key ring; the ring's are last, in order.
+    """Return the status of each secret that the open store or the key ring knows. The secrets of the ring are last, in
+    order.
 
-    In a database that is older than its id, a secret has a second entry under another key id, for keys bound to no id.
+    A database may have got its id only later. Then a secret has a second entry under another key id, for keys that are
+    bound to no id.
     """
     usage = await store.key_usage()
     known, retired = ({check[:KEY_ID_BYTES] for check in checks} for checks in await store.key_checks())
@@ -58,8 +60,8 @@ async def key_status(store: ImageStore, ring: KeyRing) -> list[KeyStatus]:
 async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped | None = None) -> int:
     """Wrap the keys of all images under the ring's newest secret.
 
-    It can be interrupted and repeated at any time, while other processes serve and save. If others save images under an
-    older secret meanwhile, a few further passes handle these; `key_status` shows the remaining ones.
+    It can be interrupted and repeated at any time, while other processes serve and save. If other processes save images
+    under an older secret meanwhile, a few further passes handle these. `key_status` shows the remaining ones.
 
     Args:
         store: An open store.
@@ -70,8 +72,8 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
         The number of rewrapped keys.
 
     Raises:
-        IntegrityError: The first key that does not unwrap; raised after all others are done.
-        StoreDamaged: The first damaged row; raised after all others are done.
+        IntegrityError: A key does not unwrap. The first such error is raised after all other keys are done.
+        StoreDamaged: A row is damaged. The first such error is raised after all other keys are done.
         StoreError: The store failed.
     """
     done = 0
@@ -111,7 +113,7 @@ async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> bo
     if key_id is None:  # the message does not quote it, because it may be the secret itself
         was_retired = any(check[:KEY_ID_BYTES].hex() == named() for check in retired)
         if not was_retired and any(each.hex() == named() for each in ring.verifying):
-            return False  # as after a save by a process that has only the newer secret
+            return False  # this occurs if only processes with the newer secret have saved
         known = ", ".join(sorted(checks)) or "none"
         if was_retired:
             raise SecretError(f"this secret was retired already; the store knows {known}")
@@ -127,17 +129,18 @@ async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> bo
 
 
 async def assign_new_database_id(store: ImageStore) -> int:
-    """Assign a new id to an open store and rewrap its keys for that id, in one transaction.
+    """Assign a new id to an open store, and rewrap its keys for that id, in one transaction.
 
-    Its proofs are then valid for no other store, and rows of other stores do not unwrap here.
+    A copy of a store thus becomes independent: its proofs are valid only for it, and no other store's rows unwrap in
+    it.
 
     Returns:
         The number of images.
 
     Raises:
-        SecretError: if a secret is missing.
-        StoreBusy: if other processes have the store open. Nothing has changed.
-        IntegrityError: if an image's key does not unwrap. Nothing has changed.
+        SecretError: A secret is missing.
+        StoreBusy: Other processes have the store open. Nothing has changed.
+        IntegrityError: An image's key does not unwrap. Nothing has changed.
     """
     ring = await find_ring(store, None)
     database_id = database_id_of(secrets.token_bytes(DATABASE_ID_BYTES - 1))
@@ -155,9 +158,10 @@ async def _count_others(store: ImageStore, ring: KeyRing) -> int:
 
 
 async def _rewrap_all(store: ImageStore, ring: KeyRing, failures: list[PixstoreError]) -> AsyncIterator[int]:
-    """Rewrap all images once, in the order of their ids, and yield the number of replaced keys after each batch.
+    """Rewrap the keys of all images once, in the order of their ids. Yield the number of replaced keys after each
+    batch.
 
-    failures: receives the first error of a damaged row or of a key that does not unwrap.
+    failures: gets the first error of a damaged row or of a key that does not unwrap.
     """
     async for page in pages_of_images(store, size=_BATCH):
         failures[:] = [*failures, *page.damaged.values()][:1]

@@ -1,4 +1,4 @@
-"""The current key ring of one store, and the times to look for a newer one."""
+"""Secrets: holds the current key ring of one store, and decides when to look for a newer one."""
 
 import logging
 import math
@@ -13,15 +13,15 @@ from .find import SecretSource, find_ring
 
 _log = logging.getLogger("pixstore_asgi")
 
-_LOOK_EVERY_S = 10  # anybody can send a proof that names an unknown secret
+_LOOK_EVERY_S = 10  # a limit, because any client can send proofs that name unknown secrets
 
 
 class Secrets:
-    """Finds the key ring of a store, and replaces it.
+    """Finds the key ring of a store, and replaces it by newer ones.
 
-    given: the key ring, a function that returns the secrets, or None to read PIXSTORE_SECRET or the key file. ring:
-    None until the store was opened once. All event loops share one instance. In each of them, the caller holds a lock
-    while it awaits `load`, `reload`, `renew` or `find`.
+    given: the key ring, an async function that returns the secrets, or None to read PIXSTORE_SECRET or the key file.
+    ring: the current key ring, or None until the store was opened once. All event loops share one instance. In each of
+    them, the caller must hold a lock while it awaits `load`, `reload`, `renew` or `find`.
     """
 
     def __init__(self, store: ImageStore, given: KeyRing | SecretSource | None) -> None:
@@ -33,7 +33,7 @@ class Secrets:
         self._unneeded: frozenset[bytes] = frozenset()  # secrets that the store knows, but no image needs
 
     async def load(self) -> KeyRing:
-        """Find the key ring for a store that is being opened, and return it. Raises SecretError or StoreError."""
+        """Find and return the key ring, while the store is being opened. Raises SecretError or StoreError."""
         try:
             self.ring = await find_ring(self._store, self._given)
         except SecretError as error:
@@ -43,31 +43,37 @@ class Secrets:
         return self.ring
 
     async def reload(self) -> None:
-        """Find the key ring again. Raises SecretError or StoreError; the key ring then stays as it was."""
+        """Find the key ring again. Raises SecretError or StoreError; then the key ring stays as it was."""
         self.ring = await find_ring(self._store, self._given)
 
     async def renew(self, stale: KeyRing, by: str) -> KeyRing | None:
-        """Return a key ring newer than `stale`, or None. Searches for one at most once in 10 s for each value of `by`.
+        """Return a key ring newer than `stale`, or None if there is none. Searches at most once in 10 s for each value
+        of `by`.
 
-        by: "proof" or "row", the source of the id of a secret that `stale` lacks.
+        by: "proof" or "row", where the id of a secret was found that `stale` lacks.
         """
         if self.ring is stale and time.monotonic() - self._looked_s[by] >= _LOOK_EVERY_S:
             try:
                 await self.reload()
             except (SecretError, StoreError) as error:
-                self._unneeded = frozenset()  # something needs the secret: `absent` must report it again
+                self._unneeded = frozenset()  # a request needs the secret, so `absent` must report it again
                 _log.error("the secrets stay as they were: %s", error, extra=event("secrets_kept"))
             finally:
                 self._looked_s[by] = time.monotonic()
         return None if self.ring is stale else self.ring
 
     async def absent(self, ring: KeyRing) -> frozenset[bytes]:
-        """Return the check values of secrets that the store knows, images need, and `ring` lacks."""
+        """Return the check values in the store of secrets that `ring` lacks. Leaves out those that no image needs,
+        as `find` saw.
+        """
         absent = (await self._store.key_checks()).in_use.difference(ring.check_values)
         return frozenset() if absent <= self._unneeded else absent
 
     async def find(self, absent: frozenset[bytes]) -> None:
-        """Find the key ring again if images need one of these secrets. Raises SecretError or StoreError."""
+        """If an image needs one of these secrets, find the key ring again. Raises SecretError or StoreError.
+
+        absent: check values of secrets that the key ring lacks.
+        """
         try:
             usage = await self._store.key_usage()
             if any(check[:KEY_ID_BYTES] in usage for check in absent):
@@ -78,7 +84,7 @@ class Secrets:
             raise
 
     def recent_failure(self) -> SecretError | None:
-        """Return the error of `load` or `find` from the last 10 s, or None."""
+        """Return the SecretError that `load` or `find` raised within the last 10 s, or None."""
         if self._failed and time.monotonic() - self._failed[0] < _LOOK_EVERY_S:
             return self._failed[1]
         return None

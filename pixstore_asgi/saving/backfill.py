@@ -38,18 +38,18 @@ class Backfill:
 
     @property
     def decoder(self) -> Decoder:
-        """The decoder of new images. Raises ConfigError if new images are not decoded."""
+        """The decoder of the options. Raises ConfigError if the options do not decode images."""
         if self._options.decoder is None:
             raise ConfigError("this Pixstore decodes no images: give it variants, placeholder or check_pixels")
         return self._options.decoder
 
     async def complete(self, image_id: str, *, again: bool = False, is_dry: bool = False) -> bool:
-        """Add the missing parts of an original. Return whether any were missing. Holds the image in memory.
+        """Add the missing parts of one original. Return whether any were missing. The image is held in memory.
 
-        The bytes, token and version of the original stay the same. Parts that were added before an error stay.
+        The bytes, token and version of the original stay the same. If an error occurs, the parts added before it stay.
 
         Args:
-            image_id: Id of the original.
+            image_id: The id of the original.
             again: Make all of its variants again, with higher tokens.
             is_dry: Do everything except writing.
 
@@ -68,7 +68,7 @@ class Backfill:
             raise not_found(image_id)
         absent = [each for each in wanted if again or each not in images]
         is_bare = self._is_bare(ring, original)
-        # A variant without details came from another store.
+        # A variant without details was copied from another store.
         bare = [images[each] for each in wanted if each not in absent and not _details(ring, images[each])]
         if absent or is_bare:
             decoded = await self._decoded(original)
@@ -94,7 +94,7 @@ class Backfill:
         return await self.decoder.decode([found.image.data], found.image.format)
 
     async def _decoded_variant(self, image: StoredImage) -> Decoded:
-        """Decode a variant from another store, with an unknown box."""
+        """Decode an existing variant that was copied from another store, to find its dimensions."""
         try:
             return replace(await self._decoded(image), placeholder=None)
         except InvalidImage as error:
@@ -108,7 +108,7 @@ class Backfill:
         async with AsyncExitStack() as unless_committed:
             written = await write_bytes(unless_committed, self._store, image_id, variant.data, fresh, details)
             ring = await self._opened()
-            # A variant of a replaced version must never be beside the next version.
+            # This raises if the original was replaced meanwhile: an old variant must not appear beside the new version.
             await commit_together(ring, [written], CommitTerms(ring.check_values, expect=original.meta.version))
 
     async def _describe(self, image: StoredImage, seen: Decoded) -> None:

@@ -1,6 +1,6 @@
-"""Options of a save, the limits of one upload among them.
+"""The options of a save, and the limits of one upload.
 
-A new option is a field of SaveOptions, and a parameter of the public methods that take it.
+To add an option, add a field to SaveOptions, and a parameter to the public methods that accept it.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,12 +24,12 @@ OnProgress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """Limits of one upload. Raises ConfigError for 0 seconds or less.
+    """The limits of one upload. Raises ConfigError if one of the times is 0 or less.
 
     Args:
-        max_bytes: Length of the longest accepted image, counted while it arrives.
-        timeout_s: Seconds for which the sender may send nothing, or less than 1 KiB/s.
-        max_s: Seconds for which the whole upload may wait for its sender.
+        max_bytes: The length of the longest accepted image. It is checked while the image arrives.
+        timeout_s: How many seconds the sender may send nothing, or less than 1 KiB/s.
+        max_s: How many seconds the whole upload may wait for its sender.
     """
 
     max_bytes: int
@@ -43,13 +43,13 @@ class UploadLimits:
 
 @dataclass(frozen=True, slots=True)
 class SaveOptions:
-    """How images are saved: the options of a Pixstore, or of one call (Saves.override).
+    """How images are saved: the options of a Pixstore, possibly overridden for one call (Saves.override).
 
     Args:
-        formats: Names of the accepted formats.
-        limits: Limits of one upload.
+        formats: The names of the accepted formats.
+        limits: The limits of one upload.
         strip_metadata: Whether to remove metadata.
-        pad: Whether to pad the ciphertext to the length of a bucket (core/padding.py).
+        pad: Whether to pad the ciphertext (core/padding.py).
         decoder: Decodes each picture and makes its variants. None: do not decode.
         on_progress: Called after each piece.
     """
@@ -76,7 +76,7 @@ class SaveOptions:
         placeholder: bool,
         pad_to: str | None,
     ) -> Self:
-        """Return the options of a Pixstore on this store. Raises ConfigError for options that can't work."""
+        """Return the options of a Pixstore with this store. Raises ConfigError for invalid options."""
         if pad_to not in ("bucket", None):
             raise ConfigError('pad_to must be "bucket", or None for ciphertext as long as its image')
         if not isinstance(variants, Sequence):
@@ -94,7 +94,7 @@ class SaveOptions:
 def upload_limits(
     store: ImageStore, max_bytes: int, timeout_s: float, max_s: float, *, pad: bool = False
 ) -> UploadLimits:
-    """Return the limits of uploads to a store. Raises ConfigError for limits that the store can't keep.
+    """Return the limits of uploads to a store. Raises ConfigError if the store can't hold images of `max_bytes`.
 
     pad: leave room for padding, which does not count as part of the image.
     """

@@ -1,4 +1,4 @@
-"""Saves: write a new image or a new version to the store, or nothing at all; and revoke proofs."""
+"""Saves images: writes a new image or version to the store completely, or changes nothing. Also revokes proofs."""
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -32,15 +32,15 @@ Opened = Callable[[], Awaitable[KeyRing]]
 Saved = tuple[KeyRing, Sequence[StoredImage]]
 """A stored image, followed by its variants, and the key ring that wraps their keys."""
 
-_MAX_AHEAD_MS = 24 * 60 * 60 * 1000  # ahead of the clock: more than clocks and time zones differ by mistake
+_MAX_AHEAD_MS = 24 * 60 * 60 * 1000  # how far a token may be ahead of the clock: more than a wrong clock or time zone
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Saves:
     """Writes images to one store.
 
-    Every method that saves raises InvalidImage (ImageTooLarge, UploadTimeout), InputError or StoreError; then nothing
-    has changed.
+    Every method that saves raises InvalidImage (ImageTooLarge, UploadTimeout), InputError or StoreError. Then nothing
+    was changed.
 
     Args:
         store: The store, or its transaction that the application shares.
@@ -55,21 +55,23 @@ class Saves:
     clock_ms: Clock
 
     def within(self, store: ImageWrites) -> "Saves":
-        """Return saves that write within this transaction of the application."""
+        """Return a Saves that writes in this transaction of the application."""
         return replace(self, store=store)
 
     def override(self, **given: Any) -> "Saves":
-        """Return saves with some options replaced for one call. None keeps an option."""
+        """Return a Saves with some options replaced, for one call. None keeps an option."""
         changed = {name: value for name, value in given.items() if value is not None}
         return replace(self, options=replace(self.options, **changed)) if changed else self
 
     async def create(self, image_id: str, data: ImageData) -> Saved:
-        """Save an image under a new id. Raises StoreConflict if the id has an image."""
+        """Save an image under a new id. Raises StoreConflict if there is already an image with this id."""
         await self.opened()
         return await self._write(image_id, data, CommitTerms(expect=Expect.ABSENT))
 
     async def update(self, image_id: str, data: ImageData, *, if_token: int | None = None) -> Saved:
-        """Save a new version of an image. Raises ImageNotFound, or StoreConflict if its token is not `if_token`."""
+        """Save a new version of an image. Raises ImageNotFound, or StoreConflict if the image's token is not
+        `if_token`.
+        """
         await self.opened()
         expect = await version_to_replace(self.store, image_id, if_token)
         return await self._write(image_id, data, CommitTerms(expect=expect))
@@ -86,7 +88,7 @@ class Saves:
         """Save an image that keeps its id and token from another store.
 
         if_token: replace the version with this token; for a variant, its original must have this token. encryption:
-        encrypt to the same bytes as in the other store. Raises IntegrityError if it belongs to another image.
+        encrypt to the same bytes as the other store. Raises IntegrityError if it belongs to another image.
         """
         if not is_served_id(image_id) or token is None or as_token(token) != token:
             raise InputError(
@@ -103,9 +105,10 @@ class Saves:
         return await self._write(image_id, data, CommitTerms(expect=expect, token=token), encryption=encryption)
 
     async def reseal(self, found: Sequence[ExportedImage], if_token: int | None) -> Saved:
-        """Save an image, read from the store, and its variants again, under new keys. Keep their details.
+        """Encrypt an image and its variants again, under new keys, and save them as new versions. Their details stay.
 
-        Their bytes stay the same. An image without padding gets it if the options ask for it.
+        found: the image, then its variants, as read from the store. Their bytes stay the same. If the options ask for
+        padding, an image without padding gets it.
         """
         original = found[0]
         _check_token(original.id, original.token, if_token)
@@ -121,7 +124,7 @@ class Saves:
     async def _write(
         self, image_id: str, data: ImageData, terms: CommitTerms, *, encryption: Encryption | None = None
     ) -> Saved:
-        # An image from elsewhere keeps its bytes.
+        # An image from another store keeps its bytes.
         options = replace(self.options, strip_metadata=False, pad=False) if encryption else self.options
         encryption = encryption or Encryption.fresh(pad=options.pad)
         held = options.decoder.budget.hold() if options.decoder else None
@@ -136,7 +139,7 @@ class Saves:
             original = await write_version(
                 unless_committed, self.store, image_id, pieces, encryption, options.formats, options.on_progress
             )
-            await self.opened()  # if it was closed meanwhile, the decoder would start a process that nothing ends
+            await self.opened()  # after a close, the decoder would start a process that nothing ends
             if options.decoder is None or held is None:
                 return await self._commit([original], terms)
             try:
@@ -153,7 +156,7 @@ class Saves:
             return await self._commit(written, terms)
 
     async def _commit(self, written: Sequence[Written], terms: CommitTerms) -> Saved:
-        # Ask for the ring now: during a long upload the secrets may be reloaded and the old one retired.
+        # Ask for the ring only now: during a long upload, secrets may be reloaded and an old secret retired.
         ring = await self.opened()
         try:
             return ring, await commit_together(ring, written, replace(terms, checks=ring.check_values))
@@ -164,10 +167,10 @@ class Saves:
 
 
 async def revoke(store: ImageStore, image_id: str | None, directory: str | None, if_token: int | None) -> int:
-    """Raise the epoch of one image's proofs, or of all images in a directory, so that older proofs are invalid.
+    """Raise the epoch of one image, or of all images in a directory. Proofs with an older epoch are then invalid.
 
     Returns the number of images. Raises ImageNotFound, StoreConflict if the image's token is not `if_token`, and
-    InputError for anything else than one image or one directory.
+    InputError unless exactly one of image and directory is given.
     """
     if (image_id is None) == (directory is None) or (if_token is not None and image_id is None):
         raise InputError("revoke needs the id of one image, with or without if_token, or a directory")
@@ -184,12 +187,15 @@ async def revoke(store: ImageStore, image_id: str | None, directory: str | None,
 
 
 async def version_to_replace(store: ImageWrites, image_id: str, if_token: int | None) -> Expected:
-    """Return the version that a write to an image expects. Raises ImageNotFound, StoreConflict for another token."""
+    """Return the id of the version that a write to this image must replace.
+
+    Raises ImageNotFound, and StoreConflict if the image's token is not `if_token`.
+    """
     try:
         image = await _current(store, image_id, if_token)
     except StoreDamaged:
         if if_token is None:
-            return Expect.PRESENT  # a new version repairs a damaged row
+            return Expect.PRESENT  # the row is damaged, but a new version repairs it
         raise
     return Expect.PRESENT if if_token is None else image.meta.version
 
@@ -208,14 +214,16 @@ def _check_token(image_id: str, token: int, if_token: int | None) -> None:
 
 
 def new_id(directory: str | None) -> str:
-    """Return a random image id, in a directory if one is given. Raises InputError for an invalid directory."""
+    """Return a random id for an image, in this directory if one is given. Raises InputError for an invalid
+    directory.
+    """
     name = secrets.token_urlsafe(16)
     return name if directory is None else f"{checked_directory(directory)}:{name}"
 
 
 def check_token_time(image_id: str, token: int, now_ms: int) -> None:
-    """Raise InputError for a given token that is more than a day ahead of the clock."""
-    # Tokens only rise, also across a delete: after a token near the largest one, the id could have no further version.
+    """Raise InputError if a given token is more than a day ahead of the clock."""
+    # Tokens only rise, even after a delete. After a token near the largest one, the id could get no further versions.
     if token > now_ms + _MAX_AHEAD_MS:
         raise InputError(
             f"the token {token} of image {image_id} is more than a day ahead of this machine's clock: "
@@ -224,7 +232,7 @@ def check_token_time(image_id: str, token: int, now_ms: int) -> None:
 
 
 def not_found(image_id: str) -> ImageNotFound:
-    """Return the error for a missing image."""
+    """Return the error for an image that does not exist."""
     if is_variant_id(image_id):
         return ImageNotFound(
             f"{image_id} is a variant, which is saved and deleted with its original: name image {original_of(image_id)}"

@@ -1,5 +1,5 @@
-"""Turns the pieces of an image into ciphertext in the store: checks the format, pads, encrypts and writes in
-one pass.
+"""Turns the pieces of an image into ciphertext in the store, in one pass: checks the format, pads, encrypts and
+writes.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ from .source import Piece, one_piece, read_head, with_head
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
-    """Key and nonce of one image.
+    """How to encrypt one image.
 
     Args:
         key: 32 bytes, hidden.
-        iv: 12 bytes.
-        format: Name of the format, if the image was encrypted in another store.
+        iv: The GCM nonce, 12 bytes.
+        format: The name of the format, if the image was encrypted in another store.
         tag: The expected GCM tag, if the image was encrypted in another store.
-        pad: Whether to pad the ciphertext to the length of a bucket.
+        pad: Whether to pad the ciphertext to a length of core/padding.py.
     """
 
     key: HiddenBytes
@@ -45,25 +45,25 @@ class Encryption:
 
     @classmethod
     def fresh(cls, *, pad: bool = False) -> Self:
-        """Return a random key and nonce, as every new version gets."""
+        """Return an encryption with a random key and nonce. Every new version gets its own."""
         return cls(HiddenBytes(secrets.token_bytes(KEY_BYTES)), secrets.token_bytes(IV_BYTES), pad=pad)
 
     @classmethod
     def of(cls, seal: Seal) -> Self:
-        """Return the encryption of this seal, which gives the same ciphertext again, without new padding."""
+        """Return the encryption that gives the same ciphertext as this seal. It adds no padding."""
         return cls(HiddenBytes(seal.key), seal.iv, seal.format, seal.tag)
 
 
 class Sealing:
-    """Encrypts one image. Iterate it for the ciphertext; after that `tag` and `meta` are known.
+    """Encrypts one image. Iterate it to get the ciphertext; after that, `tag` and `meta` are known.
 
-    Raises InvalidImage if the head is not of an accepted format, or not of the encryption's format.
+    Raises InvalidImage if the head does not belong to an accepted format, or to the format that the encryption names.
 
     Args:
         head: The first bytes of the image: at least SNIFF_BYTES, or the whole image.
         pieces: The rest of the image.
-        allowed: Names of the accepted formats.
-        encryption: Key and nonce.
+        allowed: The names of the accepted formats.
+        encryption: How to encrypt the image.
     """
 
     def __init__(
@@ -78,21 +78,21 @@ class Sealing:
 
     @property
     def format(self) -> str:
-        """The name of the image's actual format."""
+        """The name of the format that the image's bytes have."""
         return self._reader.name
 
     @property
     def taken(self) -> int:
-        """How many bytes of the image were encrypted so far, without its padding."""
+        """The number of bytes of the image encrypted so far, without the padding."""
         return max(self._sealer.size - 1 - self._padding_bytes, 0)
 
     @property
     def tag(self) -> bytes:
-        """The GCM tag, 16 bytes, once the whole image is encrypted."""
+        """The GCM tag, 16 bytes. It is known after the whole image was encrypted."""
         return self._sealer.tag
 
     def meta(self, version: bytes) -> ImageMeta:
-        """The row of the whole image. Its key is not wrapped yet."""
+        """Return the row of this version, after the whole image was encrypted. Its key is not wrapped yet."""
         return ImageMeta(
             version=version,
             format=self._format_byte,
@@ -104,7 +104,7 @@ class Sealing:
         )
 
     async def __aiter__(self) -> AsyncIterator[memoryview | bytes]:
-        """Yield the ciphertext. Each piece is valid until the next one.
+        """Yield the ciphertext. Each piece is valid until the next one is requested.
 
         Raises InvalidImage for a damaged container, IntegrityError if the tag is not the expected one, and the errors
         of the pieces.
@@ -113,8 +113,8 @@ class Sealing:
             async for ciphertext in self._sealed():
                 yield ciphertext
             return
-        # A second image under the same key and nonce would reveal both images. So hold its ciphertext back, also from
-        # the disk, until the tag shows that it is the same image.
+        # Two different images under one key and nonce would reveal both. So hold the ciphertext in memory, not on disk,
+        # until the tag shows that this is the same image.
         held = [bytes(ciphertext) async for ciphertext in self._sealed()]
         if not hmac.compare_digest(self.tag, self._given_tag):
             raise IntegrityError("the seal does not belong to this image", "tag")
@@ -133,7 +133,7 @@ class Sealing:
                 yield self._sealer.update(part)
                 await asyncio.sleep(0)  # let the event loop run
         self._reader.finish()
-        # After the reader has seen the end: zeros could pass for the last bytes of a truncated image.
+        # Pad only after the reader has seen the end: zeros could complete a truncated image.
         behind = padding(self._reader.name, self._sealer.size) if self._pad else b""
         for part in _in_chunks(behind, self._sealer.size):
             self._padding_bytes += len(part)
@@ -143,7 +143,7 @@ class Sealing:
 
 
 def _in_chunks(piece: Piece, sealed: int) -> Iterator[memoryview]:
-    """Cut a piece at the ends of stored chunks. sealed: the bytes of ciphertext before it."""
+    """Cut a piece at the limits of stored chunks. sealed: the number of bytes of ciphertext before this piece."""
     view = memoryview(piece)
     while view:
         room = CHUNK_BYTES - sealed % CHUNK_BYTES
@@ -153,14 +153,14 @@ def _in_chunks(piece: Piece, sealed: int) -> Iterator[memoryview]:
 
 
 async def begin_sealing(pieces: AsyncIterator[Piece], allowed: frozenset[str], encryption: Encryption) -> Sealing:
-    """Read the first bytes of an image and return its sealing. Raises the errors of Sealing and of the pieces."""
+    """Read the first bytes of an image and return a Sealing for it. Raises the errors of Sealing and of the pieces."""
     head = await read_head(pieces, SNIFF_BYTES)
     return Sealing(head, pieces, allowed, encryption)
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One encrypted version in the store that is not current yet."""
+    """One encrypted version that is written to the store, but is not current yet."""
 
     image_id: str
     writer: ImageWriter
@@ -179,7 +179,11 @@ async def write_version(
     allowed: frozenset[str],
     on_progress: OnProgress | None = None,
 ) -> Written:
-    """Encrypt and write a version. `unless_committed` aborts it. Raises InvalidImage and the errors of the pieces."""
+    """Encrypt a version and write it to the store, without making it current.
+
+    unless_committed: aborts the write at its end, unless the version was committed. Raises InvalidImage and the errors
+    of the pieces.
+    """
     sealing = await begin_sealing(pieces, allowed, encryption)
     version = secrets.token_bytes(VERSION_BYTES)
     writer = await unless_committed.enter_async_context(await store.begin_write(image_id, version))
@@ -198,14 +202,17 @@ async def write_bytes(
     encryption: Encryption,
     details: Details | None,
 ) -> Written:
-    """Write a version that is not an upload, so its format need not be an accepted one."""
+    """Write a version that is not an upload, in any format, as `write_version` does."""
     pieces, any_format = one_piece(memoryview(data)), frozenset(FORMAT_BYTES)
     written = await write_version(unless_committed, store, image_id, pieces, encryption, any_format)
     return replace(written, details=details)
 
 
 async def commit_together(ring: KeyRing, written: Sequence[Written], terms: CommitTerms) -> Sequence[StoredImage]:
-    """Make an original and its variants current in one transaction. Return them as stored, in the same order."""
+    """Make an original and its variants current in one transaction. Return their rows in the same order.
+
+    written: the original first, then its variants.
+    """
     metas = [wrap_key(ring, each.encryption.key, each.image_id, each.meta, each.details) for each in written]
     variants = [(each.writer, meta) for each, meta in zip(written[1:], metas[1:], strict=True)]
     return await written[0].writer.commit(metas[0], terms, variants=variants)

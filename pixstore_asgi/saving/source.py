@@ -1,4 +1,4 @@
-"""The pieces of an arriving image: read within limits, kept for the decoder, and stripped of metadata."""
+"""The pieces of an image that arrives: reads them within limits, keeps them for the decoder, and strips metadata."""
 
 import asyncio
 import inspect
@@ -16,15 +16,15 @@ from ..errors import ImageTooLarge, InputError, UploadTimeout
 from .options import UploadLimits
 
 _READ_BYTES = 256 * 1024
-_JOINED_PIECES = 256  # a piece of one byte takes a hundred times as much memory
-_JOINED_BYTES = 64 * 1024  # to check, encrypt and store a small piece costs more than to join it with the next
-_MIN_BYTES_PER_S = 1024  # the slowest mobile lines bring several times as much
-_LONGEST_S = 3600.0  # some event loops take no endless timer
-_PART_BYTES = 8 * 1024  # the event loop runs between two parts, also if an image consists of tiny segments
+_JOINED_PIECES = 256  # each piece is an object of a hundred bytes or more
+_JOINED_BYTES = 64 * 1024  # joining small pieces costs less than handling each one
+_MIN_BYTES_PER_S = 1024  # the slowest mobile connections are several times as fast
+_LONGEST_S = 3600.0  # some event loops refuse a timer without an end
+_PART_BYTES = 8 * 1024  # other tasks run after each part, even if an image consists of tiny segments
 
 
 class AsyncReader(Protocol):
-    """Anything with an async `read(n)`, such as Starlette's UploadFile."""
+    """Any object with an async `read(n)`, such as Starlette's UploadFile."""
 
     async def read(self, size: int, /) -> bytes: ...
 
@@ -32,23 +32,23 @@ class AsyncReader(Protocol):
 ImageData = bytes | bytearray | memoryview | AsyncIterator[bytes] | AsyncReader
 
 Piece = bytes | memoryview
-"""Some bytes of an image on its way in. Views are used because their repr shows no bytes: see core/hidden.py."""
+"""Some bytes of an arriving image. Views are used because their repr shows no bytes; see core/hidden.py."""
 
 _BYTES = (bytes, bytearray, memoryview)
 _END = object()
 
 
 async def holding(pieces: AsyncIterator[Piece], held: Held) -> AsyncIterator[Piece]:
-    """Yield the pieces of an image, and keep them in memory for the decoder."""
+    """Yield the pieces of an image, and also keep them in `held` for the decoder."""
     async for piece in pieces:
         held.add(piece)
         yield piece
 
 
 async def stripped(pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
-    """Yield an image without its metadata while its pieces arrive. Leave an unknown format unchanged.
+    """Yield the image without its metadata, while its pieces arrive. An image of an unknown format stays unchanged.
 
-    Consumes every piece, also those after the end of the image. Raises InvalidImage for a damaged container, and the
+    It consumes every piece, also those after the end of the image. Raises InvalidImage for a damaged container, and the
     errors of the pieces.
     """
     head = await read_head(pieces, SNIFF_BYTES)
@@ -73,12 +73,12 @@ def _parts(piece: Piece) -> Iterator[memoryview]:
 
 
 def viewed(data: Any) -> Any:
-    """Return a view of bytes, copied first if they can change. Return any other value unchanged."""
+    """Return a view of bytes, or of a copy of them if they can change. Return any other value unchanged."""
     return memoryview(bytes(data)) if isinstance(data, _BYTES) else data
 
 
 async def read_head(pieces: AsyncIterator[Piece], least: int) -> memoryview:
-    """Return the first pieces of an image as one: at least `least` bytes, or the whole image."""
+    """Return the first pieces of an image, joined: at least `least` bytes, or the whole image."""
     head = memoryview(b"")
     async for piece in pieces:
         head = memoryview(b"".join((head, piece)) if head else piece)
@@ -88,19 +88,19 @@ async def read_head(pieces: AsyncIterator[Piece], least: int) -> memoryview:
 
 
 async def with_head(head: Piece, pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
-    """Yield the head that `read_head` took from the pieces, then the remaining pieces."""
+    """Yield the head that `read_head` has read, then the remaining pieces."""
     yield head
     async for piece in pieces:
         yield piece
 
 
 async def one_piece(data: memoryview) -> AsyncIterator[memoryview]:
-    """Yield an image that is in memory."""
+    """Yield a whole image that is in memory, as one piece."""
     yield data
 
 
 async def read_pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[memoryview]:
-    """Yield an image piece by piece, from any kind of data. Joins small pieces.
+    """Yield an image piece by piece, from any kind of data. Small pieces are joined.
 
     Raises ImageTooLarge, UploadTimeout, InputError for data of another type, and the errors of the application's own
     iterator.
@@ -110,7 +110,7 @@ async def read_pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[me
         taken += len(piece)
         if taken > limits.max_bytes:
             raise _too_large(limits.max_bytes)
-        # Do not join the first pieces: a file that is no image is refused after them.
+        # Do not join the first pieces: they are enough to refuse a file that is not an image.
         if taken <= _JOINED_BYTES or (len(piece) >= _JOINED_BYTES and not joined):
             yield piece
             continue
@@ -137,7 +137,7 @@ async def read_file(path: str | os.PathLike[str]) -> AsyncIterator[bytes]:
 
 
 class Patience:
-    """The time left for the sender of one upload. `limit_s` is the time left for its next piece."""
+    """Counts down the time that the sender of one upload has left. `limit_s`: the seconds left for the next piece."""
 
     def __init__(self, limits: UploadLimits) -> None:
         self._limits = limits
@@ -147,7 +147,7 @@ class Patience:
 
     def note(self, waited_s: float, taken: int) -> None:
         """Record that one piece of `taken` bytes took `waited_s` seconds to arrive."""
-        # With a rate over the whole upload, a sender could send most of it at once and take hours for the rest.
+        # Do not average over the whole upload: a sender could send most of it quickly and then stall for hours.
         self._pause_s = min(self._pause_s - waited_s + taken / _MIN_BYTES_PER_S, self._limits.timeout_s)
         self._left_s -= waited_s
         self.limit_s = min(self._pause_s, self._left_s)
@@ -162,11 +162,11 @@ class Patience:
 
 
 class Watch:
-    """Limits the waits of the running task, one after another, with a single timer. Call `begin` and `end` for each
-    wait.
+    """Gives each wait of the running task a time limit, with one timer for all waits. Call `begin` and `end` around
+    each wait.
 
-    Each wait has its own limit, but no wait may end earlier than the one before it. A wait that lasts longer is
-    cancelled; then `end` returns True.
+    No wait may end earlier than the wait before it. If a wait takes longer than its limit, it is cancelled, and `end`
+    returns True.
     """
 
     def __init__(self) -> None:
@@ -188,7 +188,9 @@ class Watch:
             self._arm()
 
     def end(self) -> bool:
-        """End the wait. Return whether it was cancelled by this limit, and not for another reason."""
+        """End the wait. Return True if this limit cancelled it, and False if it was not cancelled or for another
+        reason.
+        """
         self._is_waiting = False
         if not self._is_overdue:
             return False
@@ -196,7 +198,7 @@ class Watch:
         return self._task.uncancel() <= self._cancels
 
     def close(self) -> None:
-        """End the last wait, if an error interrupted it, and cancel the timer."""
+        """Cancel the timer, and end the last wait if an error interrupted it."""
         self.end()
         if self._timer is not None:
             self._timer.cancel()
@@ -219,7 +221,7 @@ async def _in_time(pieces: AsyncIterator[object], limits: UploadLimits) -> Async
     patience, watch = Patience(limits), Watch()
     try:
         while True:
-            # Count only the wait for the sender, not the work on a piece that has arrived.
+            # Count only the time spent on waiting for the sender, not the work on a piece that has arrived.
             begun_s = time.monotonic()
             watch.begin(patience.limit_s)
             try:
