@@ -1,6 +1,6 @@
-"""All errors, under one root, and WireState, the outcomes of a request.
+"""All errors, under one root, and WireState: the outcomes of an image request.
 
-Every error that this package raises is a PixstoreError. Its text says what happened and what to do; it never contains a
+Every error that this package raises is a PixstoreError. Its text says what happened and what to do. It never contains a
 key, a proof or image bytes.
 """
 
@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 
 class WireState(IntEnum):
-    """The first byte of every wire payload: the outcome of the request (docs/wire-format.md, "Payload")."""
+    """The outcome of a request, which is the first byte of every wire payload (docs/wire-format.md, "Payload")."""
 
     SUCCESS = 0
     UPDATED = 1
@@ -28,26 +28,26 @@ class WireState(IntEnum):
 class PixstoreError(Exception):
     """The root of every error that this package raises.
 
-    http_status: the status for a request that caused it; 500 if requests do not cause it.
+    http_status: the status to answer if a request caused the error. It is 500 for errors that a request does not cause.
     """
 
     http_status: ClassVar[int] = 500
 
 
 class ConfigError(PixstoreError, ValueError):
-    """An option has an invalid value; the text names the option and its valid values."""
+    """An option has an invalid value. The text names the option and its valid values."""
 
 
 class SecretError(ConfigError):
-    """A secret is missing, too short, not the one the store was written with, or in an unsafe file."""
+    """A secret is missing or too short, is in an unsafe file, or is not the one that the store was written with."""
 
 
 class InputError(PixstoreError, ValueError):
-    """An argument of a call is invalid: a malformed image id or directory, data of an unknown type."""
+    """An argument of a call is invalid, such as a malformed image id or directory, or data of an unknown type."""
 
 
 class InvalidImage(PixstoreError, ValueError):
-    """The bytes are empty, truncated or of no listed image format. Nothing was stored."""
+    """The bytes are not an image of an accepted format, or are empty or truncated. Nothing was stored."""
 
     http_status = 400
 
@@ -109,7 +109,9 @@ class IntegrityError(PixstoreError):
 
 
 class StoreError(PixstoreError):
-    """The store can't do the operation: it is unreadable, read-only, damaged, closed, or belongs to another program."""
+    """The store can't do the operation: it is unreadable, read-only, damaged or closed, or belongs to another
+    program.
+    """
 
 
 class StoreDamaged(StoreError):
@@ -122,8 +124,8 @@ class StoreBusy(StoreError):
     The operation did nothing, with one exception: if the connection to a database was lost during the commit of a
     write, the write may have happened.
 
-    away: the part that can't be reached, if that is the reason. detail: a text for clients; the message is for the log,
-    because it may name hosts and paths.
+    away: the part that can't be reached, if that is the reason. detail: a text for clients. The message is only for the
+    log, because it may name hosts and paths.
     """
 
     http_status = 503
@@ -136,6 +138,6 @@ class StoreBusy(StoreError):
 
 
 class StoreConflict(StoreError):
-    """The image was not in the state that the write expected. The write did nothing."""
+    """The image was not in the state that the write expected. The write changed nothing."""
 
     http_status = 409

@@ -1,4 +1,4 @@
-"""Health: whether a load balancer should send requests, and SIGTERM held back until it has noticed."""
+"""Health: tells load balancers whether to send requests, and delays SIGTERM until they have noticed."""
 
 import asyncio
 import logging
@@ -23,10 +23,10 @@ _ANSWER_WITHIN_S = 2
 
 
 class Drain:
-    """Handles SIGTERM before the server does, and passes it on after `seconds`, or at once if it comes again.
+    """Delays a SIGTERM for `seconds` before the server gets it. A second SIGTERM ends the delay.
 
-    After the signal a server accepts no connections, so it would refuse requests that a load balancer still sends. With
-    0 seconds the server gets the signal directly. Raises ConfigError for an invalid time.
+    After SIGTERM a server accepts no connections, so it would refuse requests that a load balancer still sends. With 0
+    seconds the server gets the signal directly. Raises ConfigError for an invalid time.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -41,7 +41,7 @@ class Drain:
 
     def begin(self) -> None:
         """Handle SIGTERM from now on, in the running event loop. Repeated calls do nothing."""
-        if self._loop is not None and self._loop.is_closed():  # without `end`
+        if self._loop is not None and self._loop.is_closed():  # it was closed without a call of `end`
             self._give_back()
         if not self._seconds or self._loop is not None:
             return
@@ -55,12 +55,12 @@ class Drain:
         self._theirs = signal.signal(signal.SIGTERM, self._on_signal)
 
     def end(self) -> None:
-        """Restore the previous handler, if `begin` replaced it in the running event loop."""
+        """Restore the previous handler, if `begin` has replaced it in the running event loop."""
         if self._loop is running_loop():
             self._give_back()
 
     def _give_back(self) -> None:
-        # Unless another handler was set meanwhile. Only the main thread sets handlers, as `begin` has checked.
+        # Leave a handler that was set meanwhile. `begin` ran in the main thread, so this thread may set handlers.
         if self._loop is not None and signal.getsignal(signal.SIGTERM) == self._on_signal:
             signal.signal(signal.SIGTERM, self._theirs)
         if self._timer is not None:
@@ -74,11 +74,11 @@ class Drain:
             self._hand_on()
             return
         self.is_draining = True
-        # The loop may be asleep: this wakes it.
+        # This also wakes the loop if it waits for events.
         loop.call_soon_threadsafe(self._wait)
 
     def _wait(self) -> None:
-        if self.is_draining and self._loop is not None:  # not after `end`
+        if self.is_draining and self._loop is not None:  # `end` was not called meanwhile
             _log.warning(
                 "SIGTERM: /-/ready is 503 from now on, and the server stops in %s s",
                 self._seconds,
@@ -87,7 +87,7 @@ class Drain:
             self._timer = self._loop.call_later(self._seconds, self._hand_on)
 
     def _hand_on(self) -> None:
-        if signal.getsignal(signal.SIGTERM) == self._on_signal:  # not after a second SIGTERM or `end`
+        if signal.getsignal(signal.SIGTERM) == self._on_signal:  # neither `end` nor a second SIGTERM came first
             signal.signal(signal.SIGTERM, self._theirs)
             signal.raise_signal(signal.SIGTERM)
 
@@ -102,13 +102,13 @@ class Readiness:
     def __init__(self, check: Callable[[], Awaitable[None]], drain: Drain) -> None:
         self._check = check
         self._drain = drain
-        # The check under way or finished, and when it began, by the loop's clock.
+        # The last check, running or finished, and its start by the loop's clock.
         self._asked: PerLoop[tuple[asyncio.Task[Obstacle | None], float]] = PerLoop(lambda asked: None)
         self._logged: Obstacle | None = None
-        self._is_why_open = False  # a silent store was logged, and the reason is not known yet
+        self._is_why_open = False  # True after a timeout was logged, until the reason is logged
 
     async def obstacle(self) -> Obstacle | None:
-        """Return the reason why requests can't be served, or None. Takes 2 s at most."""
+        """Return the reason why requests can't be served, or None. It takes at most 2 s."""
         if self._drain.is_draining:
             return "draining"
         asked = self._question()
@@ -125,9 +125,9 @@ class Readiness:
         return "store"
 
     def _question(self) -> "asyncio.Task[Obstacle | None]":
-        """Return the check that all callers share: a running one, or one that began within the last second.
+        """Return the check that all callers share: one that still runs, or one that began within the last second.
 
-        It is a task, so it continues if its callers give up: a large database may take long to open.
+        It is a task, so that it continues if its callers give up: opening a large database may take long.
         """
         loop = running_loop()
         asked = self._asked.get()
@@ -146,7 +146,7 @@ class Readiness:
         return self._logged_once(None, "")
 
     def _logged_once(self, obstacle: Obstacle | None, why: object) -> Obstacle | None:
-        """Return the obstacle. Log it if it differs from the previous one."""
+        """Return the obstacle. Log it if it differs from the last logged one."""
         if obstacle is not None and (obstacle != self._logged or self._is_why_open):
             _log.error("not ready: %s", why, extra=event("not_ready", obstacle=obstacle))
         elif obstacle is None and self._logged is not None:

@@ -1,4 +1,4 @@
-"""Life: opens and closes a Pixstore's store in each event loop that uses it."""
+"""Life: opens and closes the store of a Pixstore, in each event loop that uses it."""
 
 import asyncio
 import logging
@@ -22,24 +22,27 @@ _log = logging.getLogger("pixstore_asgi")
 
 
 class _Share:
-    """The state of a Pixstore in one event loop. lock: only one task at a time opens, closes or renews the key ring."""
+    """The state of a Pixstore in one event loop.
+
+    lock: held while a task opens or closes the store, or renews the key ring.
+    """
 
     def __init__(self, images: ImageCache) -> None:
         self.images = images
         self.opens = 0
-        self.is_used = False  # opened on first use, until the last close
-        self.is_closed = False  # by the last close; only `open` opens it again
+        self.is_used = False  # True from the first use until the last close
+        self.is_closed = False  # True after the last close; then only `open` opens it again
         self.lock = asyncio.Lock()
         self.held: AsyncGenerator[None, None] | None = None  # while the store is open
 
 
 class Life:
-    """Opens a store with its key ring, and closes it. Each event loop counts its own opens.
+    """Opens a store together with its key ring, and closes it. Each event loop counts its own calls of `open`.
 
-    When an event loop ends, the store is closed in that loop. All loops share the secrets.
+    If an event loop ends, the store is closed in that loop. All loops share the secrets.
 
-    cache_bytes: the largest size of one loop's cache, in bytes. on_open, on_close: called before the store opens and
-    closes. Raises ConfigError if cache_bytes is negative.
+    cache_bytes: the largest size of one loop's cache, in bytes. on_open: called before the store opens. on_close:
+    called before it closes. Raises ConfigError if cache_bytes is negative.
     """
 
     def __init__(
@@ -59,10 +62,10 @@ class Life:
         self._on_open = on_open
         self._on_close = on_close
         self._renewing: set[asyncio.Task[KeyRing | None]] = set()
-        self._shares: PerLoop[_Share] = PerLoop(lambda share: None)  # the store frees the rest
+        self._shares: PerLoop[_Share] = PerLoop(lambda share: None)  # the store frees its own resources
 
     async def open(self) -> None:
-        """Open the store; each `open` needs one `close`. Raises SecretError or StoreError."""
+        """Open the store. Each `open` needs one `close`. Raises SecretError or StoreError."""
         share = self._share()
         share.opens += 1
         try:
@@ -75,7 +78,9 @@ class Life:
             raise
 
     async def close(self) -> None:
-        """Undo one `open` of this event loop. After the last one, only `open` opens the store again in this loop."""
+        """Undo one `open` of this event loop. The last call closes the store. Then only `open` opens it again in
+        this loop.
+        """
         share = self._share()
         share.opens = max(0, share.opens - 1)
         if share.opens:
@@ -83,33 +88,33 @@ class Life:
         share.is_used = False
         try:
             await self._close_unheld(share)
-        except asyncio.CancelledError:  # perhaps while it waited for the lock
+        except asyncio.CancelledError:  # it may have been cancelled before it got the lock
             with anyio.CancelScope(shield=True):
                 await self._close_unheld(share)
             raise
 
     @property
     def ring(self) -> KeyRing | None:
-        """The newest key ring, or None until the store was opened once."""
+        """The newest key ring, or None if the store was never opened."""
         return self._secrets.ring
 
     def opened_nowait(self) -> tuple[ImageCache, KeyRing] | None:
-        """Return the cache of this event loop and the key ring, or None if the store is not open in it."""
+        """Return this event loop's image cache and the key ring, or None if this loop has no open store."""
         share, ring = self._shares.get(), self._secrets.ring
         return None if share is None or share.held is None or ring is None else (share.images, ring)
 
     @property
     def images(self) -> ImageCache:
-        """The cache of images of this event loop."""
+        """The image cache of this event loop."""
         return self._share().images
 
     async def opened(self) -> KeyRing:
-        """Return the key ring of the open store. Opens the store on first use. Raises SecretError or StoreError."""
+        """Return the key ring of the store. Opens the store on first use. Raises SecretError or StoreError."""
         share = self._share()
         if share.held is not None and self._secrets.ring is not None:
             return self._secrets.ring
-        # A server has one event loop, so a use after the last close comes after shutdown. Another event loop is
-        # another run, such as the next test.
+        # A server has one event loop, so a use after the last close is a use after shutdown. A new event loop starts
+        # a new run, such as the next test.
         if share.is_closed:
             raise StoreError("this Pixstore was closed: open it again first")
         self._raise_recent_failure()
@@ -117,14 +122,14 @@ class Life:
         return await self._start(share)
 
     async def reload(self) -> None:
-        """Find the key ring again. Raises SecretError; the key ring then stays as it was."""
+        """Find the key ring again. Raises SecretError; then the key ring stays as it was."""
         await self.opened()
         async with self._share().lock:
             await self._secrets.reload()
 
     async def renewed(self, stale: KeyRing, by: NamedBy) -> KeyRing | None:
         """Return a key ring newer than `stale`, or None; see `Secrets.renew`."""
-        # A task of its own: the caller may be cancelled while others wait for the result.
+        # Use a separate task: this caller may be cancelled while others wait for the result.
         renewing = asyncio.create_task(self._renew(stale, by))
         self._renewing.add(renewing)
         renewing.add_done_callback(self._renewing.discard)
@@ -135,10 +140,11 @@ class Life:
             return await self._secrets.renew(stale, by)
 
     async def check(self) -> None:
-        """Ask the store, with one small query, whether it answers and needs a secret that the key ring lacks.
+        """Check with one small query that the store answers, and that the key ring has the secrets that images need.
 
-        If it may need one, look for the secret at most once in 10 s. If no image needs it, look again only after a
-        request has named it. Opens the store on first use. Raises SecretError or StoreError.
+        Opens the store on first use. Raises SecretError or StoreError. If the store knows a secret that the ring lacks,
+        the secret is searched at most once in 10 s. If no image needs that secret, it is searched again only after a
+        request has named it.
         """
         ring = await self.opened()
         if absent := await self._secrets.absent(ring):
@@ -147,7 +153,7 @@ class Life:
                 await self._secrets.find(absent)
 
     def _raise_recent_failure(self) -> None:
-        # Otherwise each request would ask a source of secrets that has just failed, or read every row.
+        # Without this, each request would call a source of secrets that has just failed, or read every row.
         if failure := self._secrets.recent_failure():
             raise SecretError(str(failure)) from failure
 
@@ -173,7 +179,7 @@ class Life:
             if share.opens == 0 and not share.is_used:
                 share.is_closed = True
                 held, share.held = share.held, None
-                # A store also frees the resources of event loops that have ended.
+                # Call the store's `close` in any case: it also frees resources of event loops that have ended.
                 await (self._store.close() if held is None else held.aclose())
 
     async def _open_store(self) -> None:
@@ -196,10 +202,11 @@ class Life:
 
 
 async def _held_open(life: "weakref.ref[Life]") -> AsyncGenerator[None, None]:
-    """Close an open store when its event loop ends. If its Pixstore was dropped, leave it open: others may use it.
+    """Close an open store when its event loop ends. If its Pixstore was garbage-collected, leave it open for other
+    users.
 
-    It is an async generator, because asyncio ends the async generators of a loop before it closes the loop. So
-    `asyncio.run`, test clients and servers close a store that the application leaves open, while the loop still runs.
+    This is an async generator because asyncio ends the async generators of a loop before it closes the loop. So
+    `asyncio.run`, test clients and servers close a store that the application left open, while the loop still runs.
     """
     try:
         yield
@@ -211,7 +218,7 @@ async def _held_open(life: "weakref.ref[Life]") -> AsyncGenerator[None, None]:
 
 
 async def _warn_of_missing_bucket(store: ImageStore) -> None:
-    """Log a missing `blobs` option once at the start. Otherwise each image would report it."""
+    """Log once, at the start, that the option `blobs` is missing. Otherwise each image would report it."""
     if await lacks_its_bucket(store):
         _log.warning(
             "this store has bodies in a bucket, but blobs= is not given: pass it, or these images can't be read",

@@ -44,46 +44,49 @@ _log = logging.getLogger("pixstore_asgi")
 class Pixstore:
     """Encrypted images in one store, and the records and proofs that let a page read them.
 
-    The constructor does no I/O. The store opens with `open`, `async with`, `lifespan` or on first use, in each event
-    loop for itself. Every method raises PixstoreErrors only.
+    The constructor does no I/O. The store opens by `open`, `async with`, `lifespan` or on first use, separately in each
+    event loop. All methods raise only PixstoreErrors.
 
     Args:
         store: A path, a URL (sqlite:///…, postgresql://…) or an ImageStore.
-        blobs: s3://bucket/prefix, which stores new ciphertext instead of the database.
-        secret: At least 43 characters of text or 32 bytes, or a list of them, oldest to newest. All verify, the last
-            one signs. Or an async function that returns such a list. It is called when the store opens, by
-            `reload_secrets`, and at most once in 10 s if a proof or a row names an unknown secret. Default: the
-            environment variable PIXSTORE_SECRET (several separated by white space), else a key file beside the SQLite
-            database, which is created together with it.
+        blobs: s3://bucket/prefix, to store new ciphertext there and not in the database.
+        secret: At least 43 characters of text or 32 bytes, or a list of such secrets, oldest to newest. All of them
+            verify, and the last one signs. Or an async function that returns such a list. It is called when the store
+            opens, by `reload_secrets`, and at most once in 10 s if a proof or a row names an unknown secret. Default:
+            the environment variable PIXSTORE_SECRET (several secrets separated by white space), else a key file beside
+            the SQLite database. The key file is created together with the database.
         proof_window_ms: The length of a proof window in milliseconds. A proof is valid for one to two windows. -1 turns
             the checks of `open_payload` off.
         bind_token: Whether a proof is valid only with the token of its record.
-        verify_old_secrets: Whether proofs under older secrets of the list are valid, as rolling deployments need it.
-            Set False after one has leaked. Older secrets unwrap keys in either case.
+        verify_old_secrets: Whether proofs under older secrets of the list are valid. Rolling deployments need True. Set
+            it to False after an older secret has leaked. Older secrets unwrap keys in either case.
         image_formats: The accepted formats: any of png, webp, jpg, jpeg, gif and avif.
         max_image_bytes: The largest accepted image, in bytes.
         strip_metadata: Whether to remove EXIF (except the orientation), GPS, XMP, IPTC, comments, embedded thumbnails
-            and data after the end of the picture. Pixels and colours stay as they are.
-        check_pixels: Whether every picture must decode, in a process of its own within limits. This option and the next
-            two need the extra `images`, and hold a picture in memory while it is saved.
-        variants: Smaller copies to make of each image. They are saved with it, and its record carries their records.
-        placeholder: Whether records carry a ThumbHash.
+            and data after the end of the picture. Pixels and colours stay the same.
+        check_pixels: Whether to accept only pictures that decode. Each one is decoded in a separate process with
+            limits. This option and the next two need the extra `images`, and hold a picture in memory while it is
+            saved.
+        variants: Smaller copies to make of each image. They are saved with the image, and its record contains their
+            records.
+        placeholder: Whether records contain a ThumbHash.
         pad_to: "bucket" rounds the length of the ciphertext up by at most 12 %, so that it does not identify the
             picture.
         upload_timeout_s: How long an upload may send nothing, or less than 1 KiB/s, in seconds. This option and the
-            next one are for images that come in pieces, not as bytes.
+            next one apply to images that arrive in pieces, not as bytes.
         max_upload_s: How long a whole upload may take, in seconds.
-        cache_bytes: How much ciphertext each event loop keeps in memory, in bytes, of images that are requested again
-            before as much of others was read. It is served only while it is the current version in the store. Writes of
-            other programs to a SQLite database are noticed within a second. 0 keeps none.
-        drain_s: How long after SIGTERM requests are still served while `/-/ready` is 503, in seconds, before the server
-            gets the signal. It works under uvicorn, for one Pixstore of a process.
-        ciphertext_url: Another place for ciphertext, such as a CDN: the URL of a PixstoreApp's mount that has
+        cache_bytes: How many bytes of ciphertext each event loop keeps in memory. It keeps an image that is requested
+            again before this many bytes of other images were read. A cached image is served only while it is the
+            current version in the store. Writes of other programs to a SQLite database are noticed within a second. 0
+            caches nothing.
+        drain_s: How many seconds the server's shutdown is delayed after SIGTERM. Meanwhile `/-/ready` is 503, and
+            requests are still served. It works under uvicorn, for one Pixstore of a process.
+        ciphertext_url: Another place of the ciphertext, such as a CDN. It is the URL of a PixstoreApp's mount that has
             public_ciphertext=True, or a function from the id of a version (32 hex digits) to a URL or None.
         clock_ms: Returns epoch milliseconds for proofs, and for the tokens of a store that is given as a path or URL.
 
     Raises:
-        ConfigError: An option can't work.
+        ConfigError: An option has an invalid value.
     """
 
     def __init__(
@@ -142,12 +145,12 @@ class Pixstore:
 
     @property
     def checks_proofs(self) -> bool:
-        """Whether `open_payload` checks proofs: False with proof_window_ms=-1."""
+        """Whether `open_payload` checks proofs. It is False with proof_window_ms=-1."""
         return self._proofs.are_checked
 
     @property
     def media_types(self) -> tuple[str, ...]:
-        """The media types of the accepted images, such as "image/png", sorted."""
+        """The media types of the accepted images, such as "image/png", in alphabetical order."""
         return tuple(sorted({MEDIA_TYPES[name] for name in self._options.formats}))
 
     # Life
@@ -162,7 +165,9 @@ class Pixstore:
         await self._life.open()
 
     async def close(self) -> None:
-        """Undo one `open` of this event loop. After the last one, only `open` opens the store again in this loop."""
+        """Undo one `open` of this event loop. The last call closes the store. Then only `open` opens it again in
+        this loop.
+        """
         await self._life.close()
 
     async def __aenter__(self) -> Self:
@@ -185,9 +190,9 @@ class Pixstore:
             yield
 
     async def ping(self) -> None:
-        """Ask the store, with one small query, whether it answers and needs a missing secret, as `/-/ready` does.
+        """Check with one small query that the store answers, and that no secret is missing, as `/-/ready` does.
 
-        It waits as long as the store is silent: give it a time limit.
+        It waits as long as the store does not answer: give it a time limit.
 
         Raises:
             SecretError: A secret that images need is missing.
@@ -196,11 +201,11 @@ class Pixstore:
         await self._life.check()
 
     async def reload_secrets(self) -> None:
-        """Call the function given as `secret` again, or read PIXSTORE_SECRET or the key file again.
+        """Read the secrets again: call the function given as `secret`, or read PIXSTORE_SECRET or the key file.
 
         Raises:
-            SecretError: That failed (see its cause), or a secret that images need is missing. The previous secrets then
-                stay.
+            SecretError: Reading failed (see its cause), or a secret that images need is missing. The previous secrets
+                then stay.
         """
         await self._life.reload()
 
@@ -217,8 +222,8 @@ class Pixstore:
     ) -> ImageRecord:
         """Encrypt and store a new image.
 
-        If the call is cancelled, or the database is lost, during the commit, the image may be stored although this
-        raises.
+        If the call is cancelled during the commit, or the connection to the database is lost, it raises although the
+        image may be stored.
 
         Args:
             data: Bytes, an async iterator of bytes, or an object with an async `read(n)`.
@@ -249,10 +254,10 @@ class Pixstore:
         strip_metadata: bool | None = None,
         on_progress: OnProgress | None = None,
     ) -> ImageRecord:
-        """Store the image in a file; otherwise like `save_image`.
+        """Encrypt and store an image that is in a file, otherwise like `save_image`.
 
         Args:
-            path: The file.
+            path: The path of the file.
             directory: As in `save_image`.
             strip_metadata: As in `save_image`.
             on_progress: As in `save_image`.
@@ -275,7 +280,7 @@ class Pixstore:
         Args:
             image_id: Its id there. A variant, `id~name`, needs its original here.
             data: As in `save_image`.
-            token: Its token there, in epoch milliseconds; at most a day ahead of the clock.
+            token: Its token there, read as epoch milliseconds: at most a day ahead of the clock.
             seal: How the same image was encrypted there. It is then encrypted to the same bytes, so that copies in
                 browsers stay valid. The image is held in memory until that is certain.
             if_token: Replace the version with this token; for a variant, the token of its original.
@@ -285,9 +290,9 @@ class Pixstore:
 
         Raises:
             InputError: The id or the token is invalid, or the token is more than a day ahead.
-            StoreConflict: The id is taken, the version to replace is another one, or a deleted image had as high a
-                token.
-            IntegrityError: The seal is that of another image.
+            StoreConflict: The id is taken, the image does not have the token `if_token`, or a deleted image with
+                this id had the same token or a higher one.
+            IntegrityError: The seal belongs to another image.
             InvalidImage: As in `save_image`.
             StoreError: As in `save_image`.
         """
@@ -307,8 +312,8 @@ class Pixstore:
     ) -> ImageRecord:
         """Replace an image by a new version with a higher token and a new key.
 
-        Readers see the old or the new version with its variants, never a mixture. Of concurrent updates, the last one
-        stays.
+        Readers see the old or the new version with its variants, never a mixture. If updates are concurrent, the last
+        one wins.
 
         Args:
             image_id: The image.
@@ -324,7 +329,7 @@ class Pixstore:
         Raises:
             ImageNotFound: There is no such image.
             StoreConflict: The image has another token.
-            InvalidImage: As in `save_image`; the image stays as it was. So it does after the next two.
+            InvalidImage: As in `save_image`. The image stays as it was, also after the next two errors.
             InputError: As in `save_image`.
             StoreError: As in `save_image`.
         """
@@ -342,11 +347,11 @@ class Pixstore:
         strip_metadata: bool | None = None,
         on_progress: OnProgress | None = None,
     ) -> ImageRecord:
-        """Replace an image by the one in a file; otherwise like `update_image`.
+        """Replace an image by a new version that is in a file, otherwise like `update_image`.
 
         Args:
-            image_id: The image.
-            path: The file.
+            image_id: The id of the image.
+            path: The path of the file.
             if_token: As in `update_image`.
             strip_metadata: As in `save_image`.
             on_progress: As in `save_image`.
@@ -362,10 +367,10 @@ class Pixstore:
         )
 
     async def delete_image(self, image_id: str, *, connection: object = None) -> bool:
-        """Delete an image with its variants. Their keys are overwritten; their ids keep their last tokens.
+        """Delete an image with its variants. Their keys are overwritten. The store keeps their ids and last tokens.
 
         Args:
-            image_id: The image.
+            image_id: The id of the image.
             connection: As in `save_image`.
 
         Returns:
@@ -386,15 +391,15 @@ class Pixstore:
     ) -> int:
         """Invalidate all proofs issued so far for an image, or for all images of a directory.
 
-        Every process answers InvalidProof to them from its next request on. New records work at once.
+        From its next request on, every process answers InvalidProof to these proofs. New records work immediately.
 
         Args:
-            image_id: The image, unless a directory is given.
+            image_id: The id of the image, unless a directory is given.
             directory: The directory, unless an image is given.
             if_token: Revoke only if the image has this token.
 
         Returns:
-            The number of images revoked.
+            The number of revoked images.
 
         Raises:
             ImageNotFound: There is no such image.
@@ -405,13 +410,13 @@ class Pixstore:
         return await revoke(self._store, image_id, directory, if_token)
 
     async def reseal_image(self, image_id: str, *, if_token: int | None = None) -> ImageRecord:
-        """Encrypt an image again, with a new key and a higher token, because its key has leaked.
+        """Encrypt an image again, with a new key and a higher token, because its old key has leaked.
 
-        Revoke it first: until a proof expires, its holder can fetch the new version with its key. The image is held in
-        memory.
+        Call `revoke` for it first: until a proof expires, its holder can fetch the new version together with the new
+        key. The image is held in memory.
 
         Args:
-            image_id: The image.
+            image_id: The id of the image.
             if_token: Replace only the version with this token.
 
         Returns:
@@ -432,7 +437,7 @@ class Pixstore:
     # Secrets
 
     async def key_status(self) -> list[rotation.KeyStatus]:
-        """Report the use of each secret that the store knows or that is loaded here.
+        """Report how many images need each secret that the store knows or that is loaded here.
 
         Returns:
             One KeyStatus for each secret.
@@ -445,10 +450,10 @@ class Pixstore:
         return await rotation.key_status(self._store, ring)
 
     async def rewrap_keys(self, on_progress: rotation.OnRewrapped | None = None) -> int:
-        """Wrap the keys of all images under the secret that signs.
+        """Wrap the keys of all images under the newest secret, which signs.
 
-        It may be interrupted and repeated, and it runs while processes serve and save. Images that others save
-        meanwhile under another secret may be left; `key_status` reports them.
+        It may be interrupted and repeated, and runs while other processes serve and save. If they save images under an
+        older secret meanwhile, some may be left; `key_status` reports them.
 
         Args:
             on_progress: Called with (done, total) after each batch.
@@ -458,7 +463,7 @@ class Pixstore:
 
         Raises:
             StoreError: The store failed.
-            IntegrityError: The key of an image does not unwrap; raised after all others are done.
+            IntegrityError: The key of an image does not unwrap. It is raised after all other keys are done.
         """
         ring = await self._life.opened()
         return await rotation.rewrap_keys(self._store, ring, on_progress)
@@ -470,13 +475,13 @@ class Pixstore:
             key_id: The id of the secret, as in `key_status`.
 
         Returns:
-            False if the store does not know the secret, although it is loaded here.
+            True, or False if the secret is loaded here but the store does not know it.
 
         Raises:
             SecretError: The secret signs, images need it, or the key id is unknown.
         """
         named = hide(key_id)
-        del key_id  # it may be the secret itself: see hidden.py
+        del key_id  # a caller may pass the secret itself by mistake, so hide it
         ring = await self._life.opened()
         return await rotation.retire_key(self._store, ring, named)
 
@@ -563,13 +568,14 @@ class Pixstore:
         return found.image if found else None
 
     async def export_image(self, image_id: str) -> ExportedImage | None:
-        """Return an image with token, seal and ciphertext, for `import_image` of another store. It is held in memory.
+        """Return an image with its token, seal and ciphertext, for `import_image` of another store. It is held in
+        memory.
 
         Args:
-            image_id: An image, or a variant `id~name`.
+            image_id: The id of an image, or of a variant: `id~name`.
 
         Returns:
-            The verified image, which carries its key, or None if there is none.
+            The verified image with its key, or None if there is no such image.
 
         Raises:
             IntegrityError: The stored image was changed.
@@ -594,12 +600,12 @@ class Pixstore:
     async def list_images(
         self, *, directory: str | None = None, after: str | None = None, limit: int = 100, variants: bool = False
     ) -> list[ImageInfo]:
-        """List images in the order of their ids. The result holds no key and no proof.
+        """List images in the order of their ids. The result contains no keys and no proofs.
 
         Args:
-            directory: List only ids that begin with it and a colon.
+            directory: List only the images of this directory.
             after: List only ids after this one.
-            limit: The most images to return, at least 1.
+            limit: The largest number of images to return, at least 1.
             variants: Whether to list variants too, as `id~name`.
 
         Returns:
@@ -631,16 +637,17 @@ class Pixstore:
             image_id: The requested id; any text, or None.
             token: The token of the request, as an integer or as the text of its header.
             proof: The `statelessProof` of the record.
-            audience: The session, user or tenant that the request comes from. Only a proof for this audience is valid;
-                without it, only a proof for no audience.
+            audience: The session, user or tenant of the request. Only a proof for this audience is valid. Without it,
+                only a proof without an audience is valid.
 
         Returns:
-            The payload. Its state reports an invalid request or a failing store (docs/wire-format.md); neither raises.
+            The payload. An invalid request or a failing store raises no error: the payload's state reports it
+            (docs/wire-format.md).
         """
         proof = hidden_text(proof)
         request = ImageRequest(image_id or "", as_token(token), proof)
         answer = await self._decisions.answer(Inquiry(request, EVERYBODY if audience is None else terms_of(audience)))
-        assert isinstance(answer, Payload)  # no rule was given that forbids it
+        assert isinstance(answer, Payload)  # without a rule, the answer is never Forbidden
         return answer
 
     async def _saves_within(self, connection: object) -> Saves:
@@ -662,7 +669,7 @@ class Pixstore:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of one Pixstore, for the other packages of this project and for its tests."""
+    """The inner objects of one Pixstore, for the other packages of this project and for its tests."""
 
     store: ImageStore
     life: Life
@@ -673,7 +680,7 @@ class Parts:
 
 
 def parts_of(pixstore: Pixstore) -> Parts:
-    """Return the parts of a Pixstore."""
+    """Return the inner objects of a Pixstore."""
     return Parts(
         store=pixstore._store,
         life=pixstore._life,

@@ -1,4 +1,4 @@
-"""The running process: its clock, its event loops and the values that each of them has to itself, and its forks."""
+"""The running process: its clock, its forks, and PerLoop, which keeps one value for each event loop."""
 
 import asyncio
 import os
@@ -25,12 +25,15 @@ def wall_clock_ms() -> int:
 
 
 def generation() -> int:
-    """Return a number that changes in a forked child: an object that has another number belongs to the parent."""
+    """Return a number that is different in each forked child.
+
+    An object that stores another number was made in the parent process.
+    """
     return _generation
 
 
 def close_in_child(owner: T, close: Callable[[T], object]) -> None:
-    """Call `close(owner)` in each forked child, as long as `owner` lives."""
+    """After each fork, call `close(owner)` in the child, as long as `owner` exists."""
     _to_close[owner] = close
 
 
@@ -46,7 +49,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
-    """Return the running event loop. Raises StoreError if none of asyncio's runs in this thread."""
+    """Return the running event loop. Raises StoreError if no asyncio event loop runs in this thread."""
     try:
         return get_running_loop()
     except RuntimeError:
@@ -63,10 +66,11 @@ def check_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 class PerLoop(Generic[T]):
-    """At most one value for each event loop. All methods except `values` use the running loop's.
+    """Keeps at most one value for each event loop. All methods except `values`, `clear` and `drop_ended` use the
+    running loop.
 
-    Event loops of several threads may use one PerLoop at once: none reaches the value of another. drop: called with
-    the value of a loop that was closed before its value was taken out; nothing of that loop can be awaited any more.
+    Event loops of several threads may use one PerLoop at the same time; each sees only its own value. drop: called with
+    a value whose loop was closed before `pop`. It can't await anything of that loop any more.
     """
 
     def __init__(self, drop: Callable[[T], object]) -> None:
@@ -81,14 +85,14 @@ class PerLoop(Generic[T]):
             return self._values.get(running_loop())
 
     def opened(self) -> T:
-        """Return the value, a store that is open in this event loop. Raises StoreError if there is none."""
+        """Return the value, which is a store that is open in this event loop. Raises StoreError if there is none."""
         value = self.get()
         if value is None:
             raise StoreError("the store is closed: open it first")
         return value
 
     def get_or_make(self, make: Callable[[], T]) -> T:
-        """Return the value, which is made if there is none."""
+        """Return the value. If there is none, make it."""
         value = self.get()
         if value is None:
             value = make()
@@ -96,12 +100,12 @@ class PerLoop(Generic[T]):
         return value
 
     def put(self, value: T) -> None:
-        """Keep a value."""
+        """Set the value."""
         self.drop_ended()
         self._values[running_loop()] = value
 
     def pop(self) -> T | None:
-        """Take the value out and return it, or None."""
+        """Remove the value and return it, or None if there is none."""
         self.drop_ended()
         return self._values.pop(running_loop(), None)
 
@@ -110,12 +114,12 @@ class PerLoop(Generic[T]):
         return list(self._values.copy().values())
 
     def clear(self) -> None:
-        """Forget all values."""
+        """Remove the values of all event loops."""
         self._values.clear()
 
     def drop_ended(self) -> None:
-        """Drop the values of event loops that were closed."""
-        # Copied in one step, and popped by one thread only: others may do the same now.
+        """Remove the values of closed event loops, and call `drop` with each."""
+        # Other threads may do the same now: the list is copied in one step, and only one thread pops a value.
         for loop in list(self._values):
             if loop.is_closed() and (value := self._values.pop(loop, None)) is not None:
                 self._drop(value)

@@ -7,14 +7,14 @@ from .installed import require
 
 
 def _open_closed_streams() -> None:
-    # Otherwise the next opened file gets the number of a stream, and output would go to that file.
+    # If a standard stream is closed, the next opened file would get its number, and output would go into that file.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # until the process ends
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # stays open until the process ends
 
 
 def main() -> None:
-    """Run the command line. If an extra is missing, exit with one line that names it."""
+    """Run the command line. If an extra is not installed, exit with one line that names it."""
     _open_closed_streams()
     require("cli", "click", "uvicorn")
     try:
@@ -29,5 +29,6 @@ def main() -> None:
     except OSError as error:
         if error.filename is not None:  # the error is about a file, not about stdout
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try to write again
+        # Otherwise Python would try to write again at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(f"Error: the output can't be written: {error.strerror}")

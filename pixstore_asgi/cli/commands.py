@@ -29,12 +29,12 @@ from .variants_command import variants
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 _DATABASE = DatabaseType()
 _PORT = click.IntRange(0, 65535)
-# click does not wrap a paragraph that begins with \b, so the path stays on one line.
+# click does not wrap a paragraph that begins with \b. So the path stays on one line.
 _DOCUMENTS = f"\b\nThe documents of this version are in\n{folder}" if (folder := documents_folder()) else None
 
 
 class _Commands(click.Group):
-    """Commands that exit with code 130 after Ctrl-C. The code of click, 1, means an error or a finding."""
+    """A group whose commands exit with code 130 after Ctrl-C. click's own code, 1, here means an error or a finding."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -172,7 +172,7 @@ def demo(port: int, database: Database | None, pictures: int, opens: bool) -> No
 
 
 def _open_page(url: str) -> None:
-    # In a thread of its own: some browsers block the caller, and the page needs the server meanwhile.
+    # Some browsers block the caller, and their page needs the server meanwhile. So start them in a thread.
     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
 

@@ -1,4 +1,6 @@
-"""`pixstore-asgi copy`, `backup` and `restore`: all images of a store to another store, to a file and back."""
+"""The commands `pixstore-asgi copy`, `backup` and `restore`: all images of a store to another store, to a file and
+back.
+"""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -80,12 +82,12 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
     browsers' caches and the issued records stay valid. Deleted images stay deleted, and revoked proofs stay revoked.
 
     The application keeps using the source meanwhile. Run the command again to continue after an interruption, and to
-    follow the source: it skips images that are there already, and deletes those that were deleted since. Then stop the
-    application, run the command a last time, which is short, and start the application with the new store. Nothing else
-    may write to the new store before.
+    copy later changes: it skips images that are there already, and deletes those that were deleted in the source since.
+    Then stop the application, run the command a last time, which takes a short time, and start the application with
+    the new store. Until then, nothing else may write to the new store.
 
     No secret is needed. If there is one (PIXSTORE_SECRET, or the key file beside the source), each image is decrypted
-    to check it. Images that can't be copied are listed at the end with the reason; then the exit code is 1.
+    to check it. Images that can't be copied are listed at the end with the reason. Then the exit code is 1.
     """
     with framed():
         _check_places(source, target, from_blobs, to_blobs)
@@ -116,7 +118,7 @@ def _check_places(source: Database, target: Database, from_blobs: str | None, to
     if _is_same(source, target):
         raise click.UsageError("--to and --from name the same store: choose another target")
     places = [bucket_at(blobs).place for blobs in (from_blobs, to_blobs) if blobs is not None]
-    if len(set(places)) < len(places):  # the gc of one store would remove bodies of the other
+    if len(set(places)) < len(places):  # otherwise the gc of one store would remove bodies of the other
         raise click.UsageError("--to-blobs and --from-blobs name the same place: choose another prefix")
 
 
@@ -127,7 +129,7 @@ def _is_same(source: Database, target: Database) -> bool:
 
 
 def _what_opens(source_file: Path | None, target_file: Path | None) -> str:
-    """Return a note that names the secret for the target, and how to provide it."""
+    """Return a note for the user: which secret the target needs, and how to provide it."""
     if is_in_environment() or source_file is None or not source_file.exists():
         return "It opens with the source's secret."
     if target_file is None:
@@ -171,13 +173,13 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
 
     The backup is a SQLite database that only you can read (mode 0600). It holds the images of one moment. The command
     checks its pages, and that no part is missing; run `verify` to check that its images decrypt. The secret, or the key
-    file, is not in it: store that in another place.
+    file, is not in the backup: store it in another place.
 
-    PostgreSQL, or with --blobs: FILE may be an earlier backup of the same store. Then only changes since are read. An
+    PostgreSQL, or with --blobs: FILE may be an earlier backup of the same store. Then only later changes are read. An
     interrupted backup leaves FILE unchanged, and the same command continues it. With a secret, each image that is read
     is decrypted to check it.
 
-    Without --blobs, the backup of a SQLite file with bodies in a bucket does not contain these bodies.
+    Without --blobs, the backup of a SQLite file whose bodies are in a bucket does not contain these bodies.
     """
     if database.file is not None and blobs is None:
         with framed(stopped="Stopped: no backup was made."):
@@ -188,7 +190,7 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
         return
     if database.file is not None and target.exists() and target.samefile(database.file):
         raise click.UsageError("--to names the database itself: choose another file")
-    target = Path(os.path.realpath(target))  # the target of a link, not the link
+    target = Path(os.path.realpath(target))  # replace the file that a link names, not the link
     move = Move("Backing up", f"copied into {target}.part", "deleted there, as in the store", "in it already")
 
     async def steps() -> None:
@@ -252,7 +254,7 @@ def _tell_of_rows_alone(database: Path) -> None:
 async def _of_one_moment(
     database: Database, blobs: str | None, folder: Path
 ) -> AsyncIterator[tuple[ImageStore, KeyRing | None]]:
-    """Open a snapshot of a store, with its key ring if there is a secret. folder: for the copied SQLite file."""
+    """Open a snapshot of a store, with its key ring if there is a secret. folder: gets a copy of a SQLite file."""
     async with opened_as_made(database, blobs) as store:
         ring = await find_configured_ring(store)
         if database.file is None:

@@ -1,4 +1,4 @@
-"""`pixstore-asgi import` and `export`: images from the npm package, and to it or to plain files."""
+"""The commands `pixstore-asgi import` and `export`: move images from the npm package, and to it or to plain files."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, AsyncExitStack

@@ -1,4 +1,4 @@
-"""The frame of every command: its report, errors in one line, a progress bar, and the exit code."""
+"""The frame of every command: prints its report, errors in one line and a progress bar, and sets the exit code."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from ..transfer.steps import Outcome, Report, Step, printable, quoted
 
 _T = TypeVar("_T")
 
-_WIDEST = 44  # characters of an id, in the column before the reasons
+_WIDEST = 44  # the widest column of ids, in characters
 
 Show = Callable[[BaseException | None], str | None]
 """Prints the result of a command: of all its steps (None), or of those before an error or Ctrl-C. May return a hint to
@@ -28,9 +28,9 @@ def _no_report(_: BaseException | None) -> None:
 
 @contextmanager
 def framed(report: Show = _no_report, *, stopped: str | Callable[[], str] = "Stopped.") -> Iterator[None]:
-    """Print the report. Turn an error of this package into one line and exit code 1, and Ctrl-C into exit code 130.
+    """During the block, turn an error of this package into one line and exit code 1, and Ctrl-C into exit code 130.
 
-    stopped: printed on stderr after Ctrl-C.
+    report: called at the end, with the error or None, to print the results. stopped: printed on stderr after Ctrl-C.
     """
     try:
         yield
@@ -46,7 +46,7 @@ def framed(report: Show = _no_report, *, stopped: str | Callable[[], str] = "Sto
 def run(
     steps: Coroutine[Any, Any, _T], report: Show = _no_report, *, stopped: str | Callable[[], str] = "Stopped."
 ) -> _T:
-    """Run the steps of a command in an event loop and return their result, within `framed`."""
+    """Run a coroutine in a new event loop, within `framed`, and return its result."""
     with framed(report, stopped=stopped):
         return asyncio.run(steps)
 
@@ -56,7 +56,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def progress_bar(label: str, length: int) -> Any:
-    """Return a progress bar on stderr, to use in a `with`. It is hidden if stderr is not a terminal."""
+    """Return a progress bar on stderr, to use with `with`. It is hidden if stderr is not a terminal."""
     return click.progressbar(
         length=length, label=label, file=sys.stderr, show_pos=True, width=32, hidden=not sys.stderr.isatty()
     )
@@ -64,10 +64,10 @@ def progress_bar(label: str, length: int) -> Any:
 
 @dataclass
 class Move:
-    """One move on the command line.
+    """One move of images by a command.
 
-    doing: the label of the bar. done, deleted, present: the words after "3 images" in the report. goes_on: whether a
-    second run continues after an interruption. notes: printed after the report of a finished move.
+    doing: the label of the progress bar. done, deleted, present: the words after "3 images" in the report. goes_on:
+    whether running the command again continues an interrupted move. notes: printed after the report of a finished move.
     """
 
     doing: str
@@ -79,7 +79,7 @@ class Move:
     notes: list[str] = field(default_factory=list)
 
     def run(self, steps: Coroutine[Any, Any, None]) -> None:
-        """Run the steps of a move, and print its report and notes. Exit with code 1 if an image was skipped."""
+        """Run the coroutine of a move, and print its report and notes. Exit with code 1 if an image was skipped."""
         run(steps, self._show, stopped=f"Stopped. {self._hint}".rstrip())
         for note in self.notes:
             click.echo(note)
@@ -88,12 +88,12 @@ class Move:
 
     @property
     def has_changed(self) -> bool:
-        """Whether anything was moved or deleted so far."""
+        """Whether an image was moved or deleted so far."""
         return self.report.moved + self.report.deleted > 0
 
     @property
     def has_read_nothing(self) -> bool:
-        """Whether every image was skipped because it can't be read."""
+        """Whether no image could be read, so that all were skipped."""
         return bool(self.report.left) and self.report.moved + self.report.present == 0
 
     @property
@@ -101,7 +101,7 @@ class Move:
         return "Run the same command again to continue." if self.goes_on else ""
 
     async def follow(self, steps: AsyncIterator[Step], total: int) -> None:
-        """Run the steps of a move. Show the progress on a terminal."""
+        """Iterate the steps of a move, count them, and show the progress on a terminal."""
         with progress_bar(self.doing, total) as bar:
             async for step in steps:
                 self.report.add(step)
@@ -112,7 +112,7 @@ class Move:
         if isinstance(error, PixstoreError) and not self.has_changed:
             return ""
         if self.has_changed and hasattr(os, "sync"):
-            os.sync()  # once for all images: a reported image survives a power failure, so its source may be removed
+            os.sync()  # reported images must survive a power failure: users may now delete the source
         click.echo(f"{report.counts[Outcome.MOVED]} {self.done}")
         if report.present:
             click.echo(f"{report.counts[Outcome.PRESENT]} {self.present}")

@@ -1,4 +1,4 @@
-"""`pixstore-asgi keys`: list secrets, rewrap keys, retire a secret, and separate a copy."""
+"""The commands `pixstore-asgi keys`: list secrets, rewrap keys, retire a secret, and separate a copy."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def keys() -> None:
 def status(database: Database, as_json: bool) -> None:
     """List secrets, by their key ids, with the number of keys under each.
 
-    Each image has a key, and so has each variant. Listed are the secrets that the database knows, and those given by
+    Each image has a key, and so has each variant. The list has the secrets that the database knows, and those given by
     PIXSTORE_SECRET or the key file, oldest to newest.
     """
 
@@ -84,13 +84,13 @@ def rewrap(database: Database, as_json: bool) -> None:
 
 @dataclass
 class _Rewrapping:
-    """One run of `rewrap`, with a bar on a terminal."""
+    """One run of `rewrap`, with a progress bar on a terminal."""
 
     done: int = 0
     is_stopped: bool = False
 
     async def run(self, rewrap: Callable[[OnRewrapped], Awaitable[int]]) -> None:
-        """Rewrap and count."""
+        """Rewrap all keys and count them."""
         with progress_bar("Rewrapping", 0) as bar:
 
             def show(done: int, total: int) -> None:
@@ -104,8 +104,8 @@ class _Rewrapping:
             try:
                 self.done = await asyncio.shield(rewrapping)
             except asyncio.CancelledError:
-                # A thread still writes the current batch: wait for it, to count it. A second Ctrl-C would end that
-                # wait, and a third one the closing of the store.
+                # A thread still writes the current batch: wait for it, to count it. A second Ctrl-C ends this
+                # wait, and a third one interrupts the closing of the store.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 self.is_stopped = True
                 await rewrapping
@@ -133,9 +133,9 @@ def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> 
 def separate(database: Database, as_json: bool) -> None:
     """Make a copy of a database independent of its original.
 
-    It gets a new database id, to which keys and proofs are bound, in one step. Then its records are valid only for it,
-    and rows of other databases do not open in it. Run it on the copy, before an application opens the copy. The secret
-    stays the same: give the copy another secret if other people or machines use it.
+    In one step, the copy gets a new database id, to which keys and proofs are bound. Then its records are valid only
+    for it, and it can't read rows of other databases. Run the command on the copy, before an application opens the
+    copy. The secret stays the same: give the copy another secret if other people or machines use it.
     """
 
     async def steps() -> int:
@@ -157,8 +157,8 @@ def separate(database: Database, as_json: bool) -> None:
 def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
     """Make the database open without a secret that no image needs.
 
-    KEY_ID: as `keys status` lists it. First make sure that no process signs with the secret: its saves are refused
-    afterwards.
+    KEY_ID: as `keys status` lists it. First make sure that no process signs with the secret: the store then refuses
+    saves of that process.
     """
 
     if len(key_ids) != 1:
@@ -179,7 +179,9 @@ def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
 
 
 async def _call(database: Database, work: Callable[[ImageStore, KeyRing], Awaitable[_T]]) -> _T:
-    """Return the result of `work` with a store and its key ring. It needs no bucket: the bodies stay the same."""
+    """Return the result of `work` with a store and its key ring. The bucket is not needed, because the bodies stay
+    the same.
+    """
     await check_made(database)
     async with opened(database, None) as store:
         return await work(store, await find_ring(store, None))

@@ -1,4 +1,4 @@
-"""Runs uvicorn on a socket that is opened here, so that a port in use is a one-line error, and errors are raised."""
+"""Runs uvicorn on a socket that is opened here. So a port in use is an error in one line, and all errors are raised."""
 
 import asyncio
 import errno
@@ -15,22 +15,22 @@ import uvicorn
 
 from ..asgi.delivery import SEND_TIMEOUT_S
 
-_GRACE_S = 3  # seconds for current downloads after a signal
+_GRACE_S = 3  # how many seconds running downloads may take after a signal
 _USER_TIMEOUT_MS = int(SEND_TIMEOUT_S * 1000)
 
 
 def listen(host: str, port: int, *, user_timeout_ms: int = _USER_TIMEOUT_MS) -> socket.socket:
-    """Return a listening socket. Raises click.ClickException with the remedy.
+    """Open a listening socket. Raises click.ClickException, which says what to do.
 
-    user_timeout_ms: how long sent data may stay unacknowledged before the connection ends, in milliseconds. Linux only.
+    user_timeout_ms: end a connection if sent data stays unacknowledged for this many milliseconds. Linux only.
     """
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise click.ClickException(_refusal(host, port, error)) from error
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # Accepted sockets inherit it. Without it, a closed connection waits forever to send its buffer, and a client
-        # that never reads keeps its descriptor open.
+        # Accepted sockets inherit this option. Without it, a closed connection tries forever to send its buffer, and a
+        # client that never reads keeps the descriptor open.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, user_timeout_ms)
     return listener
 
@@ -52,7 +52,7 @@ def run_server(
     """Serve `app` until SIGINT or SIGTERM.
 
     life: a context, entered before the first request and left after the last one. It replaces the ASGI lifespan,
-    because uvicorn would only log its errors. on_ready: called when requests are answered.
+    because uvicorn would only log its errors. on_ready: called as soon as the server answers requests.
     """
     config = uvicorn.Config(
         app, lifespan="off", log_level=log_level, server_header=False, timeout_graceful_shutdown=_GRACE_S
@@ -68,8 +68,8 @@ def run_server(
 
 @contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """After SIGINT or SIGTERM, leave this context with SystemExit(0), so that the block cleans up."""
-    # uvicorn passes a signal on once it has shut down; by default SIGTERM would then kill.
+    """During the block, SIGINT or SIGTERM raises SystemExit(0), so that the block's cleanup runs."""
+    # uvicorn raises the signal again after its shutdown. By default SIGTERM would then kill the process.
     before = {number: signal.signal(number, _exit) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

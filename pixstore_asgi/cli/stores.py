@@ -1,4 +1,4 @@
-"""Options that name a store (path or URL of a database, and a bucket), and functions that open it."""
+"""Options that name a store (path or URL of a database, and a bucket), and the functions that open it."""
 
 import os
 from collections.abc import AsyncIterator
@@ -28,13 +28,13 @@ def filled(_: click.Context, __: click.Parameter, value: str) -> str:
 
 
 class NewPath(click.Path):
-    """A path for a new file. Refuses an empty text, which would be the working directory, and a URL.
+    """An option's path of a file. It refuses a URL, and an empty text, which would be the working directory.
 
-    The error does not repeat the URL, which may hold a password.
+    The error does not repeat the URL, because it may contain a password.
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path of an option's text."""
+        """Return the path that an option's text names."""
         if not os.fspath(value):
             self.fail(_EMPTY, param, ctx)
         if "://" in os.fspath(value):
@@ -48,7 +48,7 @@ SOURCE = NewPath(exists=True, dir_okay=False, path_type=Path)
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The store named by an option. store: the argument for Pixstore. file: its SQLite file, or None."""
+    """The store that an option names. store: the argument for Pixstore. file: the SQLite file, or None."""
 
     store: str | Path = field(repr=False)  # a URL may hold a password
     file: Path | None
@@ -57,7 +57,7 @@ class Database:
         if self.file is not None:
             return os.fspath(self.file)
         parts = urlsplit(str(self.store))
-        # The rest of the URL may hold a password. If the password has a slash, any part may.
+        # Hide the parts that may contain a password. If the password has a slash, these may be all parts.
         if "@" in f"{parts.path}{parts.query}{parts.fragment}":
             return f"{parts.scheme}://…"
         schema = dict(parse_qsl(parts.query)).get("schema")
@@ -65,8 +65,10 @@ class Database:
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{behind}"
 
 
-class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone
-    """Turns a path or a store's URL into a Database. exists: a SQLite file must already exist."""
+class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
+    """The type of an option that is a path or a store's URL; it becomes a Database. exists: a SQLite file must
+    already exist.
+    """
 
     name = "database"
 
@@ -74,7 +76,9 @@ class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic in new
         self._path = NewPath(exists=exists, dir_okay=False, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Database:
-        """Return the Database of an option. A URL of an unknown store, or without a file, is a usage error."""
+        """Return the Database that an option's text names. A URL of an unknown store, or without a file, is a usage
+        error.
+        """
         try:
             if scheme_of(value) != "sqlite":
                 return Database(value, None)
@@ -89,7 +93,7 @@ class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic in new
 
 
 def bucket_url(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
-    """Return the URL of an option. A URL that does not name a bucket is a usage error."""
+    """Return the URL in an option. A URL that does not name a bucket is a usage error."""
     try:
         if url is not None:
             bucket_at(url)
@@ -114,19 +118,19 @@ blobs = click.option(
 
 
 async def made(database: Database, blobs: str | None) -> ImageStore:
-    """Return an existing store, closed. Closing it later does not run gc. Raises InputError if there is none."""
+    """Return an existing store, not opened. Closing it later runs no gc. Raises InputError if there is no store."""
     await check_made(database)
     return _without_gc_at_close(database, blobs)
 
 
 def _without_gc_at_close(database: Database, blobs: str | None, **options: Any) -> ImageStore:
-    # It may be a backup: its rows do not know bodies that were saved to the bucket since.
+    # The store may be a backup. Its gc would remove the bodies that were saved to the bucket after the backup.
     return connect(database.store, blobs, sweeps_at_close=False, **options)
 
 
 @asynccontextmanager
 async def opened(database: Database, blobs: str | None, **options: Any) -> AsyncIterator[ImageStore]:
-    """Open a store until the block ends; create it if it is missing. Closing it does not run gc."""
+    """Keep a store open during the block. Create it if it is missing. Closing it runs no gc."""
     store = _without_gc_at_close(database, blobs, **options)
     await store.open()
     try:
@@ -137,7 +141,9 @@ async def opened(database: Database, blobs: str | None, **options: Any) -> Async
 
 @asynccontextmanager
 async def opened_as_made(database: Database, blobs: str | None, **options: Any) -> AsyncIterator[ImageStore]:
-    """Open an existing store with its bucket. Raises InputError if there is none, or `blobs` is missing."""
+    """Keep an existing store open during the block. Raises InputError if there is no store, or if its bucket is not
+    given.
+    """
     await check_made(database)
     async with opened(database, blobs, **options) as store:
         if await lacks_its_bucket(store):
@@ -155,13 +161,13 @@ async def check_made(database: Database) -> None:
 
 
 async def is_made(database: Database) -> bool:
-    """Return whether the store exists. Return True for a store that can't tell."""
+    """Return whether the store exists, or True if this kind of store can't tell."""
     store = connect(database.store)
     return await store.is_made() if isinstance(store, Inspectable) else True
 
 
 async def count_of(store: ImageStore) -> int:
-    """Return the number of images for a progress bar, or 0 if rows are damaged."""
+    """Return the number of images, for a progress bar, or 0 if rows are damaged."""
     try:
         return sum((await store.key_usage()).values())
     except StoreError:
@@ -169,9 +175,9 @@ async def count_of(store: ImageStore) -> int:
 
 
 async def check_prefix(blobs: str, target: Database | None) -> None:
-    """Raise InputError if the prefix belongs to another store: two copies would share the object of a version.
+    """Raise InputError if the bucket's prefix belongs to another store: two copies of a version would share one object.
 
-    target: the store that will use it, or None if it does not exist yet.
+    target: the store that will use the prefix, or None if it does not exist yet.
     """
     bucket = bucket_at(blobs)
     await bucket.open()
@@ -194,6 +200,6 @@ async def _check_has_own(store: Inspectable, bodies: Bodies) -> None:
         if len(await store.unknown_bodies(versions)) < len(versions):
             return
         is_empty = is_empty and not names
-    # If the target has only unfinished bodies in a bucket, its first uploads were interrupted.
+    # A target that has only unfinished bodies in a bucket is accepted: its first uploads were interrupted.
     if not is_empty or await store.has_objects(live=True):
         raise InputError("the target has bodies in a bucket, but none of them below this prefix: pass their prefix")

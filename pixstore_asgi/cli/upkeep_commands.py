@@ -1,4 +1,4 @@
-"""Commands that look after a store: `pixstore-asgi verify`, `gc`, `stats` and `pixstore-asgi doctor`."""
+"""The commands that look after a store: `pixstore-asgi verify`, `gc`, `stats` and `doctor`."""
 
 import json
 import sys
@@ -20,20 +20,20 @@ from ..upkeep.verify import verify_images, verify_rest
 from .frame import framed, json_option, progress_bar, run
 from .stores import Database, blobs, check_made, count_of, existing_database, opened, opened_as_made
 
-_GC_BATCH = 100  # bodies in one transaction: large bodies take time, and a transaction has a limit
+_GC_BATCH = 100  # bodies in one transaction, which has a time limit; large bodies take long
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass
 class Verification:
-    """The findings of `verify` so far. count: the images read. is_complete: whether all images were read."""
+    """The findings of `verify` so far. count: the number of images read. is_complete: whether all images were read."""
 
     count: Count = field(default_factory=Count)
     faults: list[Fault] = field(default_factory=list)
     is_complete: bool = False
 
     async def run(self, store: ImageStore) -> None:
-        """Read a whole store. Show the progress on a terminal."""
+        """Read a whole store, and show the progress on a terminal."""
         ring = await find_configured_ring(store)
         if ring is None:
             raise SecretError(
@@ -50,7 +50,7 @@ class Verification:
             is_read = True
         except StoreBusy:
             raise
-        except StoreError as error:  # check the rest anyway
+        except StoreError as error:  # check the database and the bucket anyway
             self._add(Fault("the database", f"{error}; the images after it were not read"))
         async for fault in verify_rest(store):
             self._add(fault)
@@ -60,13 +60,13 @@ class Verification:
         self.faults += [fault] if fault else []
 
     def show(self, *, as_json: bool) -> None:
-        """Print it."""
+        """Print the findings."""
         if as_json:
             listed = [fault._asdict() for fault in self.faults]
             found = {**self.count._asdict(), "complete": self.is_complete, "faults": listed}
             click.echo(json.dumps(found, indent=2))
             return
-        if not (self.count.total or self.faults or self.is_complete):  # print only the error
+        if not (self.count.total or self.faults or self.is_complete):  # the frame prints the error
             return
         click.echo(f"{self.count} read")
         if not self.faults:
@@ -84,9 +84,10 @@ class Verification:
 def verify(database: Database, blobs: str | None, as_json: bool) -> None:
     """Read every image and list the damaged ones.
 
-    Checks length, wrapped key and tag of each image and variant, and so every byte; then the tables of the database,
-    and the objects of a bucket. The application may keep running. Lists each fault with its image, body or object; then
-    the exit code is 1. Needs the secret: PIXSTORE_SECRET, or the key file beside the database.
+    Checks the length, wrapped key and tag of each image and variant; the tag covers every byte. Then checks the
+    database's tables and the bucket's objects. The application may keep running. Lists each fault with its image, body
+    or object. The exit code is 1 if there is a fault. Needs the secret: PIXSTORE_SECRET, or the key file beside the
+    database.
     """
     verification = Verification()
 
@@ -117,8 +118,9 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int) -> None:
     """Remove bodies that no image needs.
 
     The application does this itself, a little with each write. Use this command for a store with few writes. Bodies
-    that are being read stay. In PostgreSQL and in a bucket, bodies that were replaced within --sweep-grace-s stay too.
-    Run it only on the database in use: a backup does not know the bodies that were saved to the bucket since.
+    that are being read stay. In PostgreSQL and in a bucket, bodies that were replaced within the last --sweep-grace-s
+    seconds stay too. Run it only on the database in use. Run on a backup, it could remove bodies from the bucket that
+    the current database needs.
     """
     removed = 0
 
@@ -142,7 +144,8 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int) -> None:
 def stats(database: Database, as_json: bool, for_prometheus: bool) -> None:
     """Count images and bytes.
 
-    Lists them by directory and by the key id of their secret, and counts the bodies that gc would remove.
+    Counts them by directory, and by the key id of the secret that wraps their keys. Also counts the bodies that gc
+    would remove.
     """
     if as_json and for_prometheus:
         raise click.UsageError("give --json or --prometheus, not both")
@@ -184,7 +187,7 @@ def _text_of(amount: Amount) -> str:
 
 
 def _size_of(size: int) -> str:
-    """Return "512 bytes", "1.5 MiB"."""
+    """Return a number of bytes for people, such as "512 bytes" or "1.5 MiB"."""
     amount, unit = float(size), 0
     while amount >= 1024 and unit < len(_UNITS) - 1:
         amount, unit = amount / 1024, unit + 1
@@ -192,7 +195,7 @@ def _size_of(size: int) -> str:
 
 
 def _mount(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
-    """Return the address of a mount. The error does not repeat it, because it may hold a password."""
+    """Check the address of a mount. The error does not repeat the address, because it may contain a password."""
     if url is None:
         return None
     try:
@@ -218,9 +221,9 @@ def _mount(_: click.Context, __: click.Parameter, url: str | None) -> str | None
 def doctor(database: Database, blobs: str | None, url: str | None, as_json: bool) -> None:
     """Find problems of a store and its machine.
 
-    Checks the secret, the database and its clock, the bucket, file modes, the disk and its file system. With --url also
-    checks the way to the application: HTTPS, caching, compression, CORS, the clock of the server. Changes nothing,
-    except that a store of an earlier version is migrated. If there is a problem, the exit code is 1.
+    Checks the secret, the database and its clock, the bucket, file modes, the disk and its file system. With --url it
+    also checks the connection to the application: HTTPS, caching, compression, CORS and the server's clock. It changes
+    nothing, except that it migrates a store of an earlier version. The exit code is 1 if there is a problem.
     """
 
     async def steps() -> list[Finding]:
@@ -229,8 +232,8 @@ def doctor(database: Database, blobs: str | None, url: str | None, as_json: bool
             await check_made(database)
             async with opened(database, blobs) as store:
                 async for finding in examine(store):
-                    found.append(finding)  # noqa: PERF401  findings before an error stay
-        except PixstoreError as error:  # check the way to the application anyway
+                    found.append(finding)  # noqa: PERF401  keep the findings before an error
+        except PixstoreError as error:  # check the connection to the application anyway
             found.append(Finding("store", "can't be read", str(error)))
         return found
 

@@ -1,4 +1,4 @@
-"""`pixstore-asgi variants`: smaller copies of existing images."""
+"""The command `pixstore-asgi variants`: adds smaller copies to existing images."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _NUMBERS = ("width", "height", "quality")
 
 
 def _variants(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> list[Variant]:
-    """Turn texts such as `NAME:width=320,format=webp` into Variants. An invalid one is a usage error."""
+    """Turn texts such as `NAME:width=320,format=webp` into Variants. An invalid text is a usage error."""
     return [_variant(value) for value in values]
 
 
@@ -67,10 +67,10 @@ def variants(
 
     Adds missing variants of this list, width and height, and a placeholder to every image. The image, its token and its
     key stay the same, and so do existing variants. Start the application with the same variants first, so that new
-    images have them. It keeps running meanwhile, and its records contain the variants at once.
+    images have them. The application keeps running meanwhile, and its records contain the variants immediately.
 
     Run it again to continue after an interruption: complete images are skipped, except with --again. Images that do not
-    decode are listed at the end with the reason; then the exit code is 1.
+    decode are listed at the end with the reason. Then the exit code is 1.
     """
     if len({variant.name for variant in wanted}) < len(wanted):
         raise click.UsageError("--variant names the same variant twice: give each a name of its own")

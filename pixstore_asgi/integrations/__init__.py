@@ -1,1 +1,1 @@
-"""One file for each framework: import the one for yours. Recipes: docs/recipes.md."""
+"""Integrations, one file for each framework. Import the file for your framework. Recipes: docs/recipes.md."""

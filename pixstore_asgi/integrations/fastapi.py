@@ -1,4 +1,4 @@
-"""For FastAPI: streaming uploads, proof headers for your own endpoint, and no-store, all described in OpenAPI."""
+"""FastAPI: streaming uploads, the proof headers as a dependency for your own endpoint, and no-store, all in OpenAPI."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ _ERRORS = {
 
 
 async def _image_upload(request: Request) -> AsyncIterator[bytes]:
-    # A form would have to be parsed first, which Starlette does to a temporary file, in clear.
+    # The body is the image itself. Starlette would write a form's file to a temporary file, unencrypted.
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
         raise HTTPException(
             _UNSUPPORTED_MEDIA_TYPE,
@@ -53,7 +53,9 @@ ImageUpload = Annotated[AsyncIterator[bytes], Depends(_image_upload)]
 
 @dataclass(frozen=True, slots=True)
 class SentProof:
-    """The token and the proof of a request, or None: the arguments of `open_payload` beside the image id."""
+    """The token and the proof of a request, each None if missing. Pass them to `open_payload` together with the
+    image id.
+    """
 
     token: Annotated[str | None, Header(alias="x-pixstore-token", description="The `token` of the image record.")] = (
         None
@@ -91,7 +93,7 @@ payload_docs: dict[str, Any] = {
 
 
 def upload_docs(pixstore: Pixstore) -> dict[str, Any]:
-    """Return the `openapi_extra=` of a route with an ImageUpload: the accepted types of its body, and its errors.
+    """Return the `openapi_extra=` for a route with an ImageUpload. It describes the accepted types and the errors.
 
     Args:
         pixstore: The Pixstore that the route saves to.

@@ -1,4 +1,4 @@
-"""For OpenTelemetry: a span for each served image, with its steps below it. It needs only the API."""
+"""OpenTelemetry: a span for each served image, with child spans for its steps. It needs only the OpenTelemetry API."""
 
 import time
 
@@ -19,20 +19,22 @@ __all__ = ["PixstoreTracing"]
 class PixstoreTracing(Observer):
     """Traces the answers of an application: `PixstoreApp(pix, on_served=PixstoreTracing())`.
 
-    Each image gets a span `pixstore.image`, below the request's own span if there is one. Below it are
-    `pixstore.decide` (the proof and the application's rule), `pixstore.find` (in memory or in the store) and
-    `pixstore.send`. Attributes: `pixstore.state`, the label of the wire state or Forbidden; `http.response.body.size`,
-    the bytes sent; `error.type` of an InternalError. No attribute holds an id or a proof.
+    Each image gets a span `pixstore.image`. Its parent is the request's own span, if there is one. Its children are
+    `pixstore.decide` (the proof and the application's rule), `pixstore.find` (the image, in memory or in the store) and
+    `pixstore.send`.
+
+    The attributes are `pixstore.state` (the label of the wire state, or Forbidden), `http.response.body.size` (the
+    bytes sent) and, for InternalError, `error.type`. No attribute contains an id or a proof.
 
     Args:
-        tracer_provider: By default the one that the application has set.
+        tracer_provider: The tracer provider. Default: the one that the application has set globally.
     """
 
     def __init__(self, tracer_provider: TracerProvider | None = None) -> None:
         self._tracer = get_tracer("pixstore_asgi", __version__, tracer_provider)
 
     def ended(self, image: ServedImage) -> None:
-        """Write the spans of an answer."""
+        """Write the spans of one answer."""
         epoch_ns = time.time_ns() - time.perf_counter_ns()  # spans have the wall clock's time
         begun, passed, found, ended = (
             epoch_ns + moment for moment in (image.begun_ns, image.passed_ns, image.found_ns, image.ended_ns)

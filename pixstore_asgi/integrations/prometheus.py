@@ -1,4 +1,4 @@
-"""For Prometheus: answers counted and timed with prometheus_client, over all workers in its multi-process mode."""
+"""Prometheus: counts and times answers with prometheus_client, also over several workers in its multi-process mode."""
 
 from ..asgi.served import LABELS, Observer, ServedImage
 from ..errors import ConfigError
@@ -19,16 +19,17 @@ _READ_BUCKETS_S = (0.0001, 0.00025, 0.0005, *_BUCKETS_S)
 class PrometheusMetrics(Observer):
     """Counts and times the answers of an application: `PixstoreApp(pix, on_served=PrometheusMetrics())`.
 
-    - pixstore_answer_seconds, a histogram: from the request until the server had taken the answer
-    - pixstore_sent_bytes_total, a counter: bytes that the server took
-    - pixstore_open_answers, a gauge: answers being sent
-    - pixstore_store_read_seconds, a histogram: until the store had found an image that was not in memory
+    - pixstore_answer_seconds, a histogram: seconds from the request until the server accepted the whole answer
+    - pixstore_sent_bytes_total, a counter: body bytes that the server accepted
+    - pixstore_open_answers, a gauge: answers that are being sent
+    - pixstore_store_read_seconds, a histogram: seconds until the store found an image that was not in memory
 
-    The first two have the label `state`: the label of the wire state, or Forbidden if `authorize` refused. No label
-    holds an id. Make one instance for all applications of a process.
+    The first two have the label `state`: the label of the wire state, or Forbidden if `authorize` refused the image. No
+    label contains an id. Create one instance for all applications of a process.
 
     Args:
-        registry: The registry, by default prometheus_client's own. Its multi-process mode adds up several workers.
+        registry: The registry. Default: prometheus_client's own. In multi-process mode, the workers' values are added
+            up.
 
     Raises:
         ConfigError: The registry already has these metrics.
@@ -60,7 +61,7 @@ class PrometheusMetrics(Observer):
             buckets=_READ_BUCKETS_S,
             registry=registry,
         )
-        for label in LABELS:  # the rate of a state that never occurred is 0, not absent
+        for label in LABELS:  # create the series now, so that the rate of a state that never occurred is 0
             self._seconds.labels(label)
             self._bytes.labels(label)
 
@@ -75,5 +76,5 @@ class PrometheusMetrics(Observer):
         self._bytes.labels(image.label).inc(image.sent)
 
     def read(self, seconds: float) -> None:
-        """Count an image that was read from the store."""
+        """Record the time of one image that was read from the store."""
         self._reads.observe(seconds)

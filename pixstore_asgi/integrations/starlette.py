@@ -1,4 +1,4 @@
-"""For Starlette and FastAPI: responses to errors that a client can cause, and a list page's records."""
+"""Starlette and FastAPI: error responses for errors that a client can cause, and responses with records."""
 
 import logging
 import math
@@ -20,7 +20,7 @@ STATUS: dict[type[Exception], int] = {
         kind: kind.http_status
         for kind in (InvalidImage, ImageTooLarge, UploadTimeout, ImageNotFound, StoreConflict, StoreBusy)
     },
-    # The client has left. Without an answer, each upload that a client aborts would be an error in the log.
+    # The client has disconnected. Without this handler, the log would have an error for each aborted upload.
     ClientDisconnect: 400,
 }
 """HTTP status of each error that a client can cause."""
@@ -34,8 +34,9 @@ def add_error_handlers(app: Starlette) -> None:
     """Make an application answer each error that a client can cause with its status and `{"detail": text}`.
 
     InvalidImage is 400, ImageTooLarge 413, UploadTimeout 408, ImageNotFound 404, StoreBusy 503 with Retry-After,
-    StoreConflict 409, or 412 if the request has an If-Match header. Every other error stays a 500: the server failed,
-    or the application called a function wrongly. The reason for StoreBusy is logged as a warning, at most once in 5 s.
+    StoreConflict 409, or 412 if the request has an If-Match header. Every other error stays a 500, because the server
+    failed or the application called a function wrongly. The reason for StoreBusy is logged as a warning, at most once
+    in 5 s.
 
     Args:
         app: A Starlette or FastAPI application.
@@ -57,15 +58,15 @@ async def records_response(
 ) -> JSONResponse:
     """Return a JSON response with fresh records by id, in the order of the ids, with Cache-Control no-store.
 
-    The endpoint must decide first whether the page may show these images. Ids without an image are left out.
+    Before the call, the endpoint must decide whether the page may show these images. Ids without an image are left out.
 
     Args:
         pixstore: The Pixstore.
-        image_ids: The images.
+        image_ids: The ids of the images.
         audience: As in `Pixstore.get_image_record`.
 
     Raises:
-        InputError: As in `Pixstore.get_image_records`, like the next two.
+        InputError: `image_ids` is one text, or the audience is invalid.
         IntegrityError: A row was changed outside this package.
         StoreError: The store failed.
     """
@@ -76,7 +77,7 @@ async def records_response(
 
 
 def _busy_log() -> Callable[[StoreBusy], None]:
-    """Return a function that logs why a store is busy, at most once in 5 s."""
+    """Return a function that logs why the store is busy, at most once in 5 s."""
     logged_s = -math.inf
 
     def log(error: StoreBusy) -> None:

@@ -1,4 +1,4 @@
-"""Tools for the tests of an application that uses this package: see docs/testing.md. They do not need pytest.
+"""Tools for the tests of an application that uses this package; see docs/testing.md. They do not need pytest.
 
 Fixtures for pytest are in `pixstore_asgi.testing.fixtures`.
 """

@@ -1,10 +1,10 @@
-"""Fixtures for pytest. A conftest.py has to load them:
+"""Fixtures for pytest. Load them in a conftest.py:
 
     pytest_plugins = ["pixstore_asgi.testing.fixtures"]
 
-`pixstore` is a MemoryPixstore for each test, `pixstore_clock` is its clock, and `pixstore_options` are its options:
-define that fixture again in a conftest.py or test file to change them. None is async, so they work with any plugin for
-async tests, and with tests that are not async.
+`pixstore` is a MemoryPixstore for each test, `pixstore_clock` is its clock, and `pixstore_options` has its options. To
+change the options, define a fixture of that name in a conftest.py or test file. No fixture is async, so they work with
+any plugin for async tests, and with tests that are not async.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from .pixstore import FixedClock, MemoryPixstore
 
 @pytest.fixture
 def pixstore_options() -> dict[str, Any]:
-    """The options of the Pixstore of a test. Options that are left out have the defaults of Pixstore."""
+    """The options of a test's Pixstore. Missing options have the defaults of Pixstore."""
     return {}
 
 

@@ -1,4 +1,4 @@
-"""A Pixstore that leaves nothing behind, and a clock that only a test moves."""
+"""MemoryPixstore, which leaves nothing behind, and FixedClock, which only a test moves."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -27,7 +27,8 @@ class FixedClock:
         self.now_ms += ms
 
     def expire(self, record: Mapping[str, Any]) -> None:
-        """Move the clock to the first moment at which a record's proof is no longer valid. Never moves it backward.
+        """Move the clock forward to the first moment at which a record's proof is invalid. If it already is, do
+        nothing.
 
         Args:
             record: A record from JSON or from Pixstore.
@@ -48,18 +49,20 @@ Result = TypeVar("Result")
 
 
 class _Store(MemoryStore):
-    """A memory store that accepts any connection, so that code with a transaction needs no database."""
+    """A memory store that accepts any `connection`, so that an application's code with transactions needs no
+    database.
+    """
 
     def within(self, connection: object) -> Self:
         return self
 
 
 class MemoryPixstore(Pixstore):
-    """A Pixstore in memory, with the same secret in every run and a clock that only the test moves.
+    """A Pixstore in memory, with the same secret in every run, and a clock that only the test moves.
 
-    `connection=` may be anything but None and is ignored: a rolled-back transaction does not remove the image.
+    `connection=` may have any value except None and is ignored. Rolling back a transaction does not remove the image.
 
-    It may be used from one event loop after another, and keeps its images.
+    It may be used in one event loop after another, and keeps its images.
 
     Args:
         clock: The clock of tokens and proofs. It is also the attribute `clock`.

@@ -1,4 +1,4 @@
-"""The page's side of an image request: the headers to send, and the image in the response."""
+"""The page's side of an image request: makes the headers to send, and reads the image from the response."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from ..errors import PixstoreError, WireError, WireState
 
 
 class NoImage(PixstoreError):
-    """The response holds no image. state: its wire state."""
+    """The response contains no image. state: its wire state."""
 
     def __init__(self, state: WireState) -> None:
         super().__init__(f"the answer holds no image: {state.label}")
@@ -18,17 +18,22 @@ class NoImage(PixstoreError):
 
 
 def proof_headers(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers with which a page requests the image of a record. Raises RecordError for an invalid record."""
+    """Return the headers that a page sends to request the image of a record. Raises RecordError for an invalid
+    record.
+    """
     asked = ImageRecord.parse(record)
     return {"x-pixstore-proof": asked.stateless_proof, "x-pixstore-token": str(asked.token)}
 
 
 def image_in(record: Mapping[str, Any], payload: bytes) -> bytes:
-    """Return the image in a response body, decrypted and verified as in the browser client.
+    """Decrypt and verify the image in a response body, as the browser client does.
 
     Args:
-        record: The record of the request, from JSON or from Pixstore.
+        record: The record that the request was made with, from JSON or from Pixstore.
         payload: The whole body.
+
+    Returns:
+        The image.
 
     Raises:
         NoImage: The response is a refusal.

@@ -1,7 +1,7 @@
-"""Export images: as plain files, or into a store of the npm package.
+"""Exports images as plain files, or into a store of the npm package.
 
-Plain files are decrypted: `name.png` or `directory/name.png`. A variant is beside its original, as `name~thumb.webp`.
-A store of the npm package is a database and a folder of images, with ids, tokens and keys.
+Plain files are decrypted: `name.png` or `directory/name.png`. A variant is beside its original, such as
+`name~thumb.webp`. A store of the npm package is a database of ids, tokens and keys, and a folder of images.
 """
 
 import json
@@ -24,11 +24,13 @@ from .steps import Outcome, Step, printable, step_of
 
 DATABASE_NAME = ".pixstore.sqlite"
 IMAGES_NAME = "pixstore-images"
-_UNCOMMITTED_ROWS = 100  # an interrupted export loses them; the next export writes them again
+_UNCOMMITTED_ROWS = 100  # rows in one transaction; after an interruption, the next export writes them again
 
 
 async def export_files(pix: Pixstore, image_ids: Iterable[str], folder: Folder) -> AsyncIterator[Step]:
-    """Write images into a folder, unencrypted, one step for each id. Raises StoreError if either side fails."""
+    """Write images into a folder, unencrypted. Yield one step for each id. Raises StoreError if reading or writing
+    fails.
+    """
     for image_id in image_ids:
         yield await step_of(image_id, _write_file(pix, image_id, folder))
 
@@ -40,7 +42,7 @@ async def _write_file(pix: Pixstore, image_id: str, folder: Folder) -> Outcome:
 
 
 def _plain_file_of(image_id: str, format_name: str) -> FilePath:
-    # An id is safe as a file name: it has no dots or slashes, and does not begin with `~`.
+    # An id is safe as a file name, because it contains no dot and no slash, and does not begin with `~`.
     return file_of(image_id, f".{'jpg' if format_name == 'jpeg' else format_name}")
 
 
@@ -52,7 +54,7 @@ async def _exported(pix: Pixstore, image_id: str) -> ExportedImage:
 
 
 class NpmTarget:
-    """The database and images folder of an npm store being written."""
+    """The database and the images folder of an npm store that is being written."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, images: Folder) -> None:
         self._connection = connection
@@ -63,7 +65,7 @@ class NpmTarget:
     def add(self, image: ExportedImage) -> bool:
         """Write one image. Return False if it already exists.
 
-        Raises InputError if another version of it, or another file, exists.
+        Raises InputError if another version of the image, or another file, exists.
         """
         row = hide((image.token, _meta(image.seal)))
         known = hide(self._run("SELECT token, meta FROM image_records WHERE id = ?", hide((image.id,))))
@@ -95,7 +97,7 @@ class NpmTarget:
 
 @contextmanager
 def open_npm_target(folder: Path) -> Iterator[NpmTarget]:
-    """Make an npm store in `folder`, or open the one of an earlier export.
+    """Create an npm store in `folder`, or open the one of an earlier export.
 
     The folder gets mode 0700 and its files 0600, because the keys are unencrypted there. Raises InputError if the
     folder has other content, or if other users may write to it.
@@ -113,10 +115,10 @@ def open_npm_target(folder: Path) -> Iterator[NpmTarget]:
 async def export_npm(
     pix: Pixstore, image_ids: Iterable[str], target: NpmTarget, *, all_formats: bool = False
 ) -> AsyncIterator[Step]:
-    """Write images into an npm store, one step for each id. Raises StoreError if either side fails.
+    """Write images into an npm store. Yield one step for each id. Raises StoreError if reading or writing fails.
 
-    A variant follows its original as an image of its own, because the npm package has no variants. all_formats: include
-    gif and avif, which the npm package serves only if its option imageFormats lists them.
+    A variant becomes an image of its own after its original, because the npm package has no variants. all_formats: also
+    export gif and avif. The npm package serves these only if its option imageFormats lists them.
     """
     for image_id in image_ids:
         yield await step_of(image_id, _add_to_npm(pix, image_id, target, all_formats))
@@ -132,7 +134,7 @@ async def _add_to_npm(pix: Pixstore, image_id: str, target: NpmTarget, all_forma
 
 
 async def _check_original(pix: Pixstore, image_id: str, target: NpmTarget) -> None:
-    # Ask after the variant was read: it belongs to the version with this token, or the token has changed since.
+    # Read the token after the variant. If it is still the same, the variant belongs to this version of the original.
     original = await pix.get_image_record(image_id)
     if original is None or original.token != target.token_of(image_id):
         raise StoreConflict("its original was skipped, or was updated meanwhile")
@@ -141,7 +143,7 @@ async def _check_original(pix: Pixstore, image_id: str, target: NpmTarget) -> No
 def _meta(seal: Seal) -> str:
     fields = {"key": seal.key, "iv": seal.iv, "tag": seal.tag}
     text = {name: encode_base64(value) for name, value in fields.items()}
-    return json.dumps(text, separators=(",", ":"))  # as JSON.stringify writes it: the same text for the same row
+    return json.dumps(text, separators=(",", ":"))  # as JSON.stringify writes it, so that equal rows have equal text
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -159,7 +161,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _make_private(path: Path) -> None:
-    """Create the file if it is missing. SQLite would follow a link, and let every user read the keys."""
+    """Create the file if it is missing. SQLite itself would follow a link, and would let every user read the keys."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     try:
         status = os.fstat(file)

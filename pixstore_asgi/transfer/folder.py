@@ -1,4 +1,4 @@
-"""Folder: reads and writes files below one folder, follows no link and overwrites nothing."""
+"""Folder: reads and writes files inside one folder. It follows no link and overwrites no file."""
 
 import errno
 import os
@@ -14,24 +14,24 @@ from ..errors import ConfigError, ImageTooLarge, InputError, StoreError
 FilePath = tuple[str, ...]
 """A file below a folder: (name,) or (subfolder, name), without slashes in the names."""
 
-_CLOEXEC = getattr(os, "O_CLOEXEC", 0)  # Windows has none of these
-_BASE = _CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # do not wait for a pipe
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)  # Windows does not have these flags
+_BASE = _CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # do not block on a pipe
 _DIRECTORY = os.O_RDONLY | _CLOEXEC | getattr(os, "O_DIRECTORY", 0)
 _READ_BYTES = 1024 * 1024
 _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 
 class Folder:
-    """One folder, held open, so that it stays the same folder if something is renamed. Use it with `with`.
+    """One folder that is held open, so that it stays the same folder even if a folder is renamed. Use it with `with`.
 
     Raises InputError if it can't be opened or does not meet the options, and ConfigError if the system lacks the calls
     (Windows).
 
     Args:
-        path: The folder.
+        path: The path of the folder.
         create: Make the folder (mode 0700) if it is missing.
         follow: Whether the folder itself may be a link.
-        own: Whether it must belong to this user and be closed to writes of others.
+        own: Whether the folder must belong to this user and be closed to writes of other users.
     """
 
     def __init__(self, path: Path, *, create: bool = False, follow: bool = True, own: bool = False) -> None:
@@ -59,8 +59,8 @@ class Folder:
     def read(self, path: FilePath, *, max_bytes: int) -> bytes:
         """Return the bytes of a file.
 
-        Raises InputError if it is missing, behind a link or not a regular file, and ImageTooLarge if it is longer than
-        `max_bytes`.
+        Raises InputError if the file is missing, behind a link or not a regular file, and ImageTooLarge if it is longer
+        than `max_bytes`.
         """
         with self._open(path, os.O_RDONLY) as file:
             size = os.fstat(file).st_size
@@ -70,10 +70,10 @@ class Folder:
         return data
 
     def place(self, path: FilePath, data: bytes) -> bool:
-        """Write a new file (mode 0600). Return False if it already exists with this data.
+        """Write a new file (mode 0600). Return False if the file already exists with this data.
 
-        If the file has only the beginning of `data`, as after an interrupted move, it is completed. So no temporary
-        file is needed. Raises InputError if the file has other content, StoreError if the disk is full or fails.
+        A file with only the beginning of `data`, as after an interrupted move, is completed. So no temporary file is
+        needed. Raises InputError if the file has other content, and StoreError if the disk is full or fails.
         """
         if len(path) > 1:
             self._make_subfolder(path[0])
@@ -104,7 +104,7 @@ class Folder:
 
     @contextmanager
     def _open(self, path: FilePath, flags: int) -> Iterator[int]:
-        """Open a regular file. Raises FileExistsError if the flags ask for a new file and it exists."""
+        """Open a regular file. Raises FileExistsError if the flags ask for a new file but it exists."""
         shown = "/".join(path)
         try:
             with self._entered(path[:-1]) as folder:
@@ -150,7 +150,9 @@ def _write(file: int, data: bytes, path: FilePath) -> None:
 
 
 def _is_ours(file: int) -> bool:
-    """Return whether a file looks as `place` makes it: one name, owned by this user, and private."""
+    """Return whether `place` may have written this file: it has one name, belongs to this user, and only the user
+    can read it.
+    """
     status = os.fstat(file)
     return status.st_nlink == 1 and status.st_uid == os.geteuid() and not status.st_mode & 0o077
 

@@ -1,9 +1,10 @@
-"""Import a store of the npm package. Ids, tokens, keys and nonces stay the same.
+"""Imports a store of the npm package. Ids, tokens, keys and nonces stay the same.
 
-Browsers of the npm package cache ciphertext by id and token, and take key, nonce and tag from each new record. Their
-caches stay valid only if the ciphertext stays the same to the byte. So each image keeps its seal.
+Browsers that use the npm package cache ciphertext by id and token, and take key, nonce and tag from each new record.
+Their caches stay valid only if the ciphertext stays the same to the byte. So each image keeps its seal.
 
-An image with the id of a variant becomes a variant again, but only of the version of its original that it belongs to.
+An image whose id is that of a variant becomes a variant again, but only if it belongs to the imported version of its
+original.
 """
 
 from collections.abc import AsyncIterator
@@ -25,20 +26,20 @@ from .npm_source import NpmRow, NpmSource
 from .steps import Outcome, Step, step_of
 
 ALL_FORMATS = tuple(FORMAT_BYTES)
-"""The `image_formats` for the target: an import moves every image, also in formats that users may not upload."""
+"""The `image_formats` of the target. An import moves every image, even if users may not upload its format."""
 
 
 @dataclass(frozen=True, slots=True)
 class NpmImport:
-    """One import. Iterate `steps`, one for each row of the source.
+    """One import. Iterate `steps`: one step for each row of the source.
 
     Args:
         source: The npm store.
         target: The Pixstore, made with ALL_FORMATS and `max_image_bytes`. None: it does not exist yet (dry_run).
         max_image_bytes: Skip longer images.
         updates: Replace an image of the target if the source has a newer version.
-        reseals: If the format byte of an image means another format here (the source had its own imageFormats), give
-            the image a new key and the next token; browsers fetch it again.
+        reseals: The source may have its own imageFormats, so that a format byte means another format there than here.
+            Give such an image a new key and the next token; browsers fetch it again. False: skip it.
         dry_run: Do everything except writing.
     """
 
@@ -48,12 +49,12 @@ class NpmImport:
     updates: bool = False
     reseals: bool = False
     dry_run: bool = False
-    _tokens: dict[str, int] = field(default_factory=dict, init=False, repr=False)  # of the imported originals
+    _tokens: dict[str, int] = field(default_factory=dict, init=False, repr=False)  # of imported originals, by id
 
     async def steps(self) -> AsyncIterator[Step]:
         """Yield a step for each row, variants last.
 
-        Raises InputError if the source fails, StoreError if the target fails.
+        Raises InputError if reading the source fails, and StoreError if writing the target fails.
         """
         for are_variants in (False, True):
             for row in self.source.rows():
@@ -86,9 +87,10 @@ class NpmImport:
         return outcome
 
     def _token_of_original(self, record: ImageRecord) -> int | None:
-        """Return the token that a variant's original has in the target, or None for an original.
+        """Return the token that the original of a variant has in the target, or None if the record is not a variant's.
 
-        Raises StoreConflict for a variant of another version: the npm package updates and deletes only originals.
+        Raises StoreConflict if the variant is older than its original, because the npm package updates an original
+        without its variants. Also raises it if the original was not imported.
         """
         if not is_variant_id(record.id):
             return None
@@ -106,8 +108,8 @@ class NpmImport:
         return await (self.target.export_image(image_id) if is_variant else self.target.get_image_record(image_id))
 
     def _opened(self, record: ImageRecord) -> tuple[bytes, Seal | None]:
-        """Return an image decrypted and verified, and its seal, or None in place of the seal if it needs a new one."""
-        # One byte more than the longest image: the format byte is encrypted too.
+        """Return an image decrypted and verified, and its seal. The seal is None if the image has to get a new one."""
+        # Allow one byte more than the longest image, because the format byte is encrypted too.
         ciphertext = self.source.ciphertext(record.id, max_bytes=self.max_image_bytes + 1)
         name, image = unseal(key=record.key, iv=record.iv, tag=record.tag, ciphertext=ciphertext)
         found = sniff(image[:SNIFF_BYTES], frozenset(ALL_FORMATS)).name
@@ -125,7 +127,7 @@ class NpmImport:
         return found is not None and found.image.data == image
 
     async def _check(self, image: bytes, seal: Seal | None) -> None:
-        """Raise the error that saving this image would raise."""
+        """Raise the error that saving this image would raise, without saving it."""
         encryption = Encryption.of(seal) if seal else Encryption.fresh()
         pieces = read_pieces(image, UploadLimits(self.max_image_bytes))
         async for _ in await begin_sealing(pieces, frozenset(ALL_FORMATS), encryption):

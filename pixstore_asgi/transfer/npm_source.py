@@ -1,7 +1,7 @@
-"""Reads a store of the npm package pixstore, and never writes to it. It trusts neither rows nor files.
+"""Reads a store of the npm package pixstore, and never writes to it. It trusts neither the rows nor the files.
 
-pixstore 3.2.1 keeps one table of ids, tokens and keys, and one file of ciphertext for each id. The keys are unencrypted
-in the table, as JSON in base64. Source: the package's backend/database.js and unique-id.js.
+pixstore 3.2.1 keeps ids, tokens and keys in one table, and the ciphertext of each id in one file. The keys are
+unencrypted in the table, as JSON in base64. Source: the package's backend/database.js and unique-id.js.
 """
 
 import json
@@ -28,31 +28,31 @@ KNOWN_FORMATS = frozenset(("png", "webp", "jpg", "jpeg"))
 
 
 def file_of(image_id: str, extension: str = EXTENSION) -> FilePath:
-    """Return the file of an image below the images folder. The id must be valid."""
+    """Return the path of an image's file in the images folder. The id must be valid."""
     *folder, name = image_id.split(":")
     return (*folder, f"{name}{extension}")
 
 
-_PAGE_ROWS = 500  # in one page: between two pages the other side can write
+_PAGE_ROWS = 500  # rows in one page: between two pages, the npm server can write
 _MAX_META_BYTES = 1000
-# Read the type and a bounded part of each value: SQLite stores any value of any length in any column.
+# Read the type and a limited part of each value, because SQLite stores any value of any length in any column.
 _PAGE = f"""
 SELECT rowid, substr(CAST(id AS BLOB), 1, 300), typeof(id) = 'text',
     CASE typeof(token) WHEN 'integer' THEN token END,
     substr(CAST(meta AS BLOB), 1, {_MAX_META_BYTES + 1})
 FROM image_records WHERE rowid > ? ORDER BY rowid LIMIT {_PAGE_ROWS}
 """  # noqa: S608
-# As SQLite parsed the schema: the columns of sqlite_schema beside the statement may lie.
+# Check the schema as SQLite has parsed it: in sqlite_schema, the columns beside the statement may be forged.
 _TABLE = "SELECT 1 FROM pragma_table_list('image_records') WHERE schema = 'main' AND type = 'table'"
 _COLUMNS = "PRAGMA table_xinfo(image_records)"
-# A page that is its own parent has endless rows, and a count of a whole table can't be interrupted.
+# Limit the count: a database page that is its own parent has endless rows, and a count can't be interrupted.
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM image_records LIMIT 10000000)"
 _BEFORE_ALL = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
 class NpmRow:
-    """One row as it was found. `record` checks it."""
+    """One row as it was found, not checked. `record` checks it."""
 
     id_text: str
     is_text: bool
@@ -60,7 +60,7 @@ class NpmRow:
     meta: bytes | None = field(repr=False)
 
     def record(self) -> ImageRecord:
-        """Return the row as an image record with a dummy proof. Raises RecordError."""
+        """Check the row. Return it as an image record, whose proof is a dummy. Raises RecordError."""
         if not self.is_text:
             raise RecordError("its id is not text", "id")
         fields = {"id": self.id_text, "token": self.token, "meta": self._parsed_meta(), "statelessProof": "none"}
@@ -85,11 +85,11 @@ class NpmSource:
         self._extension = extension
 
     def count(self) -> int:
-        """Return the number of rows, or a large number if there are more."""
+        """Return the number of rows, or a large number if there are even more."""
         return int(self._fetch(_COUNT)[0][0])
 
     def rows(self) -> Iterator[NpmRow]:
-        """Yield every row, page by page, so that a server of the database can write meanwhile."""
+        """Yield every row, page by page. Between pages, a server that uses the database can write."""
         last = _BEFORE_ALL
         while page := self._fetch(_PAGE, last):
             for _, id_bytes, is_text, token, meta in page:
@@ -99,7 +99,7 @@ class NpmSource:
             last = page[-1][0]
 
     def ciphertext(self, image_id: str, *, max_bytes: int) -> bytes:
-        """Return the ciphertext of an image whose row was checked. Raises InputError or ImageTooLarge."""
+        """Return the ciphertext of an image whose row `record` has checked. Raises InputError or ImageTooLarge."""
         return self._images.read(file_of(image_id, self._extension), max_bytes=max_bytes)
 
     def _fetch(self, query: str, *values: object) -> list[Any]:
@@ -109,21 +109,21 @@ class NpmSource:
 
 @contextmanager
 def open_npm_source(database: Path, images: Path, *, extension: str = EXTENSION) -> Iterator[NpmSource]:
-    """Open the database and images folder of an npm store. Raises InputError if they are not from npm's pixstore.
+    """Open the database and images folder of an npm store. Raises InputError if they are not those of npm's pixstore.
 
-    extension: the option imageExtension of the store. If a crash left rows in a write-ahead log, they are read too.
+    extension: the store's option imageExtension. If a crash left rows in a write-ahead log, these are read too.
     """
     if "/" in extension or "\0" in extension:
         raise InputError(f"an extension such as {EXTENSION} has no slash")
     with Folder(images) as folder, closing(_connect(database)) as connection:
         with _reading(database):
-            # The schema of the file must not run code (SQLite, "Defense Against The Dark Arts").
+            # Do not let the file's schema run code (SQLite, "Defense Against The Dark Arts").
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA mmap_size = 0")
             if not connection.execute(_TABLE).fetchall():
                 raise InputError(f"{database} has no table image_records, so it is not a database of npm's pixstore")
-            # A computed column can make gigabytes of a few bytes, and a column named rowid hides the number of the row.
+            # Refuse computed columns, which can make gigabytes from a few bytes, and a column that hides the rowid.
             if any(name.lower() == "rowid" or hidden for _, name, *_, hidden in connection.execute(_COLUMNS)):
                 raise InputError(f"{database} has columns that npm's pixstore does not make: computed, or called rowid")
         yield NpmSource(connection, database, folder, extension)
@@ -137,11 +137,13 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _log_options(path: Path) -> str:
-    """Return SQLite's URI options for reading a database with a write-ahead log without writing a file beside it."""
+    """Return options for SQLite's URI that let it read a database with a write-ahead log without writing a file
+    beside it.
+    """
     real = Path(os.path.realpath(path))
     log, index = (real.with_name(f"{real.name}-{suffix}") for suffix in ("wal", "shm"))
     with real.open("rb") as file:
-        if file.read(20)[18:] != b"\2\2":  # no write-ahead log (SQLite, "Database File Format", 1.3.3)
+        if file.read(20)[18:] != b"\2\2":  # no write-ahead log (SQLite, "Database File Format", section 1.3.3)
             return ""
     if index.exists():
         return "&readonly_shm=1"
@@ -158,5 +160,5 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError, UnicodeError) as error:
-        # The message of SQLite contains names from the file: tables, collations.
+        # Do not quote SQLite's message: it contains names from the file, such as tables and collations.
         raise InputError(f"{path} can't be read as a database of npm's pixstore: {printable(error)}") from error

@@ -1,4 +1,4 @@
-"""The origin of a store: a copy has the database id of its source, and knows the same secrets."""
+"""The origin of a store: a copy has the database id of its source and the check values of the source's secrets."""
 
 from collections.abc import Collection
 
@@ -9,7 +9,7 @@ from ..store.inspection import Inspectable
 
 
 async def check_origin(source: ImageStore, target: ImageStore) -> None:
-    """Raise InputError if the target is the source, or has images from another source. Both are open."""
+    """Raise InputError if the target is the source, or contains images of another origin. Both stores must be open."""
     if source is target or await _place_of(source) == await _place_of(target):
         raise InputError("the source can't be copied onto itself: name another target")
     if await source.database_id() != await target.database_id() and not await _is_new(target):
@@ -17,9 +17,9 @@ async def check_origin(source: ImageStore, target: ImageStore) -> None:
 
 
 async def take_origin(source: ImageStore, target: ImageStore) -> None:
-    """Give a new target the database id of the source, to which keys and proofs are bound, and one check value.
+    """Give a new target the source's database id, to which keys and proofs are bound, and one check value.
 
-    Raises StoreBusy if others have the target open, InputError if nothing was saved in the source yet.
+    Raises StoreBusy if another process has the target open, and InputError if nothing was saved in the source yet.
     """
     database_id = await source.database_id()
     if await target.database_id() == database_id:
@@ -27,13 +27,17 @@ async def take_origin(source: ImageStore, target: ImageStore) -> None:
     in_use = (await source.key_checks()).in_use
     if not in_use:
         raise InputError("nothing was saved in the source yet, so there is nothing to copy")
-    # Prefer a check value without the id: only this step can insert it, see share_secrets.
+    # Prefer a check value that does not contain the id: share_secrets can't insert such a value.
     first = min(in_use, key=lambda check: check.endswith(database_id))
     await target.separate(database_id, first, _refuse)
 
 
 async def share_secrets(source: ImageStore, target: ImageStore) -> None:
-    """Copy the check values of all secrets that may wrap keys of the source. Raises SecretError."""
+    """Tell the target which secrets the source uses: copy the source's check values that are in use. No secret itself
+    is copied.
+
+    Raises SecretError if a check value can't be copied.
+    """
     database_id = await source.database_id()
     here, there = await source.key_checks(), await target.key_checks()
     for check in here.in_use - there.in_use:
@@ -47,7 +51,7 @@ async def share_secrets(source: ImageStore, target: ImageStore) -> None:
 
 
 async def retire_secrets(retired: Collection[bytes], target: ImageStore) -> None:
-    """Retire these check values in the target, except those that skipped images still need."""
+    """Retire these check values in the target, except those of secrets that images of the target still need."""
     needed = await target.key_usage()
     known = (await target.key_checks()).retired
     for check in retired:
@@ -65,5 +69,5 @@ async def _is_new(store: ImageStore) -> bool:
 
 
 def _refuse(image: StoredImage) -> bytes:
-    """Raise the error for a target that was new before and has images now: another copy is filling it."""
+    """Raise an error: the target was new and now contains an image, so another copy is filling it."""
     raise InputError(f"another copy is filling this target now, with {image.id} already: name a new one")

@@ -1,4 +1,4 @@
-"""Parts of all moves: the ids to move, the outcome of each image, and safe printing of foreign text."""
+"""Parts that all moves share: the ids to move, the outcome of each image, and safe printing of foreign text."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _SHOWN_CHARACTERS = 60
 
 
 class Outcome(Enum):
-    """The outcome of one image."""
+    """The result of moving one image."""
 
     MOVED = "moved"
     PRESENT = "there already"
@@ -26,7 +26,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One image of a move. image_id: as found, possibly invalid. reason: why it was skipped."""
+    """One image of a move. image_id: as found in the source, possibly invalid. reason: why the image was skipped."""
 
     image_id: str
     outcome: Outcome
@@ -34,7 +34,7 @@ class Step:
 
 
 async def step_of(image_id: str, work: Awaitable[Outcome]) -> Step:
-    """Await the work on one image and return its step. One of REFUSALS skips the image."""
+    """Await the work on one image and return its step. If it raises one of REFUSALS, the image is skipped."""
     try:
         return Step(image_id, await work)
     except REFUSALS as error:
@@ -43,7 +43,7 @@ async def step_of(image_id: str, work: Awaitable[Outcome]) -> Step:
 
 @dataclass(slots=True)
 class Report:
-    """The totals of a move. counts: by outcome. left: the steps that skipped an image."""
+    """The totals of a move. counts: the images by outcome. left: the steps of skipped images."""
 
     counts: dict[Outcome, Count] = field(default_factory=lambda: dict.fromkeys(Outcome, Count()))
     left: list[Step] = field(default_factory=list)
@@ -61,12 +61,12 @@ class Report:
 
     @property
     def present(self) -> int:
-        """The number of images and variants that already existed."""
+        """The number of images and variants that already existed in the target."""
         return self.counts[Outcome.PRESENT].total
 
     @property
     def deleted(self) -> int:
-        """The number of deleted images and variants."""
+        """The number of images and variants that were deleted in the target."""
         return self.counts[Outcome.DELETED].total
 
 
@@ -77,21 +77,22 @@ def quoted(text: str) -> str:
 
 
 def printable(text: object) -> str:
-    """Return `text` with control characters escaped, so that they can't control a terminal."""
+    """Return `text` with its control characters escaped, so that they can't control a terminal."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(text))
 
 
 async def list_originals(store: ImageStore, directory: str | None = None) -> list[str]:
-    """Return the ids of all originals of an open store, or of one directory. Raises InputError or StoreError."""
+    """Return the ids of all originals of an open store, or of one directory only. Raises InputError or StoreError."""
     after, before = range_of_directory(directory)
     pages = pages_of_ids(store, after=after, before=before)
     return [each async for page in pages for each in page if not is_variant_id(each)]
 
 
 async def list_ids(store: ImageStore, directory: str | None = None) -> list[str]:
-    """Return the ids of all images of an open store, or of one directory, each followed by the ids of its variants.
+    """Return the ids of all images of an open store, or of one directory only. The ids of its variants follow each
+    original.
 
-    Includes images with damaged rows if the store can list them. Raises InputError or StoreError.
+    Includes images with damaged rows, if the store can list them. Raises InputError or StoreError.
     """
     after, before = range_of_directory(directory)
     pages = [page async for page in pages_of_ids(store, after=after, before=before)]

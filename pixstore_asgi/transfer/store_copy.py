@@ -1,8 +1,14 @@
 """Copies a store of this package to another one, or into a backup, row by row, while the source is in use.
 
-The copy keeps ids, tokens, versions, ciphertext, wrapped keys, times of creation, epochs, tombstones of deleted images,
-the database's id and its check values of secrets. So browsers' caches, records and proofs stay valid, and no secret is
-needed. By comparing rows, each further pass copies only new and changed images.
+The copy keeps:
+
+- ids, tokens, versions, ciphertext and wrapped keys
+- times of creation, epochs, and the tombstones of deleted images
+- the database's id
+- the check values, which tell which secrets the keys are wrapped under
+
+So browsers' caches, records and proofs stay valid, and no secret is needed. Each further pass compares the rows, and
+copies only new and changed images.
 """
 
 import asyncio
@@ -23,13 +29,13 @@ from ..store.sqlite import backup as sqlite_backup
 from .origin import check_origin, retire_secrets, share_secrets, take_origin
 from .steps import REFUSALS, Outcome, Step
 
-_BELOW_ALL = " "  # below every character of an id
+_BELOW_ALL = " "  # sorts before every character of an id
 
 
 async def delete_what_is_gone(source: ImageStore, target: ImageStore, *, is_dry: bool) -> AsyncIterator[Step]:
-    """Delete in the target the images that were deleted in the source, and yield a step for each.
+    """Delete in the target the images that were deleted in the source. Yield a step for each.
 
-    An image that the source never had is skipped: an application saved it in the target. is_dry: do not delete.
+    An image that the source never had is skipped, because an application saved it in the target. is_dry: do not delete.
     """
     async for page in pages_of_images(target):
         known = await find(source, list(page.images))
@@ -41,7 +47,7 @@ async def delete_what_is_gone(source: ImageStore, target: ImageStore, *, is_dry:
                 is_deleted = image.token <= tokens.get(image.id, 0)
                 if not is_deleted and await source.get(image.id) is not None:
                     continue  # saved again meanwhile
-                # Ask again: the image may have been saved and deleted again between the two questions.
+                # Read the tombstone again: the image may have been saved and deleted between the two queries.
                 if is_deleted or await is_deleted_since(source, image):
                     yield await _delete(target, image, is_dry=is_dry)
                 else:
@@ -49,13 +55,13 @@ async def delete_what_is_gone(source: ImageStore, target: ImageStore, *, is_dry:
 
 
 async def put_all_tombstones(source: ImageStore, target: ImageStore) -> None:
-    """Copy the last tokens and epochs of all deleted ids of the source."""
+    """Copy the tombstones of all deleted ids of the source, with their last tokens and epochs."""
     async for page in pages_of(source.list_tombstones):
         await target.put_tombstones(page)
 
 
 async def is_deleted_since(store: ImageStore, image: StoredImage) -> bool:
-    """Return whether a store deleted this version of an image or a later one."""
+    """Return whether the store has deleted this version of an image, or a later version."""
     return (await _tokens_of_deleted(store, {image.id: image})).get(image.id, 0) >= image.token
 
 
@@ -64,7 +70,7 @@ async def _delete(target: ImageStore, image: StoredImage, *, is_dry: bool) -> St
         if not is_dry:
             await target.delete(image.id, expect=image.meta.version)
     except StoreConflict as error:
-        if await target.get(image.id) is not None:  # else it was deleted with its original
+        if await target.get(image.id) is not None:  # otherwise it was deleted together with its original
             return Step(image.id, Outcome.LEFT, str(error))
     return Step(image.id, Outcome.DELETED)
 
@@ -84,7 +90,7 @@ _DELETED_SINCE = "deleted in the target since the backup or copy was made: left 
 class ImageCopy:
     """Copies images from one open store to another.
 
-    ring: the key ring of the source, to check each image. None: copy unchecked. is_dry: do not write.
+    ring: the key ring of the source, to check each image; None: copy without a check. is_dry: do not write.
     """
 
     source: ImageStore
@@ -93,10 +99,11 @@ class ImageCopy:
     is_dry: bool
 
     async def bring(self, image: StoredImage, there: StoredImage | None) -> Outcome | None:
-        """Bring one image up to date. Return its outcome, or None if it was deleted meanwhile.
+        """Copy one image if the target lacks it or has an older version. Return its outcome, or None if it was deleted
+        meanwhile.
 
-        there: the image in the target. Raises one of REFUSALS if the image is to be skipped, StoreError if either side
-        fails.
+        there: the image's row in the target, or None. Raises one of REFUSALS if the image must be skipped, and
+        StoreError if the source or target fails.
         """
         if there is None or there.token < image.token:
             return await self._bring_version(image.id, there)
@@ -166,31 +173,31 @@ class ImageCopy:
 
 
 def _expected(image_id: str, there: StoredImage | None) -> Expected:
-    """Return the version that a commit in the target expects. A variant accepts any original, or none."""
+    """Return the version that a commit in the target must replace. For a variant, any original or none is accepted."""
     if is_variant_id(image_id):
         return Expect.ANY
     return there.meta.version if there else Expect.ABSENT
 
 
-_AT_ONCE = 8  # images at once, for stores on a network; each holds a few MiB
+_AT_ONCE = 8  # images copied at the same time, for stores on a network; each needs a few MiB
 
 
 async def copy_store(
     source: ImageStore, target: ImageStore | None, *, ring: KeyRing | None = None, dry_run: bool = False
 ) -> AsyncGenerator[Step, None]:
-    """Copy an open store into another in one pass, one step for each image that is there or was deleted since.
+    """Copy an open store into another one, in one pass. Yield one step for each image that exists or was deleted since.
 
-    An image that is saved meanwhile is copied by this pass or by the next: run the last pass after the last write.
+    An image that is saved during this pass is copied by it or by the next one. So run a last pass after the last write.
 
     Args:
         source: The store to copy.
         target: An open store: new, or an earlier copy of this source. None: it does not exist yet (dry_run).
-        ring: The key ring of the source, to check each copied image. None: copy unchecked.
+        ring: The key ring of the source, to check each copied image. None: copy without a check.
         dry_run: Do everything except writing.
 
     Raises:
         InputError: The target is the source, or has another origin.
-        StoreError: Either side fails.
+        StoreError: The source or target fails.
     """
     if target is not None:
         await check_origin(source, target)
@@ -203,13 +210,13 @@ async def copy_store(
         return
     await take_origin(source, target)
     await share_secrets(source, target)
-    retired = (await source.key_checks()).retired  # now: no image that is read later is under one of these
+    retired = (await source.key_checks()).retired  # read them now: keys read later are under none of these
     async for step in _images(ImageCopy(source, target, ring, is_dry=False)):
         yield step
     async for step in delete_what_is_gone(source, target, is_dry=False):
         yield step
     await put_all_tombstones(source, target)
-    await share_secrets(source, target)  # again, for secrets that came into use meanwhile
+    await share_secrets(source, target)  # again, for secrets that came into use during the copy
     await retire_secrets(retired, target)
 
 
@@ -238,11 +245,11 @@ async def _step(copy: ImageCopy, image: StoredImage, there: StoredImage | None) 
 
 
 async def back_up_store(source: ImageStore, target: Path, *, ring: KeyRing | None = None) -> AsyncGenerator[Step, None]:
-    """Back up an open store into one SQLite file, which holds the rows and bodies of one snapshot.
+    """Back up an open store into one SQLite file, which contains the rows and bodies of one snapshot.
 
-    Yields one step for each image. The backup is written beside its place and then moved there, so `target` is always
-    complete. An earlier backup is updated in a copy: unchanged images are not read again. An interrupted backup
-    continues from `<target>.part`.
+    Yields one step for each image. The backup is written to `<target>.part` and then moved to `target`, so `target` is
+    always complete. An earlier backup is updated in a copy of it: unchanged images are not read again. An interrupted
+    backup continues from `<target>.part`.
 
     Args:
         source: The store.
@@ -252,7 +259,7 @@ async def back_up_store(source: ImageStore, target: Path, *, ring: KeyRing | Non
     Raises:
         InputError: The backup has another origin.
         StoreBusy: Another run makes this backup, or a process has it open.
-        StoreError: Either side fails.
+        StoreError: The source or target fails.
     """
     with sqlite_backup.part_of(target) as part:
         async with aclosing(_copied(source, SqliteStore(part), ring)) as steps:

@@ -1,4 +1,6 @@
-"""Adds variants, dimensions and placeholders to images that were saved without them, while they are served."""
+"""Adds variants, dimensions and placeholders to images that were saved without them. The application may keep
+running.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
@@ -15,13 +17,13 @@ _ATTEMPTS = 3
 async def make_variants(
     pix: Pixstore, image_ids: Iterable[str], *, again: bool = False, dry_run: bool = False
 ) -> AsyncGenerator[Step, None]:
-    """Add missing variants, dimensions and placeholders to originals, one step for each.
+    """Add missing variants, dimensions and placeholders to originals. Yield one step for each original.
 
-    Works on as many images at once as the Pixstore decodes.
+    Works on as many images at the same time as the Pixstore decodes.
 
     Args:
         pix: A Pixstore with the options of the application.
-        image_ids: Ids of originals.
+        image_ids: The ids of the originals.
         again: Make all variants again.
         dry_run: Do everything except writing.
 
@@ -46,7 +48,7 @@ async def make_variants(
 
 
 async def _ended(running: set[asyncio.Task[Step | None]], most: int) -> AsyncIterator[Step]:
-    """Wait until fewer than `most` tasks run. Yield the steps of the tasks that ended."""
+    """Wait until fewer than `most` tasks run. Yield the steps of the tasks that have ended."""
     while len(running) >= most:
         await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for task in [each for each in running if each.done()]:
@@ -62,7 +64,7 @@ async def _step(backfill: Backfill, image_id: str, *, again: bool, is_dry: bool)
             try:
                 is_new = await backfill.complete(image_id, again=again, is_dry=is_dry)
                 return Step(image_id, Outcome.MOVED if is_new else Outcome.PRESENT)
-            except StoreConflict:  # it was updated meanwhile: its new version may have them already
+            except StoreConflict:  # it was updated meanwhile, and its new version may already have all parts
                 continue
     except ImageNotFound:
         return None

@@ -1,1 +1,1 @@
-"""Long-term care of a store: verify it, count its images, and check its machine."""
+"""Looks after a store: verifies it, counts its images, and checks its machine."""

@@ -1,4 +1,4 @@
-"""Checks a store, its secret and its machine. Each finding names the problem and the remedy."""
+"""Checks a store, its secret and its machine. Each finding names the problem and how to solve it."""
 
 import os
 import re
@@ -23,7 +23,7 @@ _NETWORK = ("nfs", "cifs", "smb", "9p", "sshfs", "ceph", "gluster", "afs", "lust
 
 
 class Finding(NamedTuple):
-    """The result of one check. remedy: empty if there is no problem."""
+    """The result of one check. remedy: how to solve the problem, empty if there is none."""
 
     about: str
     says: str
@@ -127,7 +127,7 @@ def _decoding() -> Finding:
 
 
 def _kind_of(folder: Path) -> str:
-    """Return the kind of file system of a folder, or an empty text if the system does not list it."""
+    """Return the type of the file system of a folder, or an empty text if the system does not list it."""
     mounts = Path("/proc/self/mounts")
     if not mounts.exists():
         return ""

@@ -1,4 +1,4 @@
-"""Checks the connection from a browser to the mount, with a request over HTTP."""
+"""Checks the connection from a browser to the application's mount, by requests over HTTP."""
 
 import urllib.error
 import urllib.request
@@ -19,7 +19,7 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def examine_mount(url: str) -> Iterator[Finding]:
-    """Check the server at the http or https address that browsers use for the mount."""
+    """Check the server at the http or https address by which browsers reach the mount."""
     url = url.rstrip("/")
     yield _scheme(url)
     try:
@@ -67,7 +67,9 @@ def _clock(headers: Message) -> Finding:
 
 
 def _ask(url: str) -> tuple[int, Message]:
-    """Return status and headers within ten seconds, even if the answer trickles in. Raises OSError."""
+    """Return status and headers of an answer. It takes at most ten seconds, even if the answer arrives slowly.
+    Raises OSError.
+    """
     answer: Future[tuple[int, Message]] = Future()
 
     def ask() -> None:
@@ -76,7 +78,7 @@ def _ask(url: str) -> tuple[int, Message]:
         except Exception as error:
             answer.set_exception(error)
 
-    Thread(target=ask, daemon=True).start()  # the interpreter would wait for a thread of a pool
+    Thread(target=ask, daemon=True).start()  # not a thread of a pool: the interpreter would wait for it at its exit
     try:
         return answer.result(_PATIENCE_S)
     except TimeoutError as error:
@@ -84,7 +86,7 @@ def _ask(url: str) -> tuple[int, Message]:
 
 
 def _answer(url: str) -> tuple[int, Message]:
-    """Return the status and headers of an answer, also of an error. Raises OSError."""
+    """Return the status and headers of an answer, also of an error response. Raises OSError."""
     headers = {"origin": "https://elsewhere.example", "accept-encoding": "gzip, br"}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310  # the caller passes only http and https
     try:

@@ -1,4 +1,6 @@
-"""Counts the images of a store, by directory and by the secret that wraps their keys, also for Prometheus."""
+"""Counts the images of a store, by directory and by the secret that wraps their keys. Prints the counts for
+Prometheus too.
+"""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +12,7 @@ from ..store.inspection import Inspectable, Unused, pages_of
 
 @dataclass(slots=True)
 class Amount:
-    """Number of originals and of variants, and the bytes of their ciphertexts."""
+    """How many originals and variants there are, and how many bytes their ciphertexts have."""
 
     images: int = 0
     variants: int = 0
@@ -28,9 +30,9 @@ class Amount:
 class Stats:
     """The counts of a store.
 
-    directories: by the part of an id before the colon, "" without a colon. keys: number of wrapped keys by the public
-    id of their secret, in hexadecimal. deleted: number of deleted ids. unused: bodies that gc will remove, or None if
-    the store can't count them.
+    directories: the images of each directory; the name "" is for ids without a colon. keys: the number of wrapped keys
+    by the public id of their secret, in hexadecimal. deleted: the number of deleted ids. unused: the bodies that gc
+    will remove, or None if the store can't count them.
     """
 
     all: Amount = field(default_factory=Amount)
@@ -41,7 +43,7 @@ class Stats:
 
 
 async def stats_of(store: ImageStore) -> Stats:
-    """Count the images of an open store. Reads all rows and no bodies. Raises StoreError."""
+    """Count the images of an open store. It reads all rows, but no bodies. Raises StoreError."""
     stats = Stats()
     async for page in pages_of(store.list):
         for image in page:
@@ -57,7 +59,9 @@ async def stats_of(store: ImageStore) -> Stats:
 
 
 def exposition(stats: Stats) -> str:
-    """Return the counts as gauges in the text format of Prometheus. No label holds an image id, directory or secret."""
+    """Return the counts as gauges in Prometheus's text format. No label contains an image id, a directory or a
+    secret.
+    """
     amount, unused = stats.all, stats.unused
     by_secret = {f'{{secret="{key_id}"}}': keys for key_id, keys in stats.keys.items()}
     return "".join(

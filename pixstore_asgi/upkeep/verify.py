@@ -1,4 +1,4 @@
-"""Verifies a store: reads every image and checks its tag, and finds bodies that belong to no image."""
+"""Verifies a store: reads every image and checks its tag, and finds bodies that no image needs."""
 
 from collections.abc import AsyncIterator
 
@@ -9,14 +9,14 @@ from ..store.contract import ImageStore
 from ..store.inspection import Fault, Inspectable, pages_of_ids
 from ..store.objects import Bodies, versions_among
 
-_READINGS = 2  # an image that was replaced during the first reading has another version in the second
+_READINGS = 2  # if an image was replaced while it was read, the second reading reads its new version
 
 
 async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[tuple[str, Fault | None]]:
-    """Read each image and variant of an open store. Yield its id, and the fault or None.
+    """Read each image and variant of an open store. Yield its id, and its fault or None.
 
-    Checks length, wrapped key and tag, and so every byte of the ciphertext and of the row. An image that is deleted
-    meanwhile has no fault.
+    Checks the length, wrapped key and tag of each. The tag covers every byte of the ciphertext, and the wrapped key
+    covers the row. An image that is deleted meanwhile has no fault.
 
     Args:
         store: The open store.
@@ -32,9 +32,9 @@ async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[tuple
 
 
 async def verify_rest(store: ImageStore) -> AsyncIterator[Fault]:
-    """Yield the other faults of an open store: damaged pages, lost or stray bodies, unknown objects.
+    """Yield the other faults of an open store: damaged pages, lost or stray bodies, unknown objects in the bucket.
 
-    Yields nothing for a store that can't be inspected. Raises StoreBusy if it does not answer.
+    Yields nothing for a store that can't be inspected. Raises StoreBusy if the store does not answer.
     """
     if not isinstance(store, Inspectable):
         return
@@ -81,6 +81,6 @@ async def _stray_objects(store: Inspectable, bodies: Bodies) -> AsyncIterator[Fa
         stray.update({*names} - {version.hex() for version in versions}, (version.hex() for version in unknown))
     if not stray:
         return
-    async for names in bodies.names():  # gc may have removed object and row between the two questions
+    async for names in bodies.names():  # gc may have removed object and row between the two queries
         for name in stray.intersection(names):
             yield Fault(f"object {name}", "no row of the database has it")
