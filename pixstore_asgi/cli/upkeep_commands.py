@@ -1,4 +1,4 @@
-"""The commands that look after a store: `pixstore-asgi verify`, `gc`, `stats` and `doctor`."""
+"""The commands that look after a store: `pixstore-asgi verify`, `gc`, `stats` and `pixstore-asgi doctor`."""
 
 import json
 import sys
