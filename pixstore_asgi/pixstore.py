@@ -230,8 +230,9 @@ class Pixstore:
             directory: 1 to 64 of `[A-Za-z0-9_-]`, which become the part of the id before the colon.
             strip_metadata: Replaces the option of the same name for this call.
             on_progress: Called after each piece with the number of bytes of the image taken so far.
-            connection: An asyncpg connection to the PostgreSQL of the store. The image is stored within its
-                transaction: together with the application's own rows, or not at all.
+            connection: An asyncpg connection, or an AsyncConnection of psycopg 3.2 or newer, to the PostgreSQL of the
+                store. The image is stored within its transaction: together with the application's own rows, or not
+                at all.
 
         Returns:
             The record of the image, with a fresh proof.

@@ -1,5 +1,6 @@
 """HostTransaction: writes images within a transaction of the application, which alone commits or rolls back."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,20 +34,12 @@ class HostTransaction:
         self, database: Database, names: Names, connection: Any, clock_ms: Clock, bodies: Bodies | None
     ) -> None:
         database.check_not_inherited()
-        if not isinstance(connection, asyncpg.Connection | asyncpg.pool.PoolConnectionProxy):
-            raise InputError(f"connection must be one of asyncpg's, not {type(connection).__name__}")
-        if getattr(connection, "_loop", None) not in (None, running_loop()):
-            raise InputError("the connection belongs to another event loop: save in the loop that opened it")
-        if not connection.is_in_transaction():
-            raise InputError(
-                "the connection is in no transaction: save within `async with "
-                "connection.transaction()`; a transaction of SQLAlchemy begins with its first statement, or flush()"
-            )
         self._database = database
-        self._connection = connection
+        self._connection = _as_asyncpg(connection)
         self._names = names
         self._clock_ms = clock_ms
         self._bodies = bodies
+        self._check_in_transaction()
 
     async def get(self, image_id: str) -> StoredImage | None:
         """Return one image as this transaction sees it, or None."""
@@ -80,8 +73,16 @@ class HostTransaction:
             return False
         return True
 
+    def _check_in_transaction(self) -> None:
+        if not self._connection.is_in_transaction():
+            raise InputError(
+                "the connection is in no transaction: save within `async with connection.transaction()`; "
+                "a transaction of psycopg or SQLAlchemy begins with its first statement, or flush()"
+            )
+
     async def _run(self, operation: "Operation[..., R]", *args: Any, **kwargs: Any) -> R:
         with translated():
+            self._check_in_transaction()  # it may have ended while the image arrived
             try:
                 async with self._connection.transaction():
                     tx = Transaction(self._connection, self._names)
@@ -92,6 +93,24 @@ class HostTransaction:
                     "the connection is to another database than the store, or its tables are missing: "
                     "connect to the store's database"
                 ) from None
+
+
+def _as_asyncpg(connection: Any) -> Any:
+    """Return a connection of asyncpg itself, or one of psycopg with the methods of asyncpg's."""
+    if isinstance(connection, asyncpg.Connection | asyncpg.pool.PoolConnectionProxy):
+        if getattr(connection, "_loop", None) not in (None, running_loop()):
+            raise InputError("the connection belongs to another event loop: save in the loop that opened it")
+        return connection
+    psycopg = sys.modules.get("psycopg")  # the application has imported it if it has a connection
+    if psycopg is None or not isinstance(connection, psycopg.AsyncConnection):
+        raise InputError(
+            f"connection must be one of asyncpg's or an AsyncConnection of psycopg, not {type(connection).__name__}"
+        )
+    if not hasattr(psycopg, "AsyncRawCursor"):
+        raise InputError("the connection is of a psycopg before 3.2: install a newer one")
+    from .psycopg_connection import PsycopgConnection
+
+    return PsycopgConnection(connection)
 
 
 async def _holds_keys(tx: Transaction) -> bool:

@@ -164,10 +164,10 @@ class PostgresStore(TableStore[Database]):
         return await self._engines.opened().read(schema.place)
 
     def within(self, connection: Any) -> HostTransaction:
-        """Return this store within the transaction of an asyncpg connection of the application.
+        """Return this store within the transaction of a connection of the application, through asyncpg or psycopg.
 
-        Its writes are committed or rolled back with that transaction. Raises InputError if the connection is not from
-        asyncpg or is in no transaction.
+        Its writes are committed or rolled back with that transaction. Raises InputError if the connection is of another
+        kind or is in no transaction.
         """
         return HostTransaction(self._engines.opened(), self._names, connection, self._clock_ms, self._bodies)
 
