@@ -99,7 +99,7 @@ async def test_deletes_alone_empty_the_bucket(store: SqliteStore, monkeypatch: p
 )
 def test_what_is_no_bucket_is_refused(url: str) -> None:
     """A URL that is not s3://, has a password, or an unknown option is a ConfigError that repeats nothing of it."""
-    with pytest.raises(ConfigError, match="blobs is s3://bucket/prefix") as caught:
+    with pytest.raises(ConfigError, match="blobs must be s3://bucket/prefix") as caught:
         Pixstore("pixstore.db", blobs=url)
     assert "hunter2" not in str(caught.value)
 
@@ -171,7 +171,7 @@ async def test_an_object_of_any_name_keeps_no_bucket_from_opening(
 async def test_a_bucket_that_is_not_there_is_told(tmp_path: Path, s3: S3Server) -> None:
     """A missing bucket is one sentence, and the store stays closed."""
     pix = Pixstore(tmp_path / "images.db", blobs=s3.url("x", bucket="nowhere"), secret=SECRET)
-    with pytest.raises(StoreError, match="there is no such bucket"):
+    with pytest.raises(StoreError, match="the bucket does not exist"):
         await pix.open()
 
 
