@@ -10,12 +10,13 @@
         def make_store(self, folder, clock):
             return MyStore(folder / "images", clock_ms=clock)
 
-StoreContract is for any store. SharedStoreContract adds tests of two processes that share a store: a second store made
-for the same folder must then have the same images. `make_store` returns a closed store. Its argument `clock` returns
-epoch milliseconds; the store must read no other clock, because tests set this one back. If a store needs more than a
-folder, such as a server, override the fixture `store(self, clock)`, an async generator that yields the open store.
+StoreContract is for any store. SharedStoreContract is for a store that several processes share: its additional tests
+make a second store for the same folder, which must have the same images. `make_store` returns a closed store. Its
+argument `clock` returns epoch milliseconds. The store must read no other clock, because tests set this one back. If a
+store needs more than a folder, such as a server, override the fixture `store(self, clock)`. It is an async generator
+that yields the open store.
 
-pytest has to be installed, nothing else: the tests run under the plugin of anyio, which comes with pixstore_asgi.
+Only pytest has to be installed: the tests run under the plugin of anyio, which comes with pixstore_asgi.
 '''
 
 try:
@@ -23,7 +24,7 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"{__name__} needs pytest: pip install pytest", name="pytest") from error
 
-# Before the suite is imported: a test that fails shows the values that it compared.
+# Before the suite is imported, so that a failed assertion in it shows the values that it compared.
 _PARTS = ("copying", "grouping", "keeping", "reading", "sharing", "variants", "wrapping", "writing")
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 

@@ -1,4 +1,4 @@
-"""Copies between stores: images bring their creation time and epoch, and deleted images their tombstones."""
+"""Tests of copies between stores: images keep their creation time and epoch, and deleted images become tombstones."""
 
 from dataclasses import replace
 
@@ -14,10 +14,10 @@ _LARGE = body_of(6 * CHUNK_BYTES)
 
 
 class CopyingContract(StoreFixtures):
-    """Images copied with their past, tombstones, and one version that is begun more than once."""
+    """Tests of images with a given past, of tombstones, and of one version that is written more than once."""
 
     async def test_an_image_brings_its_past(self, store: ImageStore, clock: SetClock) -> None:
-        """Every read returns the given creation time and epoch, and an update keeps them."""
+        """A commit with `past` sets creation time and epoch. Every read returns them, and an update keeps them."""
         saved = await save(store, "a", b"body", token=7, past=Past(5, 3))
         assert (saved.token, saved.created_ms, saved.epoch) == (7, 5, 3)
         stream = await store.open_stream("a")
@@ -31,7 +31,9 @@ class CopyingContract(StoreFixtures):
         assert raised == replace(updated, epoch=4)
 
     async def test_a_past_never_lowers_an_epoch(self, store: ImageStore) -> None:
-        """If the id already has a higher epoch, it stays, even after a delete. So revoked proofs stay revoked."""
+        """If the id has a higher epoch than `past`, the higher one stays, even after a delete. So revoked proofs stay
+        revoked.
+        """
         await save(store, "a")
         await store.raise_epoch("a")
         await store.raise_epoch("a")
@@ -41,14 +43,16 @@ class CopyingContract(StoreFixtures):
         assert (again.created_ms, again.epoch) == (9, 2)
 
     async def test_a_refused_past_changes_nothing(self, store: ImageStore) -> None:
-        """If the image is not as expected, its creation time and epoch stay as they were."""
+        """If the image is not as expected, a commit with `past` changes nothing."""
         saved = await save(store, "a")
         with pytest.raises(StoreConflict):
             await save(store, "a", expect=Expect.ABSENT, past=Past(1, 9))
         assert await store.get("a") == saved
 
     async def test_deleted_images_are_listed(self, store: ImageStore) -> None:
-        """Deleted ids are listed in order with their last token and epoch, within bounds and page by page."""
+        """`list_tombstones` returns deleted ids in order, each with its last token and epoch. It has bounds and pages
+        like `list`.
+        """
         tokens = {image_id: (await save(store, image_id)).token for image_id in ("c", "a", "b:1", "B", "kept", "again")}
         await store.raise_epoch("a")
         for image_id in ("c", "a", "b:1", "B", "again"):
@@ -62,7 +66,7 @@ class CopyingContract(StoreFixtures):
         assert [image.id for image in await store.list()] == ["again", "kept"]
 
     async def test_an_id_gets_a_tombstone(self, store: ImageStore) -> None:
-        """A tombstone for an unknown id works like a delete: the next token and epoch continue from it."""
+        """A tombstone for an unknown id has the effect of a delete: the next token and epoch continue from it."""
         tombstones = [Tombstone("a", 2**50, 4), Tombstone("b", 3, 0)]
         await store.put_tombstones(tombstones)
         assert await store.list_tombstones() == tombstones
@@ -74,7 +78,9 @@ class CopyingContract(StoreFixtures):
         await store.put_tombstones([])
 
     async def test_a_tombstone_lowers_nothing(self, store: ImageStore) -> None:
-        """A deleted image keeps the higher token and the higher epoch. An existing image stays unchanged."""
+        """A deleted id keeps the higher token and the higher epoch. If the id has an image, the image stays
+        unchanged.
+        """
         saved = await save(store, "a", token=100)
         await store.raise_epoch("a")
         await store.put_tombstones([Tombstone("a", 900, 9)])
@@ -91,7 +97,7 @@ class CopyingContract(StoreFixtures):
         assert stamp_of(store, "a") != stamp
 
     async def test_secrets_are_known_before_their_images_are_there(self, store: ImageStore) -> None:
-        """Check values can be added before any key: each step adds the last one of its ring."""
+        """A call of `replace_wrapped_keys` without keys stores the last check value of its key ring."""
         old, new = await checks_of(store, b"old.", b"new.")
         assert await store.replace_wrapped_keys([], checks=[old]) == 0
         assert await store.replace_wrapped_keys([], checks=[old, new]) == 0
@@ -99,7 +105,9 @@ class CopyingContract(StoreFixtures):
 
     @pytest.mark.parametrize("first", [0, 1])
     async def test_one_version_is_written_twice_at_once(self, store: ImageStore, first: int) -> None:
-        """Of two writes of one version, one becomes current. Aborting the other one does not remove the body."""
+        """If two writers write one version, only one commit succeeds. The end of the other writer does not remove the
+        body.
+        """
         writers = [await store.begin_write("a", VERSION) for _ in range(2)]
         for writer in writers:
             await writer.write(_LARGE)
@@ -110,7 +118,9 @@ class CopyingContract(StoreFixtures):
         assert (await store.get("a"), await read(store, "a")) == (saved, _LARGE)
 
     async def test_a_version_given_up_is_written_again(self, store: ImageStore) -> None:
-        """After its first write was abandoned, a version can be written again, and gc keeps its body."""
+        """After a write of a version was aborted, the same version can be written again, and gc does not remove its
+        body.
+        """
         async with await store.begin_write("a", VERSION) as writer:
             await writer.write(_LARGE)
         async with await store.begin_write("a", VERSION) as writer:

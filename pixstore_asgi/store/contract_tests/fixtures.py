@@ -11,7 +11,7 @@ from ..contract import ImageStore
 
 
 class SetClock:
-    """A clock that returns the time that the test has set, in epoch milliseconds."""
+    """A clock that stands still. It returns the time that a test has set, in epoch milliseconds."""
 
     def __init__(self, now_ms: int = 1_795_559_350_000) -> None:
         self.now_ms = now_ms
@@ -22,11 +22,11 @@ class SetClock:
 
 @pytest.mark.anyio
 class StoreFixtures(ABC):
-    """Makes a store for each test. A store that needs more than a folder overrides the fixture `store` instead."""
+    """Makes a store for each test. A suite for a store that needs more than a folder overrides the fixture `store`."""
 
     @abstractmethod
     def make_store(self, folder: Path, clock: Clock) -> ImageStore:
-        """Return a closed store for this folder. A second store for the same folder has the same images."""
+        """Return a closed store for this folder. If several stores are made for one folder, they share their images."""
 
     @pytest.fixture
     def anyio_backend(self) -> str:

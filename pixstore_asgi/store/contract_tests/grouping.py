@@ -1,4 +1,4 @@
-"""Image groups: an original and its variants are saved together or not at all."""
+"""Tests of image groups: an original and its variants are saved together or not at all."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -27,7 +27,7 @@ GROUP = {"a": b"original", CARD: b"card", THUMB: b"thumb"}
 NEWER = {"a": b"newer original", CARD: b"newer card", THUMB: b"newer thumb"}
 LARGE = {image_id: body_of(6 * CHUNK_BYTES, seed) for seed, image_id in enumerate(GROUP)}
 NEIGHBOURS = ("A", "a-", "a0", "a:b", "a_", "aa", variant_id("aa", "thumb"), variant_id("a:b", "thumb"))
-"""Ids that are near those of the group, by any order, and no part of it."""
+"""Ids that sort near the ids of the group, but do not belong to it."""
 
 Write = Callable[[ImageStore], Awaitable[object]]
 WRITES: dict[str, Write] = {
@@ -42,12 +42,12 @@ WRITES: dict[str, Write] = {
 
 
 async def bodies_of(store: ImageStore) -> dict[str, bytes | None]:
-    """Return the bodies of the existing images of the group, by id."""
+    """Return the bodies of the group's existing images, by id."""
     return {image_id: await read(store, image_id) for image_id in await store.get_many(list(GROUP))}
 
 
 async def sizes_in(store: ImageStore) -> dict[str, int]:
-    """Return the sizes of the existing images of the group, by id, read as one snapshot."""
+    """Return the sizes of the group's existing images, by id, read as one snapshot."""
     return {image_id: image.meta.size for image_id, image in (await store.get_many(list(GROUP))).items()}
 
 
@@ -57,7 +57,9 @@ def sizes_of(bodies: dict[str, bytes]) -> dict[str, int]:
 
 
 async def refuse(store: ImageStore, error: type[Exception], *variants: ImageWriter) -> None:
-    """Commit an original with variants. Check that the store refuses it, and that all writers have ended."""
+    """Commit an original with these writers of variants. Check that the store raises `error`, and that all writers have
+    ended.
+    """
     writer, meta = await written(store, "a", b"12345")
     with pytest.raises(error):
         await writer.commit(meta, variants=[(variant, meta_of(5)) for variant in variants])
@@ -69,11 +71,11 @@ async def refuse(store: ImageStore, error: type[Exception], *variants: ImageWrit
 
 
 class GroupingContract(StoreFixtures):
-    """One commit of an original and its variants."""
+    """Tests of one commit for an original and its variants."""
 
     @pytest.mark.parametrize("bodies", [GROUP, LARGE, {**GROUP, CARD: LARGE[CARD]}], ids=["small", "large", "mixed"])
     async def test_a_group_comes_whole(self, store: ImageStore, bodies: dict[str, bytes]) -> None:
-        """After the commit, original and variants can be read. They share token, creation time and epoch."""
+        """After the commit, original and variants can be read. They have the same token, creation time and epoch."""
         saved = await save_group(store, bodies)
         assert [image.id for image in saved] == list(bodies)
         assert len({(image.token, image.created_ms, image.epoch) for image in saved}) == 1
@@ -83,7 +85,7 @@ class GroupingContract(StoreFixtures):
         assert await store.list() == list(saved)
 
     async def test_nothing_of_a_group_shows_before_its_commit(self, store: ImageStore) -> None:
-        """Completely written variants stay invisible until their original is committed."""
+        """A variant can't be read before the commit of its original, although its body is completely written."""
         writer, meta = await written(store, THUMB, LARGE[THUMB])
         assert (await store.list(), await store.get(THUMB), await store.open_stream(THUMB)) == ([], None, None)
         first = await store.begin_write("a", VERSION)
@@ -93,7 +95,7 @@ class GroupingContract(StoreFixtures):
 
     @pytest.mark.parametrize("newer", [NEWER, LARGE], ids=["small", "large"])
     async def test_a_group_is_replaced_whole(self, store: ImageStore, clock: SetClock, newer: dict[str, bytes]) -> None:
-        """All get the new version and a higher token, keep their creation time, and lose their old bodies."""
+        """An update gives all images of the group a new version and a higher token. They keep their creation time."""
         first = await save_group(store, GROUP)
         clock.now_ms += 1000
         second = await save_group(store, newer, CommitTerms(expect=first[0].meta.version))
@@ -103,8 +105,9 @@ class GroupingContract(StoreFixtures):
         assert await bodies_of(store) == newer
 
     async def test_variants_that_are_left_out_are_deleted(self, store: ImageStore) -> None:
-        """A commit deletes the variants that it leaves out; their ids keep token and epoch. A commit without variants
-        deletes all of them.
+        """A commit deletes existing variants that it does not bring. Their ids keep token and epoch.
+
+        A commit without variants deletes all of them.
         """
         saved = await save_group(store, GROUP, key_id=b"old.")
         await store.raise_epoch("a")
@@ -119,23 +122,21 @@ class GroupingContract(StoreFixtures):
         assert {image.token for image in await save_group(store, GROUP)} == {alone.token + 1}
 
     async def test_a_commit_may_let_variants_stay(self, store: ImageStore) -> None:
-        """With `variants=None` a commit replaces the original and keeps its variants, as a copy needs."""
+        """A commit with `variants=None` replaces the original and keeps its variants, which a copy needs."""
         _, *variants = await save_group(store, GROUP)
         writer, meta = await written(store, "a", b"again")
         (image,) = await writer.commit(meta, variants=None)
         assert await store.list() == [image, *variants]
 
     async def test_groups_leave_their_neighbours_alone(self, store: ImageStore) -> None:
-        """An operation on a group does not touch images with similar ids."""
+        """A write to a group does not change images with similar ids."""
         before = {image_id: await save(store, image_id) for image_id in NEIGHBOURS}
         for write in WRITES.values():
             await write(store)
         assert await store.get_many(NEIGHBOURS) == before
 
     async def test_a_token_is_above_all_of_the_group(self, store: ImageStore, clock: SetClock) -> None:
-        """The new token of the group is higher than the last token of each member, deleted or left out ones
-        included.
-        """
+        """The group's new token is above the last token of each member, even if that member is deleted or left out."""
         await save_group(store, GROUP)
         high = await save(store, THUMB, token=clock.now_ms + 1_000_000)
         saved = await save_group(store, {"a": b"a", CARD: b"b"})
@@ -146,7 +147,9 @@ class GroupingContract(StoreFixtures):
         assert {image.token for image in await save_group(store, GROUP)} == {high.token + 502}
 
     async def test_a_token_from_elsewhere_is_the_originals(self, store: ImageStore) -> None:
-        """Each variant gets the given token too. A variant with a token that is not lower gets its own plus one."""
+        """If a commit brings a token, its variants get that token too. A variant with a last token not below it gets
+        its own plus one.
+        """
         await save_group(store, GROUP, CommitTerms(token=5))
         await save(store, THUMB, token=90)
         saved = await save_group(store, NEWER, CommitTerms(token=7))
@@ -163,7 +166,7 @@ class GroupingContract(StoreFixtures):
         assert await store.get("a") == saved[0]
 
     async def test_variants_have_the_past_of_their_original(self, store: ImageStore, clock: SetClock) -> None:
-        """A variant saved later gets the creation time and epoch of its original. Its own epoch never falls."""
+        """Variants saved later get their original's creation time and epoch. A variant's own epoch never falls."""
         first = await save(store, "a")
         assert await store.raise_epoch("a") is True
         clock.now_ms += 1000
@@ -176,7 +179,9 @@ class GroupingContract(StoreFixtures):
         assert [(image.created_ms, image.epoch) for image in brought] == [(5, 2), (5, 2), (5, 3)]
 
     async def test_all_keys_of_a_group_are_admitted_together(self, store: ImageStore) -> None:
-        """If the secret is refused, the whole group is refused. Otherwise all keys are under that secret."""
+        """If the store refuses the key ring, it refuses the whole group. If it accepts the ring, all keys are under its
+        last secret.
+        """
         old, new = await checks_of(store, b"old.", b"new.")
         saved = await save_group(store, GROUP, CommitTerms([old]), key_id=b"old.")
         with pytest.raises(SecretError):
@@ -187,7 +192,7 @@ class GroupingContract(StoreFixtures):
         assert await store.key_checks() == KeyChecks(frozenset({old, new}), frozenset())
 
     async def test_a_refused_group_leaves_the_one_of_before(self, store: ImageStore) -> None:
-        """If the original is not as expected, the group stays unchanged and nothing new can be read."""
+        """If the original is not as expected, the group stays unchanged, and none of the new images can be read."""
         with pytest.raises(StoreConflict):
             await save_group(store, LARGE, CommitTerms(expect=Expect.PRESENT))
         assert (await store.list(), await store.list_tombstones()) == ([], [])
@@ -199,10 +204,10 @@ class GroupingContract(StoreFixtures):
         assert (await store.list(), await bodies_of(store)) == (list(saved), GROUP)
 
     async def test_what_is_no_variant_of_it_ends_all(self, store: ImageStore) -> None:
-        """A commit fails and ends all its writers if one of them does not fit.
+        """A commit raises StoreError and ends all its writers if one of `variants` does not fit.
 
-        These do not fit: a writer of another image, of a variant of another original, of another store, a writer that
-        has ended, and two writers of one variant.
+        These do not fit: a writer of another image, of a variant of another original, or of another store; a writer
+        that has ended; two writers of one variant; a meta of another write.
         """
         saved = await save_group(store, GROUP)
 
@@ -229,7 +234,7 @@ class GroupingContract(StoreFixtures):
 
     @pytest.mark.parametrize("ticks", [*range(8), 10, 14, 20, 30])
     async def test_a_group_cancelled_at_any_moment_is_whole(self, store: ImageStore, ticks: int) -> None:
-        """A cancelled commit has happened for all images or for none, and all its writers have ended."""
+        """A cancelled commit has happened for all images of the group or for none. All its writers have ended."""
         await save_group(store, GROUP)
         (writer, meta), *variants = [await written(store, image_id, body) for image_id, body in NEWER.items()]
         task = asyncio.ensure_future(writer.commit(meta, variants=variants))
@@ -247,7 +252,7 @@ class GroupingContract(StoreFixtures):
         assert await bodies_of(store) == LARGE
 
     async def test_groups_at_once_do_not_mix(self, store: ImageStore) -> None:
-        """If several groups are saved under one id at the same time, every read finds the images of one of them."""
+        """If several groups are saved under one id at the same time, every read returns images of only one of them."""
         groups = [{image_id: b"%d" % n + bytes(n) for image_id in GROUP} for n in range(8)]
         saves = [asyncio.create_task(save_group(store, bodies)) for bodies in groups]
         while not all(task.done() for task in saves):

@@ -1,4 +1,4 @@
-"""Data beside the bodies: tokens that only rise, creation times, version stamps, check values."""
+"""Tests of the data beside bodies: tokens that only rise, creation times, version stamps, the store's id."""
 
 import asyncio
 from pathlib import Path
@@ -15,7 +15,7 @@ from .steps import read, save, stamp_of
 
 
 class KeepingContract(StoreFixtures):
-    """Tokens, times, version stamps and check values."""
+    """Tests of tokens, times, version stamps, the store's id, opening and closing."""
 
     async def test_each_event_loop_opens_it_for_itself(self, store: ImageStore) -> None:
         """A second event loop can open, use and close the store, and the store stays open in the first one."""
@@ -46,7 +46,9 @@ class KeepingContract(StoreFixtures):
         assert tokens == list(range(tokens[0], tokens[0] + 5))
 
     async def test_a_token_is_the_clock_where_it_can_be(self, store: ImageStore, clock: SetClock) -> None:
-        """A new token is the clock in milliseconds, limited to 1 to 2**53 - 1."""
+        """A new token is the clock in epoch milliseconds, but at least 1. Above 2**53 - 1 the save raises
+        StoreError.
+        """
         assert (await save(store, "a")).token == clock.now_ms
         clock.now_ms += 5000
         assert (await save(store, "a")).token == clock.now_ms
@@ -58,8 +60,8 @@ class KeepingContract(StoreFixtures):
         assert await store.get("c") is None
 
     async def test_a_commit_takes_a_token_from_elsewhere(self, store: ImageStore) -> None:
-        """The image gets the given token. A token not above the last one, also of a deleted image, raises
-        StoreConflict.
+        """A commit that brings a token sets it. If it is not above the last token, even of a deleted image,
+        StoreConflict is raised.
         """
         saved = await save(store, "a", b"new", token=7)
         assert saved.token == 7
@@ -73,7 +75,9 @@ class KeepingContract(StoreFixtures):
         assert (await save(store, "a", b"again", token=8)).token == 8
 
     async def test_an_image_knows_when_it_was_first_saved(self, store: ImageStore, clock: SetClock) -> None:
-        """Every read returns the time of the first save. Updates keep it, and a delete forgets it."""
+        """Every read returns the time of the image's first save. Updates keep that time; a save after a delete sets it
+        again.
+        """
         first = clock.now_ms
         assert (await save(store, "a")).created_ms == first
         clock.now_ms += 1000
@@ -90,7 +94,9 @@ class KeepingContract(StoreFixtures):
         assert (await save(store, "a")).created_ms == clock.now_ms
 
     async def test_a_stamp_never_comes_back(self, store: ImageStore) -> None:
-        """Each save, update and delete gives a new version stamp, also after the store was closed and opened."""
+        """Each save, update and delete changes the version stamp to a new value, even if the store is closed and opened
+        in between.
+        """
         stamps = [stamp_of(store, "a")]
         for _ in range(5):
             await save(store, "a")
@@ -104,13 +110,13 @@ class KeepingContract(StoreFixtures):
         assert len(set(stamps)) == len(stamps)
 
     async def test_each_id_has_its_stamp(self, store: ImageStore) -> None:
-        """The store returns one stamp for each id, also for unknown ones, and none for no ids."""
+        """`stamps` returns one stamp for each id, known or not. For an empty list of ids it returns an empty list."""
         await save(store, "a")
         assert len(store.stamps(["nobody", "a", "nobody", "a"])) == 4
         assert len(store.stamps([])) == 0
 
     async def test_a_store_keeps_its_id(self, store: ImageStore) -> None:
-        """The store has an id from its first open on. Only `separate` changes it, not writes or opens."""
+        """The store has an id from its first open on. `separate` changes it; a write or a further open does not."""
         first = await store.database_id()
         assert len(first) == DATABASE_ID_BYTES
         assert not is_older_than_ids(first)
@@ -125,7 +131,7 @@ class KeepingContract(StoreFixtures):
         assert await store.database_id() == other
 
     async def test_opening_and_closing_repeat(self, store: ImageStore) -> None:
-        """A second open changes nothing. After a close, an open gives back all saved images."""
+        """A repeated open or close changes nothing. After a close, an open makes all saved images readable again."""
         await store.open()
         saved = await save(store, "a")
         await store.close()

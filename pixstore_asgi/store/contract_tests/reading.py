@@ -1,4 +1,4 @@
-"""Reads: one image, many images, all in order, and streams that stay readable to their end."""
+"""Tests of reads: one image, many images, all images in order, and streams."""
 
 import asyncio
 
@@ -8,17 +8,18 @@ from .steps import body_of, read, save
 
 
 class ReadingContract(StoreFixtures):
-    """Reads of rows and of bodies."""
+    """Tests of reads of rows and bodies."""
 
     async def test_an_unknown_id_is_none(self, store: ImageStore) -> None:
-        """An id without an image has no row and no stream, and deleting it returns False."""
+        """For an id without an image, `get` and `open_stream` return None, and `delete` returns False."""
         assert await store.get("nobody") is None
         assert await store.open_stream("nobody") is None
         assert await store.delete("nobody") is False
 
     async def test_what_is_read_at_once_is_the_current_version(self, store: ImageStore) -> None:
-        """`read_nowait` returns the whole current body, or None. It is None for bodies above WHOLE_BYTES and for
-        unknown ids.
+        """`read_nowait` returns the current version with its whole body, or None.
+
+        It always returns None for bodies above WHOLE_BYTES, and for ids without an image.
         """
         for size in (1, CHUNK_BYTES, CHUNK_BYTES + 1, WHOLE_BYTES):
             saved = await save(store, "a", body_of(size))
@@ -32,7 +33,7 @@ class ReadingContract(StoreFixtures):
         assert store.read_nowait("nobody") is None
 
     async def test_get_many_returns_those_that_exist(self, store: ImageStore) -> None:
-        """`get_many` takes more ids than one statement can name, and leaves unknown and deleted ones out."""
+        """`get_many` accepts more ids than one statement can name. It leaves out unknown and deleted ids."""
         saved = {name: await save(store, name) for name in ("a", "b", "c")}
         await store.delete("b")
         ids = ["a", "b", "c", *(f"unknown-{n}" for n in range(1200))]
@@ -41,7 +42,7 @@ class ReadingContract(StoreFixtures):
         assert await store.get_many([]) == {}
 
     async def test_list_pages_in_the_order_of_ids(self, store: ImageStore) -> None:
-        """`list` returns pages in the order of ids by code point, without deleted images."""
+        """`list` returns pages of images, ordered by the code points of their ids. Deleted images are left out."""
         for name in ("b", "a:2", "a:1", "B", "gone", "c"):
             await save(store, name)
         await store.delete("gone")
@@ -55,7 +56,7 @@ class ReadingContract(StoreFixtures):
         assert [image.id for image in await store.list(before="a:1")] == ["B"]
 
     async def test_a_stream_outlives_updates_and_deletes(self, store: ImageStore) -> None:
-        """An open stream yields its own version to the end, also if the image is updated, deleted and swept
+        """An open stream yields all of its own version, even if the image is updated and deleted and gc runs
         meanwhile.
         """
         bodies = [body_of(4 * CHUNK_BYTES + 5, seed) for seed in range(3)]
@@ -73,7 +74,7 @@ class ReadingContract(StoreFixtures):
         assert await store.open_stream("a") is None
 
     async def test_skipped_chunks_are_left_out(self, store: ImageStore) -> None:
-        """`skip` skips whole chunks, never more than allowed, and the stream yields the rest of the body."""
+        """`skip` skips whole chunks, at most `most` bytes. The stream then yields the rest of the body."""
         for size in (5, CHUNK_BYTES, WHOLE_BYTES, 6 * CHUNK_BYTES + 5):
             body = body_of(size)
             await save(store, "a", body)
@@ -86,7 +87,7 @@ class ReadingContract(StoreFixtures):
                 assert b"".join([chunk async for chunk in stream]) == body[skipped:]
 
     async def test_a_closed_stream_yields_nothing_more(self, store: ImageStore) -> None:
-        """A stream that is closed in the middle yields no more chunks. Closing it twice is allowed."""
+        """After `aclose`, a stream yields no more chunks. A second `aclose` does nothing."""
         await save(store, "a", body_of(3 * CHUNK_BYTES))
         stream = await store.open_stream("a")
         assert stream is not None
@@ -96,7 +97,7 @@ class ReadingContract(StoreFixtures):
         assert [chunk async for chunk in stream] == []
 
     async def test_a_cancelled_stream_harms_no_other(self, store: ImageStore) -> None:
-        """After a cancelled read, other readers and the store work as before."""
+        """After cancelled reads, the store and its other readers work as before."""
         body = body_of(8 * CHUNK_BYTES)
         await save(store, "a", body)
 

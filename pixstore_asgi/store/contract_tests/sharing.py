@@ -1,4 +1,4 @@
-"""Two stores over the same images, like those of two processes."""
+"""Tests of two stores with the same images, like the stores of two processes."""
 
 import asyncio
 import os
@@ -26,8 +26,8 @@ class SharingContract(StoreFixtures):
         await made.close()
 
     async def test_what_another_store_wrote_is_there_at_once(self, store: ImageStore, other: ImageStore) -> None:
-        """A finished save, update or delete is visible in the other store at once, and changes the version
-        stamp there.
+        """After one store has finished a save, update or delete, the other store returns the new state and another
+        version stamp.
         """
         stamps = [stamp_of(other, "a")]
         for body in (b"first", body_of(3 * CHUNK_BYTES)):
@@ -40,7 +40,7 @@ class SharingContract(StoreFixtures):
         assert len(set(stamps)) == len(stamps)
 
     async def test_expectations_hold_against_another_store(self, store: ImageStore, other: ImageStore) -> None:
-        """A write with an expected state is refused if the other store has changed the image since."""
+        """A write with an expected state is refused if the other store has changed the image meanwhile."""
         first = await save(store, "a", b"first")
         second = await save(other, "a", b"second")
         assert second.token > first.token
@@ -60,7 +60,9 @@ class SharingContract(StoreFixtures):
         assert await store.get("a") in outcomes
 
     async def test_a_stream_outlives_another_stores_sweep(self, store: ImageStore, other: ImageStore) -> None:
-        """A stream of one store stays readable while the other store replaces, deletes and sweeps its body."""
+        """A stream of one store can be read to its end, although the other store replaces and deletes the image and
+        runs gc.
+        """
         body = body_of(4 * CHUNK_BYTES + 5)
         await save(store, "a", body)
         stream = await store.open_stream("a")
@@ -74,8 +76,9 @@ class SharingContract(StoreFixtures):
     async def test_a_key_that_another_store_replaced_is_there_at_once(
         self, store: ImageStore, other: ImageStore
     ) -> None:
-        """A replaced wrapped key is visible in the other store and changes its stamp. A later replacement of the old
-        key is refused.
+        """After one store has replaced a wrapped key, the other one returns the new key and another version stamp.
+
+        After the other store has saved a new version, a replacement that names the earlier version changes nothing.
         """
         saved = await save(store, "a")
         stamp = stamp_of(other, "a")
@@ -90,7 +93,9 @@ class SharingContract(StoreFixtures):
     async def test_an_epoch_that_another_store_raised_is_there_at_once(
         self, store: ImageStore, other: ImageStore
     ) -> None:
-        """A raised epoch, of one image or of all, is visible in the other store and changes the stamp there."""
+        """After one store has raised the epoch of an image or of all, the other one returns it, with another version
+        stamp.
+        """
         await save(store, "a")
         stamps = [stamp_of(other, "a")]
         assert await store.raise_epoch("a") is True
@@ -103,8 +108,9 @@ class SharingContract(StoreFixtures):
         assert raised.epoch == 2
 
     async def test_a_retired_secret_is_retired_for_all(self, store: ImageStore, other: ImageStore) -> None:
-        """After one store has retired a secret, the other one refuses it. It can't be retired while an image of the
-        other store needs it.
+        """After one store has retired a secret, the other one refuses keys under it.
+
+        A secret can't be retired while an image of the other store needs it.
         """
         both = await checks_of(store, b"old.", b"new.")
         old = both[:1]
@@ -120,7 +126,9 @@ class SharingContract(StoreFixtures):
     async def test_a_group_that_another_store_wrote_is_there_at_once(
         self, store: ImageStore, other: ImageStore
     ) -> None:
-        """The other store sees the whole group, and a write to any member changes the stamps of all members."""
+        """The other store returns the whole group after a write. A write to any member changes the stamps of all
+        members.
+        """
         stamps = [tuple(other.stamps(list(GROUP)))]
         for write in (save_group(store, GROUP), save(store, THUMB, b"again"), store.raise_epoch(CARD)):
             await write
@@ -132,7 +140,7 @@ class SharingContract(StoreFixtures):
         assert all(len(set(each)) == len(each) for each in zip(*stamps, strict=True))
 
     async def test_groups_of_two_stores_do_not_mix(self, store: ImageStore, other: ImageStore) -> None:
-        """While both stores save groups, revoke and rewrap keys, each read finds one whole group, and no write is
+        """While both stores save groups, raise epochs and replace keys, each read returns one whole group. No write is
         refused.
         """
         await save_group(store, dict.fromkeys(GROUP, b"first"))
@@ -156,12 +164,13 @@ class SharingContract(StoreFixtures):
         assert {image.epoch for image in await other.list()} == {12}
 
     async def test_two_stores_of_the_same_images_have_one_id(self, store: ImageStore, other: ImageStore) -> None:
-        """Two stores of one database have one id."""
+        """Two stores with the same images have the same database id."""
         assert await store.database_id() == await other.database_id()
 
     async def test_of_two_first_secrets_one_saves(self, store: ImageStore, other: ImageStore) -> None:
-        """If two stores save their first images at the same time under two secrets, only one secret is accepted, then
-        and later.
+        """If two stores save their first images under two secrets at the same time, only one secret is accepted.
+
+        The other one is refused later too.
         """
         rings = {store: await checks_of(store, b"one."), other: await checks_of(other, b"two.")}
         for image_id in "ab":

@@ -1,4 +1,4 @@
-"""The test suites, put together from the parts of the contract."""
+"""The test suites, put together from one class for each part of the contract."""
 
 from .copying import CopyingContract
 from .grouping import GroupingContract
@@ -19,8 +19,8 @@ class StoreContract(
     GroupingContract,
     VariantsContract,
 ):
-    """The behaviour of every ImageStore."""
+    """The tests for every ImageStore."""
 
 
 class SharedStoreContract(StoreContract, SharingContract):
-    """The behaviour of every ImageStore that several processes share."""
+    """The tests for every ImageStore that several processes share."""

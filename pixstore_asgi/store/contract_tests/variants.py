@@ -1,4 +1,4 @@
-"""Variants: written alone, deleted and revoked with their original, listed or left out."""
+"""Tests of variants: written alone, deleted and revoked with their original, listed or left out."""
 
 import asyncio
 from dataclasses import replace
@@ -15,11 +15,12 @@ from .steps import VERSION, body_of, save, save_group, stamp_of, wrapped_key_of
 
 
 class VariantsContract(StoreFixtures):
-    """Writes to one variant, and writes to a whole group."""
+    """Tests of writes to one variant, and of deletes and revokes of a whole group."""
 
     async def test_a_variant_is_written_alone(self, store: ImageStore, clock: SetClock) -> None:
-        """It gets the creation time and epoch of its original, and a token of its own that rises. The other images stay
-        unchanged.
+        """A variant that is written alone gets its original's creation time and epoch, and a rising token of its own.
+
+        The other images of the group stay unchanged.
         """
         original, card, thumb = await save_group(store, GROUP)
         await store.raise_epoch("a")
@@ -37,7 +38,9 @@ class VariantsContract(StoreFixtures):
         assert await bodies_of(store) == {**GROUP, THUMB: b"again"}
 
     async def test_a_variant_of_an_old_version_is_refused(self, store: ImageStore) -> None:
-        """A write to a variant expects a state of the original, so a variant of an outdated version is refused."""
+        """A write to a variant can expect a version of the original. If the original has another version, the write is
+        refused.
+        """
         first = await save(store, "a")
         saved = await save(store, THUMB, b"thumb", expect=first.meta.version)
         with pytest.raises(StoreConflict):
@@ -49,8 +52,9 @@ class VariantsContract(StoreFixtures):
         await save(store, CARD, expect=second[0].meta.version)
 
     async def test_a_variant_wants_its_original(self, store: ImageStore) -> None:
-        """A variant without an original is refused, before the first save and after a delete, unless any state is
-        accepted.
+        """If the original does not exist, a variant is refused, before the original's first save and after its delete.
+
+        With `Expect.ANY` the store accepts it.
         """
         for _ in range(2):
             with pytest.raises(StoreConflict):
@@ -63,7 +67,9 @@ class VariantsContract(StoreFixtures):
         assert await store.list() == []
 
     async def test_a_copied_variant_brings_its_past(self, store: ImageStore) -> None:
-        """With or without its original, it gets the given token, creation time and epoch."""
+        """A copied variant gets the given token, creation time and epoch, with or without its original. Its epoch never
+        falls.
+        """
         copied = await save(store, THUMB, token=7, past=Past(5, 3))
         assert (copied.token, copied.created_ms, copied.epoch) == (7, 5, 3)
         await save(store, "a", token=1000)
@@ -74,7 +80,7 @@ class VariantsContract(StoreFixtures):
         assert again.epoch == 3
 
     async def test_a_late_variant_looks_no_older_than_its_original(self, store: ImageStore, clock: SetClock) -> None:
-        """A variant written alone never has a lower token than its original, even if the clock is behind."""
+        """A variant that is written alone never has a lower token than its original, even if the clock is behind."""
         original = await save(store, "a", token=1000)
         clock.now_ms = 7
         assert (await save(store, THUMB)).token == original.token
@@ -88,7 +94,7 @@ class VariantsContract(StoreFixtures):
         assert await bodies_of(store) == {"a": b"original", CARD: b"again", THUMB: b"again"}
 
     async def test_a_group_is_deleted_whole(self, store: ImageStore) -> None:
-        """Deleting the original deletes all variants in one step. Their ids keep token and epoch, and no key
+        """A delete of the original deletes its variants in the same step. Their ids keep token and epoch, and no key
         remains.
         """
         saved = await save_group(store, GROUP)
@@ -103,7 +109,7 @@ class VariantsContract(StoreFixtures):
         assert await store.delete("a") is False
 
     async def test_a_variant_is_deleted_alone(self, store: ImageStore) -> None:
-        """The other images stay. The expected state is that of the variant."""
+        """A delete of a variant expects the variant's version. The other images of the group stay."""
         original, card, thumb = await save_group(store, GROUP)
         with pytest.raises(StoreConflict):
             await store.delete(THUMB, expect=original.meta.version)
@@ -113,7 +119,7 @@ class VariantsContract(StoreFixtures):
 
     @pytest.mark.parametrize("ticks", range(6))
     async def test_a_delete_of_a_group_cancelled_at_any_moment_is_whole(self, store: ImageStore, ticks: int) -> None:
-        """A cancelled delete has deleted all images of the group or none."""
+        """A cancelled delete of an original has deleted all images of its group or none."""
         await save_group(store, GROUP)
         task = asyncio.ensure_future(store.delete("a"))
         for _ in range(ticks):
@@ -125,8 +131,9 @@ class VariantsContract(StoreFixtures):
         assert await bodies_of(store) == NEWER
 
     async def test_a_group_is_revoked_whole(self, store: ImageStore) -> None:
-        """Revoking the original or a range raises the epochs of the variants too. Revoking a variant raises only its
-        own.
+        """Raising the epoch of an original or of a range also raises those of the variants.
+
+        Raising the epoch of a variant changes no other image.
         """
         saved = await save_group(store, GROUP)
         await save(store, "b")
@@ -151,7 +158,9 @@ class VariantsContract(StoreFixtures):
         assert (await save(store, THUMB, expect=Expect.PRESENT)).epoch == 1
 
     async def test_a_row_takes_key_and_epoch_for_itself(self, store: ImageStore) -> None:
-        """A copied row of an original does not change the epochs of its variants, and no epoch falls."""
+        """A RewrappedKey of an original changes only the original's epoch, not those of its variants. No epoch
+        falls.
+        """
         saved = await save_group(store, GROUP)
         versions = {image.id: image.meta.version for image in saved}
         wrapped = [RewrappedKey("a", versions["a"], wrapped_key_of(b"new."), 4), RewrappedKey(THUMB, VERSION, b"", 9)]
@@ -169,8 +178,8 @@ class VariantsContract(StoreFixtures):
         assert [image_id for image_id, stamp in stamps.items() if stamp_of(store, image_id) == stamp] == []
 
     async def test_a_list_may_leave_variants_out(self, store: ImageStore) -> None:
-        """With `originals_only`, `list` returns full pages of originals within its bounds. Without it, `list` returns
-        all images.
+        """With `originals_only`, `list` returns full pages of originals within its bounds. Without it, it returns all
+        images.
         """
         for original in ("a", "b:1", "b:2", "c"):
             await save_group(store, {original: b"x", **{variant_id(original, str(n)): b"y" for n in range(4)}})
@@ -187,7 +196,7 @@ class VariantsContract(StoreFixtures):
         assert await listed(after="b:", before="b;") == ["b:1", "b:2"]
 
     async def test_a_separation_takes_variants_along(self, store: ImageStore) -> None:
-        """`separate` rewraps the keys of variants too."""
+        """`separate` wraps the keys of variants again too."""
         await save_group(store, GROUP)
         seen: list[str] = []
 
@@ -200,7 +209,9 @@ class VariantsContract(StoreFixtures):
         assert await store.key_usage() == {b"new.": 3}
 
     async def test_a_stream_of_a_variant_outlives_its_group(self, store: ImageStore) -> None:
-        """An open stream of a variant stays readable while its group is replaced, deleted and swept."""
+        """An open stream of a variant can be read to its end, although the group is replaced and deleted and
+        gc runs.
+        """
         await save_group(store, LARGE)
         stream = await store.open_stream(THUMB)
         assert stream is not None

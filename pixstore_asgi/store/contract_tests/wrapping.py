@@ -1,4 +1,4 @@
-"""Wrapped keys: counted by secret, replaced, and secrets forgotten once no key needs them."""
+"""Tests of wrapped keys: counted by secret, replaced, and secrets that the store forgets or retires."""
 
 from dataclasses import replace
 
@@ -15,12 +15,12 @@ NONE: frozenset[bytes] = frozenset()
 
 
 def rewrapped(image: StoredImage) -> RewrappedKey:
-    """Return a wrapped key under the new secret for a version."""
+    """Return a RewrappedKey for an image's current version: a key under the new secret."""
     return RewrappedKey(image.id, image.meta.version, wrapped_key_of(_NEW))
 
 
 class WrappingContract(StoreFixtures):
-    """Secrets in use, replaced wrapped keys, and forgotten check values."""
+    """Tests of secrets in use, replaced wrapped keys, and check values that the store forgets."""
 
     async def test_images_are_counted_by_key_id(self, store: ImageStore) -> None:
         """Each image counts once, under the key id of its current wrapped key. Deleted images do not count."""
@@ -50,8 +50,8 @@ class WrappingContract(StoreFixtures):
         assert await store.key_usage() == {_NEW: 1}
 
     async def test_only_current_versions_are_given_keys(self, store: ImageStore) -> None:
-        """Of many keys in one call, only those of current versions are replaced. Updated, deleted and unknown images
-        stay.
+        """One call with many keys replaces only those of current versions. Updated, deleted and unknown images stay
+        unchanged.
         """
         images = [await save(store, image_id, key_id=_OLD) for image_id in "abcd"]
         updated = await save(store, "b", b"newer", key_id=_OLD)
@@ -64,7 +64,7 @@ class WrappingContract(StoreFixtures):
         assert await store.replace_wrapped_keys([]) == 0
 
     async def test_a_key_that_is_another_by_then_stays(self, store: ImageStore) -> None:
-        """A new key replaces nothing if the old key that it was made from has been replaced meanwhile."""
+        """A call with `was` replaces nothing if the stored key no longer equals `was`."""
         saved = await save(store, "a", key_id=_OLD)
         newer = RewrappedKey("a", saved.meta.version, wrapped_key_of(_NEW), was=saved.meta.wrapped_key)
         late = replace(newer, wrapped_key=wrapped_key_of(_OLD), epoch=7)
@@ -80,14 +80,14 @@ class WrappingContract(StoreFixtures):
         assert stamp_of(store, "a") != stamp
 
     async def test_a_version_is_expected_after_its_key_was_replaced(self, store: ImageStore) -> None:
-        """A write that expects a version succeeds if only the wrapped key of that version was replaced meanwhile."""
+        """A replaced wrapped key does not change the version: a write that expects this version still succeeds."""
         saved = await save(store, "a", key_id=_OLD)
         await store.replace_wrapped_keys([rewrapped(saved)])
         assert (await save(store, "a", b"next", expect=saved.meta.version)).token > saved.token
         assert await read(store, "a") == b"next"
 
     async def test_a_secret_is_known_from_its_first_key_on(self, store: ImageStore) -> None:
-        """A successful write makes the last check value of its ring known. A refused write adds none."""
+        """After a write, `key_checks` has the last check value of the write's key ring. A refused write adds none."""
         both = old, new = await checks_of(store, _OLD, _NEW)
         assert await store.key_checks() == KeyChecks(NONE, NONE)
         saved = await save(store, "a", key_id=_OLD, checks=[old])
@@ -98,7 +98,9 @@ class WrappingContract(StoreFixtures):
         assert await store.key_checks() == KeyChecks(frozenset({old, new}), NONE)
 
     async def test_a_ring_without_a_secret_that_images_are_under_wraps_nothing(self, store: ImageStore) -> None:
-        """If the ring lacks a secret that images need, versions and keys are refused and nothing changes."""
+        """If the key ring lacks a secret that images need, the store refuses new versions and replaced keys. Nothing
+        changes.
+        """
         old, new = await checks_of(store, _OLD, _NEW)
         saved = await save(store, "a", b"body", key_id=_OLD, checks=[old])
         for image_id in "ab":
@@ -110,7 +112,7 @@ class WrappingContract(StoreFixtures):
         assert await store.key_checks() == KeyChecks(frozenset({old}), NONE)
 
     async def test_a_secret_that_nothing_is_under_keeps_nobody_out(self, store: ImageStore) -> None:
-        """The first write without a secret that no image needs forgets that secret."""
+        """If no image needs a secret, the first write with a key ring without that secret makes the store forget it."""
         old, new = await checks_of(store, _OLD, _NEW)
         await save(store, "a", key_id=_OLD, checks=[old])
         await store.delete("a")
@@ -120,8 +122,8 @@ class WrappingContract(StoreFixtures):
             await save(store, "b", key_id=_OLD, checks=[old])
 
     async def test_a_retired_secret_wraps_nothing_more(self, store: ImageStore) -> None:
-        """A secret can't be retired while an image needs it. Once retired it is refused in every ring, and other
-        secrets are not.
+        """A secret can't be retired while an image needs it. A retired secret is refused in every key ring; others are
+        not.
         """
         both = old, new = await checks_of(store, _OLD, _NEW)
         saved = await save(store, "a", key_id=_OLD, checks=[old])
@@ -140,7 +142,7 @@ class WrappingContract(StoreFixtures):
         assert await store.key_usage() == {_NEW: 2}
 
     async def test_a_deleted_image_needs_no_secret(self, store: ImageStore) -> None:
-        """The secret of an image that was deleted can be retired."""
+        """After an image was deleted, its secret can be retired."""
         (old,) = await checks_of(store, _OLD)
         await save(store, "a", key_id=_OLD, checks=[old])
         await store.delete("a")
@@ -148,8 +150,10 @@ class WrappingContract(StoreFixtures):
         assert await store.key_checks() == KeyChecks(NONE, frozenset({old}))
 
     async def test_a_separation_is_one_step(self, store: ImageStore) -> None:
-        """`separate` replaces the store's id, wrapped keys and check values, all or none. Tokens, versions, times and
-        bodies stay.
+        """`separate` replaces the store's id, all wrapped keys and all check values in one step. If it fails, nothing
+        changes.
+
+        Tokens, versions, times and bodies stay.
         """
         old, new = await checks_of(store, _OLD, _NEW)
         images = [await save(store, image_id, b"body", key_id=_OLD, checks=[old]) for image_id in "abc"]

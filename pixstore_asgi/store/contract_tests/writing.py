@@ -1,4 +1,6 @@
-"""Writes and deletes: complete or without effect, visible after their commit, refused if the state is unexpected."""
+"""Tests of writes and deletes: complete or without effect, visible after their commit, refused in an
+unexpected state.
+"""
 
 import asyncio
 import os
@@ -16,11 +18,11 @@ _SIZES = [1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 5 * CHUNK_BYTES + 7]
 
 
 class WritingContract(StoreFixtures):
-    """Writes, commits and deletes."""
+    """Tests of writes, commits and deletes."""
 
     @pytest.mark.parametrize("size", _SIZES)
     async def test_a_write_is_read_back(self, store: ImageStore, size: int) -> None:
-        """A committed image can be read at once: its row, and its body in chunks of 256 KiB and a rest."""
+        """After its commit, an image can be read: its row, and its body in chunks of 256 KiB and a rest."""
         body = body_of(size)
         saved = await save(store, "a", body)
         assert await store.get("a") == saved
@@ -32,7 +34,7 @@ class WritingContract(StoreFixtures):
         assert all(len(chunk) == CHUNK_BYTES for chunk in chunks[:-1])
 
     async def test_a_write_is_seen_only_after_its_commit(self, store: ImageStore) -> None:
-        """Neither a large nor a small body is visible before its commit."""
+        """Before its commit, an image can't be read, although several chunks of its body are written."""
         async with await store.begin_write("a", VERSION) as writer:
             await writer.write(body_of(6 * CHUNK_BYTES))
             assert await store.get("a") is None
@@ -65,7 +67,7 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"body"
 
     async def test_an_epoch_stays_with_its_id(self, store: ImageStore) -> None:
-        """The epoch survives an update and a delete, so an image saved again under the id has it."""
+        """An id keeps its epoch across an update and a delete: an image that is saved again has it."""
         await save(store, "a")
         await store.raise_epoch("a")
         assert (await save(store, "a", b"second")).epoch == 1
@@ -74,7 +76,7 @@ class WritingContract(StoreFixtures):
         assert (await save(store, "a", b"third")).epoch == 1
 
     async def test_an_epoch_keeps_to_a_version(self, store: ImageStore) -> None:
-        """If the image is not as expected, `raise_epoch` raises StoreConflict and nothing changes."""
+        """If the image is not in the expected state, `raise_epoch` raises StoreConflict and nothing changes."""
         first = await save(store, "a", b"first")
         second = await save(store, "a", b"second")
         with pytest.raises(StoreConflict):
@@ -129,7 +131,7 @@ class WritingContract(StoreFixtures):
 
     @pytest.mark.parametrize("ticks", range(12))
     async def test_a_commit_cancelled_at_any_moment_is_whole(self, store: ImageStore, ticks: int) -> None:
-        """A cancelled commit has happened or not, and leaves no transaction open for the next write."""
+        """A cancelled commit has happened completely or not at all, and the next write works as before."""
         await save(store, "a", b"old")
         task = asyncio.create_task(save(store, "a", b"new"))
         for _ in range(ticks):
@@ -142,7 +144,7 @@ class WritingContract(StoreFixtures):
 
     @pytest.mark.parametrize("ticks", range(6))
     async def test_a_delete_cancelled_at_any_moment_is_whole(self, store: ImageStore, ticks: int) -> None:
-        """A cancelled delete has happened or not, and the next write works as before."""
+        """A cancelled delete has happened completely or not at all, and the next write works as before."""
         saved = await save(store, "a", b"old")
         task = asyncio.create_task(store.delete("a"))
         for _ in range(ticks):
@@ -154,7 +156,7 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"next"
 
     async def test_a_sweep_leaves_what_is_current_or_being_written(self, store: ImageStore) -> None:
-        """A sweep removes at most `limit` bodies, none of them current or still being written."""
+        """gc removes at most `limit` bodies. It removes no body that is current or still being written."""
         body = body_of(6 * CHUNK_BYTES)
         for seed in range(3):
             saved = await save(store, "a", body_of(2 * CHUNK_BYTES, seed))
@@ -168,7 +170,9 @@ class WritingContract(StoreFixtures):
 
     @pytest.mark.parametrize("meta", [meta_of(6), meta_of(5, b"of-another-write")], ids=["size", "version"])
     async def test_meta_of_another_write_is_refused(self, store: ImageStore, meta: ImageMeta) -> None:
-        """A meta with another size or version is refused and ends the write. The old image stays."""
+        """If a commit's meta has another size or version than the write, the store refuses it. The write ends; the old
+        image stays.
+        """
         await save(store, "a", b"old")
         async with await store.begin_write("a", VERSION) as writer:
             await writer.write(b"12345")
@@ -179,9 +183,7 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"old"
 
     async def test_expectations_of_a_write(self, store: ImageStore) -> None:
-        """ABSENT, PRESENT and a version each accept a write in their own state only. A refused write changes
-        nothing.
-        """
+        """ABSENT, PRESENT and a version each accept a write only in that state. A refused write changes nothing."""
         with pytest.raises(StoreConflict):
             await save(store, "a", expect=Expect.PRESENT)
         with pytest.raises(StoreConflict):
@@ -197,7 +199,7 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"third"
 
     async def test_a_failed_commit_ends_the_write(self, store: ImageStore) -> None:
-        """After a conflict the writer refuses a second commit, which could store half of an image."""
+        """After a commit was refused, the writer refuses a second one, which could store half of an image."""
         await save(store, "a", b"old")
         async with await store.begin_write("a", VERSION) as writer:
             await writer.write(b"12345")
@@ -208,14 +210,16 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"old"
 
     async def test_a_large_write_that_conflicts_changes_nothing(self, store: ImageStore) -> None:
-        """If a commit finds a conflict after a large body was uploaded, the image stays unchanged."""
+        """If a commit is refused after a large body was written, the image stays unchanged."""
         await save(store, "a", b"old")
         with pytest.raises(StoreConflict):
             await save(store, "a", body_of(9 * CHUNK_BYTES), expect=Expect.ABSENT)
         assert await read(store, "a") == b"old"
 
     async def test_expectations_of_a_delete(self, store: ImageStore) -> None:
-        """A delete that expects another version, or an image that does not exist, changes nothing."""
+        """A delete raises StoreConflict and changes nothing if it expects another version, or an image that does not
+        exist.
+        """
         saved = await save(store, "a")
         with pytest.raises(StoreConflict):
             await store.delete("a", expect=os.urandom(16))
@@ -225,7 +229,7 @@ class WritingContract(StoreFixtures):
             await store.delete("a", expect=Expect.PRESENT)
 
     async def test_an_id_is_used_again_after_delete(self, store: ImageStore) -> None:
-        """A deleted id accepts a new image with a token above its last one, and the old body is not readable."""
+        """A deleted id can be saved again. The new token is above its last one, and the old body can't be read."""
         first = await save(store, "a", body_of(3 * CHUNK_BYTES, 1))
         await store.delete("a")
         assert await store.get("a") is None
