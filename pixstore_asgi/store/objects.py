@@ -17,8 +17,8 @@ _NAME = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
 
 class InObjectStore(StoreError):
-    """The body of `image` is an object. A store that has the object store reads it there; any other store passes the
-    error on.
+    """The body of `image` is an object. If the store has its object store, it reads the body there; else it raises this
+    error.
     """
 
     def __init__(self, image: StoredImage) -> None:
@@ -61,7 +61,7 @@ class Bodies(Protocol):
         ...
 
     def stream(self, image: StoredImage, name: str) -> ImageStream:
-        """Return a stream of an image's body, which has this name."""
+        """Return a stream of an image's body. name: the name of the body."""
         ...
 
     async def has(self, name: str) -> bool:

@@ -103,9 +103,10 @@ def admit(
     store. is_needed: returns whether any image needs the secret of a check value.
 
     The returned check values are known to the store, missing in the ring, and needed by no image. The store deletes
-    them in the same step. So if several processes start with different secrets, only one of them can save. Raises
-    SecretError if the ring belongs to another database id, if its last secret was retired, or if images need a secret
-    that the ring lacks.
+    them in the same step. So if several processes start with different secrets, only one of them can save.
+
+    Raises SecretError in three cases: the ring belongs to another database id; its last secret was retired; images need
+    a secret that the ring lacks.
     """
     if not checks[-1].endswith(database_id):
         raise SecretError("the store was given another id after this process had opened it: start the process again")

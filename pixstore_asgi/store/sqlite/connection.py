@@ -160,8 +160,8 @@ class Connection(aiosqlite.Connection):
             self._tx.put_nowait((None, work))
 
     def abandon(self, *afterwards: Callable[[], object]) -> None:
-        """Close the connection after all queued calls, then call `afterwards`, on its thread. Return without waiting
-        for that.
+        """Queue the close of the connection, and calls of `afterwards` after it, on its thread. Return without
+        waiting.
         """
         connection, self._connection, self._is_closed = self._connection, None, True
         if connection is None:
@@ -182,7 +182,7 @@ class Connection(aiosqlite.Connection):
 def keep_freed_memory() -> None:
     """Let malloc keep a few freed MiB for the next chunks instead of returning them to the system at once.
 
-    Fresh memory costs a page fault for each 4 KiB. Together they take longer than reading a chunk into the memory. When
+    Fresh memory costs a page fault for each 4 KiB. For one chunk, these faults take longer than reading the chunk. When
     a large block is freed, glibc raises its thresholds to the block's size. From then on it keeps up to twice as much
     at the end of each heap (mallopt(3), M_MMAP_THRESHOLD). This block is never touched, so it takes no memory. Other
     implementations of malloc are not affected.

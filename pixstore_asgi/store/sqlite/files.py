@@ -1,11 +1,11 @@
 """Checks that the files of a database have one name each, stay in their place, and are changed by this package only.
 
 These files are the database, and the log, the index and the lock file beside it. A database with two names has two logs
-and two lock files, so its writers overwrite each other's images. SQLite does not notice this. It does not notice the
-removal of a file either: it continues with a log without a name, which is lost when the process ends, or it replays its
-log over a backup that was copied into the database's place. So a process that releases the write lock writes the
-database file's identity and state to the lock file's header. The next holder compares them: it refuses another file,
-and checks a changed one completely before use.
+and two lock files, so its writers overwrite each other's images. SQLite does not notice this, nor that a file was
+removed. It continues with a log without a name, which is lost when the process ends. Or it replays its log over a
+backup that was copied into the database's place. So a process that releases the write lock writes the database file's
+identity and state to the lock file's header. The next holder compares them: it refuses another file, and checks a
+changed one completely before use.
 """
 
 import os

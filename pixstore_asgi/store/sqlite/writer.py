@@ -143,7 +143,7 @@ def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Wri
 def hold_files(db: Writer, files: OpenFiles, leases: Leases, timeout_s: float) -> None:
     """Until `leases` close, show other connections which log and index this one has open, so that they can compare.
 
-    Raises StoreError if another store has others open. timeout_s: see check_shared.
+    Raises StoreError if another store has a different log or index open. timeout_s: see check_shared.
     """
     db.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # with its first read, SQLite opens both
     check_shared(db.path, db.write_lock, leases, timeout_s)

@@ -165,7 +165,7 @@ class _Run(NamedTuple):
 
 
 class OccasionalGc:
-    """Runs a store's gc in its own task until nothing is left. Starts it at most once in 10 s.
+    """Runs a store's gc in its own task until nothing is left. A run starts at most once in 10 s.
 
     collect: removes some bodies that no image needs, and returns their number.
     """

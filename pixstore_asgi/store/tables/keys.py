@@ -118,7 +118,7 @@ async def retire_key_check(tx: Transaction, check: bytes) -> None:
 async def replace_wrapped_keys(
     tx: Transaction, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes], *, may_admit: bool
 ) -> int:
-    """Replace wrapped keys if their version is current and the stored key equals `was`. Return how many were
+    """Replace wrapped keys if their version is current and `was` is the stored key or None. Return how many were
     replaced.
     """
     await lock_keys(tx, to_change=may_admit)

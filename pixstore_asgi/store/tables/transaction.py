@@ -106,7 +106,7 @@ class Transaction(Protocol):
         ...
 
     async def replace_keys(self, keys: Sequence[RewrappedKey]) -> int:
-        """Replace wrapped keys if their version is current and the stored key equals `was`. Return how many were
+        """Replace wrapped keys if their version is current and `was` is the stored key or None. Return how many were
         replaced.
 
         The database keeps no copy of the old keys.
