@@ -54,36 +54,39 @@ class AppOptions(TypedDict, total=False):
 
 
 class PixstoreApp:
-    """Serves the images of one Pixstore as an ASGI application. Mount it anywhere, any number of times.
+    """Serves the images of one Pixstore as an ASGI application. It can be mounted anywhere, any number of times.
 
-    GET and HEAD of `/{image id}` answer with a wire payload. `/-/client/` serves the browser client, `/-/live` and
-    `/-/ready` answer load balancers, and `/-/blob/` serves bare ciphertext if `public_ciphertext` is set.
+    GET and HEAD of `/{image id}` answer with a wire payload. `/-/client/` serves the browser client. `/-/live` and
+    `/-/ready` answer load balancers. `/-/blob/` serves bare ciphertext if `public_ciphertext` is set.
 
     Args:
         pixstore: The Pixstore.
-        allow_origins: ("*",), a list of exact origins (their pages may send credentials), or None if the host sets
-            CORS.
+        allow_origins: ("*",), a list of exact origins (their pages may send credentials), or None if the application
+            sets the CORS headers itself.
         authorize: Called with the ASGI scope and the image id after the proof was checked, plain or async. Only True
-            passes; anything else is 403.
-        authorize_many: Replaces `authorize`. Called with the scope and a list of ids: once for a batch, with one id for
-            a single image. Only ids in the returned list or set pass.
-        audience: Called with the ASGI scope, plain or async. Returns the session, user or tenant of the request; only a
+            admits the request; any other result is answered with 403.
+        authorize_many: Replaces `authorize`. Called with the scope and a list of ids: once for a batch, and with one id
+            for a single image. Only the ids in the returned list or set are admitted.
+        audience: Called with the ASGI scope, plain or async. Returns the session, user or tenant of the request. Only a
             proof for that audience is valid. If it returns None or raises, no proof is valid.
-        allow_unproven: Must be True for a Pixstore with proof_window_ms=-1, whose images anybody can then read.
+        allow_unproven: Must be True for a Pixstore with proof_window_ms=-1. Anybody can then read its images.
         public_ciphertext: Serve the ciphertext of a version without a proof, by the id of the version, for CDNs and
-            other caches; see Pixstore's `ciphertext_url`. Not together with a rule or an audience.
+            other caches; see Pixstore's `ciphertext_url`. It can't be combined with a rule or an audience.
         service_worker_scope: The path, such as "/", below which pages may show images by plain `<img
-            src="…/-/image/ID">`. Without it the service worker that answers them is not served; see
+            src="…/-/image/ID">`. None: do not serve the service worker that answers these URLs; see
             `registerImageWorker` of the client.
-        on_served: Called after the answer to a GET, or to an image of a batch, has ended, for audit and metrics: with
-            the ASGI scope, the image id, the WireState (None if `authorize` refused), the bytes sent and the
-            milliseconds since the request came. A plain, quick function, an observer of `pixstore_asgi.integrations`,
-            or a list of these. Images that a browser takes from its own cache are not reported.
-        send_timeout_s: The longest time that a client may take for one piece, in seconds; then it is cut off.
-        max_stream_s: The longest time that a client may take for a whole answer, in seconds; then it is cut off.
+        on_served: A function for audit and metrics. It is called after the answer to a GET, or to an image of a batch,
+            has ended. Its arguments are the ASGI scope, the image id, the WireState (None if `authorize` refused), the
+            bytes sent and the milliseconds since the request arrived. It must be plain and fast. It may also be an
+            observer of `pixstore_asgi.integrations`, or a list of functions and observers. Images from a browser's own
+            cache are not reported.
+        send_timeout_s: The longest time, in seconds, that a client may take to accept one piece. After that, the app
+            ends the response.
+        max_stream_s: The longest time, in seconds, that a client may take to accept a whole answer. After that, the app
+            ends the response.
 
     Raises:
-        ConfigError: An option can't work.
+        ConfigError: An option has an invalid value.
     """
 
     def __init__(
@@ -126,12 +129,16 @@ class PixstoreApp:
         self._has_image_urls = service_worker_scope is not None
 
     def client_path(self, name: str = "index.js") -> str:
-        """Return the path of a file of the browser client below the mount. Browsers cache it until its content changes.
+        """Return the path of a file of the browser client, below the mount. Browsers cache the file until its content
+        changes.
 
-        For templates and import maps: `f"/pixstore-image{images.client_path()}"`.
+        Use it in templates and import maps: `f"/pixstore-image{images.client_path()}"`.
 
         Args:
             name: The name of the file.
+
+        Returns:
+            The path, with the version of the client.
 
         Raises:
             InputError: The client has no such file.
@@ -232,7 +239,8 @@ class PixstoreApp:
 
 
 class PixstoreMiddleware:
-    """Wraps an ASGI application: a PixstoreApp serves `route` and all paths below it; other scopes pass unchanged.
+    """Wraps an ASGI application. A PixstoreApp serves `route` and all paths below it; all other scopes go to the
+    application.
 
     The Pixstore opens before the application's startup and closes after its shutdown.
 
@@ -246,7 +254,7 @@ class PixstoreMiddleware:
         app_options: The options of PixstoreApp.
 
     Raises:
-        ConfigError: An option can't work.
+        ConfigError: An option has an invalid value.
     """
 
     def __init__(

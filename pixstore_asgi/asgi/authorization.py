@@ -96,8 +96,8 @@ class Authorization:
         return [image_id for image_id, refusal in answers.items() if refusal is None]
 
     async def _ask(self, scope: Scope, image_ids: Collection[str]) -> dict[str, Refusal]:
-        """Call the rule. Return None for each image that it admits itself or by its original, and a refusal for each
-        other one.
+        """Ask the rule about the originals of these images. Return None for each image that is admitted, else its
+        refusal.
         """
         originals = list(dict.fromkeys(map(original_of, image_ids)))
         try:

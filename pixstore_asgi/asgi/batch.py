@@ -23,7 +23,7 @@ _JOINED_BYTES = 128 * 1024
 
 
 class Batch:
-    """Answers the POST of a batch, with the parts that one PixstoreApp passes to it."""
+    """Answers the POST of a batch. PixstoreApp creates it and passes its own parts to it."""
 
     def __init__(
         self,

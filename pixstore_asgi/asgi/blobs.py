@@ -23,7 +23,9 @@ _RANGE = re.compile(r"bytes=[ \t]*(?P<first>\d{0,19})-(?P<last>\d{0,19})[ \t]*",
 
 
 class Blobs:
-    """Answers GET and HEAD of `/-/blob/{version}?id={image id}`, with the parts that one PixstoreApp passes to it."""
+    """Answers GET and HEAD of `/-/blob/{version}?id={image id}`. PixstoreApp creates it and passes its own parts to
+    it.
+    """
 
     def __init__(self, life: Life, delivery: Delivery, cross_origin: CrossOrigin) -> None:
         self._life = life

@@ -79,7 +79,9 @@ def read_request(scope: Scope, path: str) -> ImageRequest:
 
 
 def scope_of_get(scope: Scope, mount: str, image_id: str) -> Scope:
-    """Return the scope that a separate GET of this image would have. mount: the path of the mount."""
+    """Return the scope of a separate GET of this image, made from the scope of its batch. mount: the path of the
+    mount.
+    """
     path = f"{mount}/{image_id}"
     return {**scope, "method": "GET", "path": path, "raw_path": quote(path, safe="/:").encode("ascii")}
 

@@ -1,8 +1,9 @@
 """Requests for one image, and batches: one request for many images (docs/wire-format.md, "Batch").
 
 request   text/plain JSON, at most 16 KiB: {"images": [{"id": …, "token": …, "proof": …}, …]}, 1 to 25 distinct ids
-response  frames in the order of the request: index u8 ‖ HTTP status u16 ‖ length u32, little-endian, then the body
-          that a GET of that image has; no body if `authorize` refused the image (403)
+response  one frame for each request, in the same order
+frame     index u8 ‖ HTTP status u16 ‖ length u32, little-endian, then the body that a GET of that image would have;
+          no body if `authorize` refused the image (403)
 """
 
 import json

@@ -41,7 +41,8 @@ _SWITCH = {"true": True, "false": False}
 
 
 def create_pixstore(target: StoreTarget) -> Pixstore:
-    """Return the Pixstore of a demo: pictures without metadata, each with a thumbnail and a blurred placeholder.
+    """Return the Pixstore of a demo. It removes metadata, and makes a thumbnail and a blurred placeholder of each
+    picture.
 
     Raises ConfigError if the extra `demo` is not installed.
     """
@@ -51,10 +52,11 @@ def create_pixstore(target: StoreTarget) -> Pixstore:
 
 
 def create_app(pix: Pixstore, *, pictures: int = PICTURES, outage_s: float = OUTAGE_S) -> Starlette:
-    """Build the demo on a Pixstore. Its startup opens the store, paints a few pictures, and paints the rest later.
+    """Build the demo with a Pixstore. At its startup it opens the store and paints a few pictures; it paints the rest
+    later.
 
-    If an earlier run left pictures, it shows these instead of new ones. outage_s: duration in seconds of the restart
-    that the page can ask for.
+    If an earlier run left pictures, it shows those and paints none. outage_s: how many seconds the restart takes that
+    the page can ask for.
     """
     gallery, logins, faults = Gallery(pix, pictures), Logins(), Faults(pix, outage_s=outage_s)
 
@@ -92,14 +94,14 @@ def create_app(pix: Pixstore, *, pictures: int = PICTURES, outage_s: float = OUT
 class Background:
     """Runs tasks until its block ends, then cancels them.
 
-    A TaskGroup would turn the SystemExit of the command line into an exception group.
+    It is used because a TaskGroup would turn the command line's SystemExit into an exception group.
     """
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Start a task without waiting for it. A failure is logged."""
+        """Start a task, and do not wait for it. If it fails, the error is logged."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._on_done)
@@ -153,7 +155,7 @@ class Api:
         strips = _SWITCH.get(request.query_params.get("strip_metadata", "true"))
         if strips is None:
             return JSONResponse({"detail": "strip_metadata is true or false"}, 400, headers=_NO_STORE)
-        # The body stays in memory. An UploadFile would be on the disk in clear.
+        # Read the body as a stream, in memory. Starlette would write an UploadFile to the disk, unencrypted.
         return _with_record(await self._gallery.add(request.stream(), strip_metadata=strips), status=201)
 
     async def update(self, request: Request) -> Response:
@@ -178,7 +180,7 @@ def _image_id(request: Request) -> str:
 
 
 def _with_record(picture: dict[str, object], status: int = 200) -> JSONResponse:
-    # A record holds the key of the image, so no cache may store it.
+    # A record contains the image's key, so no cache may store it.
     return JSONResponse(picture, status, headers=_NO_STORE)
 
 

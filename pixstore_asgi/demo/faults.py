@@ -1,4 +1,4 @@
-"""Faults that the page may ask for: a body that ends too early, and a server that is down for a while."""
+"""The faults that the page can ask for: a body that ends too early, and a server that is down for a while."""
 
 import asyncio
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _WITH_IMAGE = tuple(map(encode_state, (WireState.SUCCESS, WireState.UPDATED)))
 
 
 class Faults:
-    """Adds faults to the applications that it wraps."""
+    """Wraps applications and adds faults to their responses."""
 
     def __init__(self, pix: Pixstore, *, outage_s: float = OUTAGE_S) -> None:
         self._pix = pix
@@ -30,19 +30,19 @@ class Faults:
         """Held during writes without a request, so that the store is not closed meanwhile."""
 
     def cut_next(self, image_ids: list[str]) -> None:
-        """Cut the next body of each of these images in half."""
+        """Cut off half of the next body of each of these images."""
         self._to_cut.update(image_ids[: _MOST_CUT - len(self._to_cut)])
 
     def begin_outage(self) -> bool:
-        """Refuse every request from now on. Return False if an outage is in progress."""
+        """Refuse every request from now on. Return False if an outage is already under way."""
         was_away, self._is_away = self._is_away, True
         return not was_away
 
     async def restart(self) -> None:
         """Close the Pixstore, wait, and open it again.
 
-        This is like a restart of the process: connections, statements and keys are dropped and made again. Titles and
-        logins stay, because a real application has them in its own database.
+        As after a restart of the process, connections, statements and keys are made again. Titles and logins stay,
+        because a real application has them in its own database.
         """
         try:
             async with self.store_in_use:
@@ -56,7 +56,7 @@ class Faults:
             self._is_away = False
 
     def away(self, app: ASGIApp) -> ASGIApp:
-        """Wrap an application, so that it answers 503 during an outage."""
+        """Wrap an application. During an outage, the wrapper answers every request with 503."""
 
         async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             if self._is_away:
@@ -68,10 +68,10 @@ class Faults:
         return respond
 
     def cutting(self, app: ASGIApp) -> ASGIApp:
-        """Wrap the application of the images, and cut bodies short, of single images and in batches.
+        """Wrap the application of the images. The wrapper cuts bodies short, of single images and in batches.
 
-        The length header fits the cut body. With a wrong length the browser would notice; here the tag of the image
-        must show it.
+        The content-length header fits the cut body. With a wrong length the browser itself would notice the fault. Here
+        the image's tag must reveal it.
         """
 
         async def respond(scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,7 +114,7 @@ class Faults:
     def _cut(self, payload: bytes, image_id: str) -> bytes:
         if payload[:1] not in _WITH_IMAGE or image_id not in self._to_cut:
             return payload
-        self._to_cut.remove(image_id)  # its next body is sent whole
+        self._to_cut.remove(image_id)  # the body after this one is sent whole
         return payload[: (len(payload) + 1) // 2]
 
 

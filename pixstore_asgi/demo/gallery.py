@@ -1,4 +1,4 @@
-"""The list of pictures and their titles, which a real application keeps in its own database."""
+"""The list of pictures and their titles. A real application keeps such a list in its own database."""
 
 from asyncio import Lock, create_task, gather
 from collections import deque
@@ -24,8 +24,8 @@ _TITLE_FROM_EARLIER_RUN = "Picture of an earlier run"
 class Card:
     """The application's data about a picture: its title and its size.
 
-    bytes: length of the original as stored. width, height: in pixels, or None if the picture is older than these
-    fields.
+    bytes: length of the original as stored. width, height: in pixels, or None if the picture was saved before these
+    fields existed.
     """
 
     title: str
@@ -39,9 +39,9 @@ class Card:
 
 
 class Gallery:
-    """The demo's pictures. Other images in the same store are neither shown nor changed.
+    """The demo's pictures. It neither shows nor changes other images in the same store.
 
-    size: the number of pictures of a new gallery, once all are painted.
+    size: how many pictures a new gallery has after all are painted.
     """
 
     def __init__(self, pix: Pixstore, size: int) -> None:
@@ -53,7 +53,7 @@ class Gallery:
         self._uploaded = 0
 
     async def begin(self) -> None:
-        """Show the pictures of an earlier run. If there are none, paint and save the first few."""
+        """Show the pictures of an earlier run. If there are none, paint and save the first few pictures."""
         await self._take_up()
         if self._cards:
             self._to_paint = 0
@@ -61,9 +61,9 @@ class Gallery:
             await self._paint_the_first()
 
     async def paint_the_rest(self, store_in_use: Lock) -> None:
-        """Paint and save the missing pictures of a new gallery, one after the other.
+        """Paint and save the missing pictures of a new gallery, one after another.
 
-        store_in_use: held while a picture is saved.
+        store_in_use: a lock that is held while a picture is saved.
         """
         while self._to_paint > 0:
             picture = await self._paint_another()
@@ -71,16 +71,20 @@ class Gallery:
                 await self._save_painted(picture)
 
     def listing(self) -> dict[str, object]:
-        """Return the card of every picture, newest first, and the number still to be painted. It has no record."""
+        """Return the card of every picture, newest first, and how many pictures are still to be painted. It contains
+        no records.
+        """
         shown = [{"id": image_id, **asdict(self._cards[image_id])} for image_id in self._newest_first]
         return {"pictures": shown, "toPaint": self._to_paint}
 
     def known(self, image_ids: Sequence[str]) -> list[str]:
-        """Return those of these ids, without repetition, that are pictures of this gallery or their variants."""
+        """Return, without repetition, those of these ids that belong to pictures of this gallery or to their
+        variants.
+        """
         return [image_id for image_id in dict.fromkeys(image_ids) if original_of(image_id) in self._cards]
 
     async def with_records(self, image_ids: Sequence[str]) -> list[dict[str, object]]:
-        """Return the existing pictures of these, each with a fresh record, by one query."""
+        """Return those of these pictures that exist, each with a fresh record, by one query."""
         wanted = self.known(image_ids)
         records = await self._pix.get_image_records(wanted)
         return [_with_record(self._cards[image_id], records[image_id]) for image_id in wanted if image_id in records]
@@ -95,7 +99,7 @@ class Gallery:
         return picture
 
     async def replace(self, image_id: str) -> dict[str, object]:
-        """Replace a picture with a new one that the demo paints. Raises ImageNotFound."""
+        """Replace a picture by a new one that the demo paints. Raises ImageNotFound."""
         self._check(image_id)
         picture, taken = await self._paint_another(), list[int]()
         record = await self._pix.update_image(image_id, picture.data, on_progress=taken.append)
@@ -109,7 +113,7 @@ class Gallery:
             self._newest_first.remove(image_id)
 
     async def _paint_the_first(self) -> None:
-        """Paint one picture while the previous one is saved, because the page waits for them."""
+        """Paint each picture while the previous one is saved, because the page waits for them."""
         seeds, titles, saves = islice(pictures.seeds(), self._to_paint), [], []
         while picture := await anyio.to_thread.run_sync(next, seeds, None):
             titles.append(picture.title)
@@ -158,5 +162,5 @@ class Gallery:
 
 
 def _with_record(card: Card, record: ImageRecord) -> dict[str, object]:
-    """Return one picture as the page gets it. It carries a key: send it with `Cache-Control: no-store`."""
+    """Return the JSON of one picture for the page. It contains a key: send it with `Cache-Control: no-store`."""
     return {"title": card.title, "bytes": card.bytes, "record": record}

@@ -1,4 +1,4 @@
-"""Protection from other pages: only the demo's own page may change anything, and it runs no foreign code."""
+"""Protects the demo from other pages: only its own page may change anything, and that page runs no foreign code."""
 
 import secrets
 
@@ -28,7 +28,9 @@ _HEADERS = {
 
 
 def same_origin_only(app: ASGIApp) -> ASGIApp:
-    """Refuse a request that changes something, unless the browser says that it comes from the page of the demo."""
+    """Refuse a request that changes something, unless the browser's headers say that it comes from the demo's own
+    page.
+    """
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS and not _is_same_origin(scope):
@@ -41,7 +43,7 @@ def same_origin_only(app: ASGIApp) -> ASGIApp:
 
 
 def well_formed_only(app: ASGIApp) -> ASGIApp:
-    """Refuse a host with an impossible port, and a path that no file can have: both raise ValueError."""
+    """Refuse a host with an impossible port and a path that no file can have, because both would raise ValueError."""
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not _is_well_formed(scope):
@@ -53,7 +55,7 @@ def well_formed_only(app: ASGIApp) -> ASGIApp:
 
 
 def with_security_headers(app: ASGIApp) -> ASGIApp:
-    """Add a strict policy to every response, and `no-cache` to responses without Cache-Control."""
+    """Add a strict security policy to every response, and `no-cache` to each response without Cache-Control."""
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
@@ -69,16 +71,17 @@ def with_security_headers(app: ASGIApp) -> ASGIApp:
 
 
 class Logins:
-    """The logins of this process. Every user of this machine may sign in; the demo shows how a login ends.
+    """The logins of this process. Every user of this machine may sign in. The demo shows with them how a login ends.
 
-    Each login has a guest, a random public id. It separates the browser caches of the logins, and grants no access.
+    Each login has a guest: a random public id. It keeps the browser caches of different logins apart, and grants no
+    access.
     """
 
     def __init__(self) -> None:
         self._guests: dict[str, str] = {}
 
     async def respond(self, request: Request) -> Response:
-        """Answer GET with the guest of the page or null. POST signs in, DELETE signs out."""
+        """Answer GET with the guest of the page's login, or null. POST signs in, and DELETE signs out."""
         if request.method == "POST":
             return self.start(request)
         if request.method == "DELETE":
@@ -86,7 +89,7 @@ class Logins:
         return JSONResponse({"guest": self.guest(request)}, headers=_NO_STORE)
 
     def start(self, connection: HTTPConnection) -> Response:
-        """Answer with the guest and the cookie of a new login. End this browser's earlier login."""
+        """Begin a new login. Answer with its guest and its cookie. The earlier login of this browser ends."""
         self._guests.pop(_cookie_of(connection), None)
         session, guest = secrets.token_urlsafe(32), secrets.token_urlsafe(12)
         self._guests[session] = guest
@@ -95,27 +98,27 @@ class Logins:
         return response
 
     def end(self, connection: HTTPConnection) -> Response:
-        """Answer 204 and end the login. Copies of its cookie are invalid from now on."""
+        """End the login and answer 204. From now on, copies of its cookie are invalid."""
         self._guests.pop(_cookie_of(connection), None)
         response = Response(status_code=204, headers=_NO_STORE)
         response.delete_cookie(_cookie_name(connection), httponly=True, samesite="strict")
         return response
 
     def is_open(self, connection: HTTPConnection) -> bool:
-        """Return whether a request has the cookie of an open login."""
+        """Return whether the request has the cookie of a login that has not ended."""
         return self.guest(connection) is not None
 
     def guest(self, connection: HTTPConnection) -> str | None:
-        """Return the guest of the request's open login, or None."""
+        """Return the guest of the request's login, or None if it has no open login."""
         return self._guests.get(_cookie_of(connection))
 
     def admits(self, scope: Scope, image_id: str) -> bool:
-        """Authorize an image request: a proof is valid only with an open login."""
+        """Decide about an image request, as PixstoreApp's `authorize`: it needs an open login besides its proof."""
         return self.is_open(HTTPConnection(scope))
 
 
 def signed_in_only(app: ASGIApp, logins: Logins) -> ASGIApp:
-    """Refuse every request without an open login."""
+    """Wrap an application, so that it refuses every request without an open login."""
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         if logins.is_open(HTTPConnection(scope)):
@@ -147,5 +150,5 @@ def _cookie_of(connection: HTTPConnection) -> str:
 
 
 def _cookie_name(connection: HTTPConnection) -> str:
-    # Cookies ignore ports: otherwise two demos on one machine would sign each other out.
+    # Name the cookie by the port. Cookies ignore ports, so two demos on one machine would sign each other out.
     return f"pixstore-demo-{connection.url.port or 80}"

@@ -1,4 +1,4 @@
-"""Painting tools of the scenes, with Pillow only: gradients, curves, silhouettes and grain."""
+"""Tools to paint the scenes, with Pillow only: gradients, curves, silhouettes and grain."""
 
 import math
 import random
@@ -14,7 +14,7 @@ Colour = tuple[int, int, int]
 Curve = Callable[[float], float]
 """A height for every x, both in pixels from the top left."""
 
-_OVERSAMPLING = 2  # edges are drawn at twice the size and scaled down
+_OVERSAMPLING = 2  # masks are drawn at twice the size and scaled down, for smooth edges
 
 
 def colours(text: str) -> list[Colour]:
@@ -36,14 +36,14 @@ def along(stops: Sequence[Colour], position: float) -> Colour:
 
 
 def gradient(stops: Sequence[Colour], *, top: float = 0, bottom: float = HEIGHT) -> Image.Image:
-    """Return a picture-sized vertical gradient whose first stop is at `top` and whose last is at `bottom`."""
+    """Return a vertical gradient of the picture's size. Its first stop is at height `top`, and its last at `bottom`."""
     column = Image.new("RGB", (1, HEIGHT))
     column.putdata([along(stops, (y - top) / (bottom - top)) for y in range(HEIGHT)])
     return column.resize(SIZE)
 
 
 def waves(rng: random.Random, level: float, height: float, count: float) -> Curve:
-    """Return a soft curve around `level`: about `count` waves across the picture, `height` pixels high at most."""
+    """Return a soft curve around `level`, with about `count` waves across the picture, at most `height` pixels high."""
     parts = [(count * 2**n * rng.uniform(0.8, 1.2), rng.uniform(0, math.tau), 0.5**n) for n in range(3)]
 
     def curve(x: float) -> float:
@@ -53,7 +53,7 @@ def waves(rng: random.Random, level: float, height: float, count: float) -> Curv
 
 
 def ridge(rng: random.Random, level: float, height: float, *, roughness: float = 0.55) -> Curve:
-    """Return a jagged curve around `level` by midpoint displacement, about `height` pixels high."""
+    """Return a jagged curve around `level`, about `height` pixels high. It is made by midpoint displacement."""
     heights = [rng.uniform(-0.5, 0.5) for _ in range(4)]
     reach = roughness
     while len(heights) < 100:
@@ -91,9 +91,9 @@ def disc(x: float, y: float, radius: float) -> Image.Image:
 
 
 def glow(x: float, y: float, radius: float, strength: float) -> Image.Image:
-    """Return the mask of a light that fades to nothing at `radius`; `strength` (0 to 1) is its middle."""
+    """Return the mask of a light that fades out towards `radius`. strength: its value in the middle, 0 to 1."""
     side = round(radius * 2)
-    # Pillow's gradient is 181 at the middle of its sides: there the light has to end.
+    # Pillow's gradient has the value 181 at the middle of its sides. The light must end there.
     light = Image.radial_gradient("L").point(lambda v: round(max(0.0, 1 - v / 181) ** 2 * strength * 255))
     mask = Image.new("L", SIZE)
     mask.paste(light.resize((side, side), Image.Resampling.BICUBIC), (round(x - radius), round(y - radius)))
@@ -108,21 +108,21 @@ def shadow(mask: Image.Image, *, offset: int, blur: float, strength: float) -> I
 
 
 def field(width: int, height: int, value: Callable[[float, float], float]) -> Image.Image:
-    """Return a picture-sized mask from a function of (x, y), both 0 to 1, evaluated on a coarse grid."""
+    """Return a mask of the picture's size from a function of x and y, both 0 to 1. It is evaluated on a coarse grid."""
     grid = Image.new("F", (width, height))
     grid.putdata([255 * value(x / (width - 1), y / (height - 1)) for y in range(height) for x in range(width)])
     return grid.resize(SIZE, Image.Resampling.BICUBIC).convert("L")
 
 
 def tinted(mask: Image.Image, stops: Sequence[Colour]) -> Image.Image:
-    """Return a mask in colour: black becomes the first stop, white the last."""
+    """Colour a mask: black becomes the first stop, white the last one."""
     table = [along(stops, value / 255) for value in range(256)]
     channels = [mask.point([entry[n] for entry in table]) for n in range(3)]
     return Image.merge("RGB", channels)
 
 
 def grained(image: Image.Image, rng: random.Random, strength: int = 5) -> Image.Image:
-    """Return the image with a fine grain of up to `strength` levels, which hides the steps of smooth gradients."""
+    """Add a fine grain of up to `strength` levels to the image. It hides the steps of smooth gradients."""
     noise = Image.frombytes("L", SIZE, rng.randbytes(WIDTH * HEIGHT)).point(lambda v: v * strength // 256)
     return ImageChops.add(image, Image.merge("RGB", [noise] * 3), 1, -(strength // 2))
 

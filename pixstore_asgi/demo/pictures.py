@@ -1,4 +1,4 @@
-"""The demo's pictures: painted when they are needed, the same in every run."""
+"""The demo's pictures. They are painted when they are needed, and are the same in every run."""
 
 import colorsys
 import io
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from . import scenes
 from .paint import Colour, colours
 
-_GOLDEN = 0.618  # its multiples spread evenly
+_GOLDEN = 0.618  # the fractional parts of its multiples are spread evenly
 _SAVE_OPTIONS = {"png": {}, "jpeg": {"quality": 88}, "webp": {"quality": 86, "method": 2}}
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A finished picture: its title, and a PNG, WebP or JPEG file of 900 x 600 pixels."""
+    """A painted picture. title: its title. data: a PNG, WebP or JPEG file of 900 by 600 pixels."""
 
     title: str
     data: bytes
@@ -23,13 +23,13 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class _Motif:
-    """One scene, the file format that suits it, and its two moods: a title and a palette (see the scene) each."""
+    """One scene, the file format that suits it, and two moods. Each mood is a title and a palette for the scene."""
 
     scene: scenes.Scene
     format: str
     moods: tuple[tuple[str, str], tuple[str, str]]
     shift: float
-    """How far round the colour wheel, 0 to 1, the palette may turn from one variation to the next."""
+    """How far, 0 to 1, the hues of the palette may turn around the colour wheel between two variations."""
 
     def paint(self, mood: int, seed: int, variation: int = 1) -> Picture:
         title, palette = self.moods[mood]
@@ -99,12 +99,12 @@ _MOTIFS = (
 
 
 def seeds() -> Iterator[Picture]:
-    """Paint the first pictures of a new gallery: one of every scene, with PNG, WebP and JPEG among them."""
+    """Paint the first pictures of a new gallery: one for every scene. PNG, WebP and JPEG are among them."""
     return (motif.paint(mood=0, seed=3) for motif in _MOTIFS)
 
 
 def another(n: int) -> Picture:
-    """Paint picture number `n` of an endless series. None of them is among `seeds`, and all titles differ."""
+    """Paint picture number `n` of an endless series. All titles differ, also from those of `seeds`."""
     rounds, place = divmod(n, len(_MOTIFS))
     motif = random.Random(rounds).sample(_MOTIFS, len(_MOTIFS))[place]  # noqa: S311 - no two rows look alike
     return motif.paint(mood=(rounds + 1) % 2, seed=4 + n, variation=(rounds + 1) // 2 + 1)

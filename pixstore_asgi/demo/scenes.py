@@ -1,4 +1,4 @@
-"""The scenes: each paints one picture, the same for the same palette and seed."""
+"""The scenes. Each function paints one picture, and always the same one for the same palette and random seed."""
 
 import math
 import random
@@ -30,7 +30,9 @@ Scene = Callable[[Sequence[Colour], random.Random], Image.Image]
 
 
 def dunes(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
-    """Sand under a low sun. palette: three of the sky from the top, the sun, then far, near and shaded sand."""
+    """Paint sand under a low sun. palette: three colours of the sky from the top, the sun, then far, near and shaded
+    sand.
+    """
     sky, sun, far, near, dark = palette[:3], palette[3], palette[4], palette[5], palette[6]
     picture = gradient(sky, bottom=330)
     sun_x = rng.uniform(560, 700)
@@ -48,7 +50,7 @@ def dunes(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
 
 
 def _lee_side(crest: Callable[[float], float], rng: random.Random, depth: float) -> Image.Image:
-    """The dunes' shaded side: from each crest down to a curve that meets it in the next trough."""
+    """Return a mask of the dunes' shaded side: from each crest down to a curve that meets it in the next trough."""
     phase = rng.uniform(0, math.tau)
 
     def foot(x: float) -> float:
@@ -60,7 +62,9 @@ def _lee_side(crest: Callable[[float], float], rng: random.Random, depth: float)
 
 
 def aurora(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
-    """Northern lights over a forest. palette: sky (three, from the top), light (three, from its foot), trees."""
+    """Paint northern lights over a forest. palette: three colours of the sky from the top, three of the light from
+    its foot, trees.
+    """
     picture = gradient(palette[:3], bottom=540)
     _scatter_stars(picture, rng)
     for level, strength in ((0.5, 0.6), (0.68, 1.0)):
@@ -97,7 +101,7 @@ def _scatter_stars(picture: Image.Image, rng: random.Random) -> None:
 
 
 def _wooded(hills: Callable[[float], float], rng: random.Random, tall: float) -> Callable[[float], float]:
-    """A ridge with a row of spruces on it."""
+    """Return the curve of a ridge with a row of spruces on it."""
     trees = []
     x = -10.0
     while x < WIDTH + 20:
@@ -113,7 +117,7 @@ def _wooded(hills: Callable[[float], float], rng: random.Random, tall: float) ->
 
 
 def mountains(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
-    """Sheets of cut paper, one over the other. palette: the sky, the sun, then paper from far to near."""
+    """Paint sheets of cut paper, one over another. palette: the sky, the sun, then the papers from far to near."""
     sky, sun, papers = palette[0], palette[1], palette[2:]
     picture = Image.new("RGB", SIZE, sky)
     middle = (rng.uniform(560, 660), rng.uniform(180, 215))
@@ -131,7 +135,7 @@ def mountains(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
 
 
 def bokeh(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
-    """City lights out of focus. palette: two of the dark from the top, then the lights."""
+    """Paint city lights out of focus. palette: two dark colours from the top, then the lights."""
     picture = gradient(palette[:2])
     lights = palette[2:]
     for depth, (count, blur) in enumerate(((18, 14.0), (26, 3.0), (14, 1.0))):
@@ -146,7 +150,7 @@ def bokeh(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
 
 
 def _add_aperture(layer: Image.Image, x: float, y: float, radius: float, light: Colour) -> None:
-    """A point out of focus: a disc with a brighter rim."""
+    """Paint a point of light that is out of focus: a disc with a brighter rim."""
     left, top, side = math.floor(x - radius), math.floor(y - radius), math.ceil(2 * radius) + 2
     spot = Image.new("RGB", (side, side))
     place = (x - radius - left, y - radius - top, x + radius - left, y + radius - top)
@@ -156,7 +160,9 @@ def _add_aperture(layer: Image.Image, x: float, y: float, radius: float, light: 
 
 
 def tide(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
-    """The sun going down over calm water. palette: four of the sky from the top, the sun, two of the sea from afar."""
+    """Paint a sunset over calm water. palette: four colours of the sky from the top, the sun, two of the sea, the
+    far one first.
+    """
     sun, horizon = palette[4], 340
     picture = gradient(palette[:4], bottom=horizon)
     x = rng.uniform(280, 400)
@@ -178,7 +184,7 @@ def tide(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
 
 
 def silk(palette: Sequence[Colour], rng: random.Random) -> Image.Image:
-    """Folds of cloth. palette: any number of colours, from the shadow to the light."""
+    """Paint folds of cloth. palette: any number of colours, from shadow to light."""
     a, b, c = rng.uniform(0, math.tau), rng.uniform(0, math.tau), rng.uniform(0, math.tau)
 
     def fold(x: float, y: float) -> float:

@@ -21,13 +21,13 @@ Read = Callable[[str], Awaitable[ExportedImage | None]]
 
 
 class Backfill:
-    """Adds missing variants, dimensions and placeholders to older images.
+    """Adds missing variants, dimensions and placeholders to images of a store.
 
     Args:
         store: The store.
         opened: Opens the store if it is not open yet, and returns the current key ring.
         read: Reads one image.
-        options: The options of new images.
+        options: The options of new images. Older images get the same parts.
     """
 
     def __init__(self, store: ImageStore, opened: Opened, read: Read, options: SaveOptions) -> None:

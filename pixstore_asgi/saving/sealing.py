@@ -78,7 +78,7 @@ class Sealing:
 
     @property
     def format(self) -> str:
-        """The name of the format that the image's bytes have."""
+        """The name of the format of the image's bytes. `meta` may contain another name for the same media type."""
         return self._reader.name
 
     @property

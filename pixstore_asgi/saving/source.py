@@ -188,9 +188,7 @@ class Watch:
             self._arm()
 
     def end(self) -> bool:
-        """End the wait. Return True if this limit cancelled it, and False if it was not cancelled or for another
-        reason.
-        """
+        """End the wait. Return True if this time limit cancelled it, and False otherwise."""
         self._is_waiting = False
         if not self._is_overdue:
             return False
