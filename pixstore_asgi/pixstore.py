@@ -291,8 +291,8 @@ class Pixstore:
 
         Raises:
             InputError: The id or the token is invalid, or the token is more than a day ahead.
-            StoreConflict: The id is taken, the image does not have the token `if_token`, or a deleted image with
-                this id had the same token or a higher one.
+            StoreConflict: The id is taken, the image's token is not `if_token`, or a deleted image with this id
+                had the same token or a higher one.
             IntegrityError: The seal belongs to another image.
             InvalidImage: As in `save_image`.
             StoreError: As in `save_image`.

@@ -85,7 +85,7 @@ class PerLoop(Generic[T]):
             return self._values.get(running_loop())
 
     def opened(self) -> T:
-        """Return the value, which is a store that is open in this event loop. Raises StoreError if there is none."""
+        """Return the value. Use it if the values are open stores: it raises StoreError if this event loop has none."""
         value = self.get()
         if value is None:
             raise StoreError("the store is closed: open it first")

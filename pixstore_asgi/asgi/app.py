@@ -35,7 +35,7 @@ _CLIENT = "/-/client"
 _LIVE, _READY = "/-/live", "/-/ready"
 
 AnyASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
-"""An ASGI application of any framework: each types scope and messages in its own way."""
+"""An ASGI application of any framework. It is untyped: each framework has its own types for scope and messages."""
 
 
 class AppOptions(TypedDict, total=False):

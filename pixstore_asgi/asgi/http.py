@@ -133,7 +133,8 @@ class CrossOrigin:
     def admits(self, scope: Scope) -> bool:
         """Return whether the request's origin may read the response.
 
-        It may if the request has no origin, if the origin is the request's own host, or if it is listed.
+        It may if the request has no origin, if all origins may, if it is the request's own host, or if it is listed.
+        Without a list (None), this class refuses no origin.
         """
         origin = single_value(header_values(scope, b"origin"), repeated="")
         if origin is None or self._origins is None or b"*" in self._origins:

@@ -18,8 +18,14 @@ from ..serving.payload import Payload
 _log = logging.getLogger("pixstore_asgi")
 
 OnServed = Callable[[Scope, str, WireState | None, int, float], object]
-"""Called with the request's scope, the requested image id, the wire state of the answer (None: the application's rule
-refused, HTTP 403), the bytes of the answer that the server took, and the milliseconds from the request to its end."""
+"""An application's function, called with five values:
+
+1. the request's scope
+2. the requested image id
+3. the wire state of the answer, or None if the application's rule refused the image (HTTP 403)
+4. the number of body bytes that the server accepted
+5. the milliseconds from the request to the end of the answer
+"""
 
 _FORBIDDEN = "Forbidden"
 LABELS = (*(state.label for state in WireState), _FORBIDDEN)

@@ -114,11 +114,12 @@ def serve(
     proof_window_ms: int,
     bind_token: bool,
 ) -> None:
-    """Serve payloads in a process of its own.
+    """Serve image requests in a separate process.
 
-    The application itself saves images and hands out records, elsewhere on this machine; this process answers the
-    pages that come with them, below /pixstore-image. Both need the same database and the same secret: PIXSTORE_SECRET,
-    or else the key file beside the database. The page's client gets the address printed here as its `endpoint`.
+    Elsewhere on this machine, the application itself saves images and gives records to its pages. This process answers
+    the image requests of these pages, below /pixstore-image. Both need the same database and the same secret:
+    PIXSTORE_SECRET, or else the key file beside the database. The page's client gets the address
+    printed here as its `endpoint`.
     """
     with framed():
         if not create and not asyncio.run(is_made(database)):

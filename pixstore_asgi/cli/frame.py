@@ -18,8 +18,11 @@ _T = TypeVar("_T")
 _WIDEST = 44  # the widest column of ids, in characters
 
 Show = Callable[[BaseException | None], str | None]
-"""Prints the result of a command: of all its steps (None), or of those before an error or Ctrl-C. May return a hint to
-print behind the error."""
+"""Prints the results of a command.
+
+Its argument is None after the last step, or the error or KeyboardInterrupt that ended the command earlier. It may
+return a hint, which is printed after the error.
+"""
 
 
 def _no_report(_: BaseException | None) -> None:

@@ -25,18 +25,18 @@ _T = TypeVar("_T")
 
 @click.group()
 def keys() -> None:
-    """Bring the rotation of a secret to its end.
+    """Complete the rotation of a secret.
 
     \b
     1. Roll out PIXSTORE_SECRET="new old" everywhere, then PIXSTORE_SECRET="old new".
     2. pixstore-asgi keys rewrap
-    3. pixstore-asgi keys retire with the old secret's key id, which `keys status` tells.
-    4. Roll out PIXSTORE_SECRET="new", once all that the old one has signed is over: after 40 s, twice proof_window_ms.
+    3. pixstore-asgi keys retire KEY_ID, with the old secret's key id from `keys status`
+    4. Roll out PIXSTORE_SECRET="new", once all proofs of the old one have expired: after 40 s, twice proof_window_ms.
 
-    A key id is public: 8 hexadecimal digits that are made from the secret and the database's id, and tell nothing of
-    the secret.
+    A key id is public: 8 hexadecimal digits that are derived from the secret and the database's id. They reveal nothing
+    about the secret.
 
-    Bodies stay as they are, so none of these commands takes --blobs.
+    Bodies stay the same, so none of these commands takes --blobs.
     """
 
 

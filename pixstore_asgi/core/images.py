@@ -26,7 +26,7 @@ WRAPPED_KEY_BYTES = 52
 """Length of a wrapped key without details: key id 4, synthetic IV 16 (RFC 5297), key 32."""
 
 DATABASE_ID_BYTES = 16
-"""Length of a database's id: one byte, 0 if the database is older than its id and else 1, and 15 random bytes."""
+"""Length of a database's id. Its first byte is 0 if the database got its id later, else 1; 15 random bytes follow."""
 
 
 def database_id_of(random: bytes) -> bytes:

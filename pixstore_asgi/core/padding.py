@@ -24,10 +24,10 @@ def bucket_bytes(size: int) -> int:
 def padding(name: str, size: int) -> bytes:
     """Return the bytes to append to an image, so that its ciphertext has a length of `bucket_bytes`.
 
-    The padding is zeros. Decoders ignore them, because an image ends at its trailer (GIF89a, section 27), EOI (ITU-T
-    T.81, section B.1.1.3), IEND (W3C PNG, section 5.2) or its length in RIFF (RFC 9649, section 2.4). For AVIF the
-    zeros are inside a free box (ISO/IEC 14496-12, section 8.1.2). If the 8 bytes of the box's head do not fit, the next
-    padded length is used. That adds at most 9 % from 256 bytes on, and no AVIF image is shorter.
+    The padding is zeros. Decoders ignore them after the end of an image. The end is the trailer (GIF89a, section 27),
+    EOI (ITU-T T.81, section B.1.1.3), IEND (W3C PNG, section 5.2) or the RIFF length (RFC 9649, section 2.4). For AVIF
+    the zeros are inside a free box (ISO/IEC 14496-12, section 8.1.2). If the 8 bytes of the box's head do not fit, the
+    next padded length is used. That adds at most 9 % from 256 bytes on, and no AVIF image is shorter.
 
     Args:
         name: The format's name.

@@ -85,7 +85,7 @@ class Held:
         return self._pieces
 
     def release(self) -> None:
-        """Free the memory."""
+        """Free the memory. The bytes no longer count against the limit."""
         with self._budget._lock:
             self._budget._give_back(self)
 

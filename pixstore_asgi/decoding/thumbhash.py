@@ -1,7 +1,7 @@
 """ThumbHash: a placeholder for a picture in about 25 bytes (Evan Wallace, https://evanw.github.io/thumbhash/).
 
-This package has its own code for it, because the Python packages are unmaintained ports or a single author's binary,
-and the format will not change. tests/decoding compares the bytes with those of the original encoder.
+This package has its own code for it: the Python packages are unmaintained ports or a single author's binary. The format
+will not change. tests/decoding compares the bytes with those of the original encoder.
 """
 
 import math

@@ -27,13 +27,13 @@ from .guard import ALLOWED_HOSTS, Logins, same_origin_only, signed_in_only, well
 _log = logging.getLogger(__name__)
 
 MOST_RECORDS = 100
-"""Most records in one answer: keys leave the server only for the pictures that a page shows."""
+"""The most records in one answer, so that the server sends keys only for the pictures that a page shows."""
 
 PICTURES = 100
 """Number of pictures of a new gallery."""
 
 THUMBNAIL = Variant("thumb", width=640, height=640)
-"""The thumbnail in the gallery. Rows are up to 176 pixels high, so it also suits screens of twice the density."""
+"""The thumbnail in the gallery. Rows are up to 176 pixels high, so it is sharp with two screen pixels per CSS pixel."""
 
 _STATIC = Path(__file__).parent / "static"
 _NO_STORE = {"Cache-Control": "no-store"}

@@ -48,7 +48,7 @@ async def _image_upload(request: Request) -> AsyncIterator[bytes]:
 
 
 ImageUpload = Annotated[AsyncIterator[bytes], Depends(_image_upload)]
-"""A parameter that is the request's body, for `save_image` and `update_image`; a multipart form gets 415."""
+"""The type of a parameter for the request's body, for `save_image` and `update_image`. Multipart forms get 415."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class SentProof:
 
 
 ProofHeaders = Annotated[SentProof, Depends()]
-"""A parameter of an image endpoint: a SentProof, its two headers in OpenAPI."""
+"""The type of a parameter that gets the request's SentProof. OpenAPI then lists its two headers."""
 
 
 def _forbid_storing(response: Response) -> None:
@@ -74,9 +74,9 @@ def _forbid_storing(response: Response) -> None:
 
 
 no_store = Depends(_forbid_storing)
-"""For `dependencies=[no_store]` of every route or router whose responses carry a record: they hold a key.
+"""Use `dependencies=[no_store]` for every route or router whose responses contain a record, because a record has a key.
 
-A route that returns a Response of its own sets the header there.
+A route that returns its own Response must set the header on that Response.
 """
 
 
@@ -89,7 +89,7 @@ payload_docs: dict[str, Any] = {
         }
     },
 }
-"""For `@app.get(path, **payload_docs)` of a route that returns a PayloadResponse: OpenAPI else takes it for JSON."""
+"""Use `@app.get(path, **payload_docs)` for a route that returns a PayloadResponse. OpenAPI would otherwise say JSON."""
 
 
 def upload_docs(pixstore: Pixstore) -> dict[str, Any]:

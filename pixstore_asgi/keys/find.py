@@ -19,7 +19,7 @@ ENVIRONMENT_VARIABLE = "PIXSTORE_SECRET"
 _LONGEST_S = 10.0  # while the source is asked, the store can't be opened or closed
 
 SecretSource = Callable[[], Awaitable[Secret | Sequence[Secret]]]
-"""An async function that returns one secret, or a list, oldest to newest."""
+"""An application's async function that returns one secret, or a list of secrets, oldest to newest."""
 
 
 def given_secrets(secret: Hidden[Any]) -> KeyRing | SecretSource | None:

@@ -63,8 +63,9 @@ class Secrets:
         return None if self.ring is stale else self.ring
 
     async def absent(self, ring: KeyRing) -> frozenset[bytes]:
-        """Return the check values in the store of secrets that `ring` lacks. Leaves out those that no image needs,
-        as `find` saw.
+        """Return the check values of secrets that the store uses and `ring` lacks.
+
+        If the last `find` saw that no image needs any of these secrets, the result is empty.
         """
         absent = (await self._store.key_checks()).in_use.difference(ring.check_values)
         return frozenset() if absent <= self._unneeded else absent

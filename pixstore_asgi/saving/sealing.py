@@ -143,7 +143,7 @@ class Sealing:
 
 
 def _in_chunks(piece: Piece, sealed: int) -> Iterator[memoryview]:
-    """Cut a piece at the limits of stored chunks. sealed: the number of bytes of ciphertext before this piece."""
+    """Cut a piece at the ends of stored chunks. sealed: how many bytes of ciphertext come before this piece."""
     view = memoryview(piece)
     while view:
         room = CHUNK_BYTES - sealed % CHUNK_BYTES

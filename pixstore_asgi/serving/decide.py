@@ -49,24 +49,22 @@ Wait = Callable[[], Awaitable[object]]
 
 
 class Inquiry:
-    """One image request, with everything known about it so far.
+    """One image request, with everything known about it so far. Its fields, each with the step or Wait that sets it:
 
-    field                    set by
-    request                  the caller
-    terms                    the caller: the terms that the proof must match, or None if no proof is valid
+    request, terms           the caller; terms: those that the proof must match, None if no proof is valid
     rule                     the caller: the application's rule, if there is one
     has_body                 the caller: False for a HEAD request
-    is_timed                 ServedRequest.image: whether `decide` sets `passed_ns`
-    images, epoch            _check
-    is_checked               _check; `refuse` and `fail` too
-    refusal                  `refuse` and `fail`; the Wait `ask_rule`
+    is_timed                 `ServedRequest.image`: whether `decide` sets `passed_ns`
+    images, epoch            the step `_check`
+    is_checked               the step `_check`, or `refuse` or `fail`
+    refusal                  `refuse` or `fail`, or the Wait `ask_rule`
     is_asked                 the Wait `ask_rule`
-    passed_ns                decide
-    may_be_late              `check`, and `answer` after each Wait
-    renewed_by               _renewal, once for a proof and once for a row
-    is_found, image          _find, or the Wait `_get_row` (HEAD) or `_open`
-    body                     _find or the Wait `_open`
-    stream, in_memory        the Wait `_open`; _payload takes the stream
+    passed_ns                `decide`, before the image is looked up
+    may_be_late              `check`; after each Wait, `answer`
+    renewed_by               the step `_renewal`, once for a proof and once for a row
+    is_found, image          the step `_find`, or the Wait `_get_row` (HEAD) or `_open`
+    body                     the step `_find`, or the Wait `_open`
+    stream, in_memory        the Wait `_open`; the step `_payload` takes the stream
     """
 
     # Defaults in the class: most requests set few of these.

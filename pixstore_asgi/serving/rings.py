@@ -75,7 +75,8 @@ async def begin_tag_check(rings: Rings, image: StoredImage) -> TagCheck | None:
 
 
 async def read_verified(store: ImageStore, rings: Rings, image_id: str) -> ExportedImage | None:
-    """Read an image completely into memory and check its tag. Return its encrypted and its decrypted form, or None.
+    """Read an image completely into memory and check its tag. Return its encrypted and decrypted form, or None if it is
+    missing.
 
     Raises IntegrityError if the stored image was changed, and StoreError if part of it is missing.
     """

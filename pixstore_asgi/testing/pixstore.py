@@ -10,7 +10,7 @@ from ..pixstore import Pixstore
 from ..store.memory import MemoryStore
 
 START_MS = 1_735_689_600_000
-"""The beginning of 2025, and of a proof window: a proof that is made then is valid for two whole windows."""
+"""The beginning of 2025. A proof window begins then too, so a proof made then is valid for two whole windows."""
 
 
 class FixedClock:

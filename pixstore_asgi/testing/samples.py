@@ -50,5 +50,5 @@ SAMPLES: Mapping[str, bytes] = MappingProxyType(
         }.items()
     }
 )
-"""The bytes of the picture, per format name; jpg and jpeg are the same. A Pixstore takes gif and avif where its
-`image_formats` list them."""
+"""The bytes of the picture, per format name; jpg and jpeg are the same. A Pixstore accepts gif and avif
+only if its `image_formats` list them."""

@@ -12,7 +12,7 @@ from ...errors import ConfigError, InvalidImage
 from .containers import Reader, read_avif, read_gif, read_jpeg, read_png, read_webp, require, require_avif
 
 FORMAT_BYTES = {"png": 1, "webp": 2, "jpg": 3, "jpeg": 4, "gif": 5, "avif": 6}
-"""First byte of the plaintext, per format name; it does not depend on the formats that an application lists."""
+"""The first byte of the plaintext, by format name. It does not depend on the formats that an application accepts."""
 
 MEDIA_TYPES = {
     "png": "image/png",

@@ -101,7 +101,7 @@ class Stripper:
         return rest
 
     def _advance(self, kept: list[bytes | memoryview]) -> None:
-        """Send the answer to the last part to the rule, and begin the next part."""
+        """Send the rule its answer for the last part, and begin the part that it yields next."""
         self._steps += 1
         require_few_steps(self._steps, self._seen)
         answer = bytes(self._held)
