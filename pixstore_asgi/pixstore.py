@@ -586,10 +586,10 @@ class Pixstore:
         return await read_verified(self._store, self._life, image_id) if is_served_id(image_id) else None
 
     async def export_variants(self, image_id: str) -> list[ExportedImage]:
-        """Return the variants of an image, verified, each as `export_image` returns it.
+        """Return the variants of an image. Each is verified and has the form that `export_image` returns.
 
         Args:
-            image_id: The original.
+            image_id: The id of the original.
 
         Raises:
             IntegrityError: As in `export_image`.

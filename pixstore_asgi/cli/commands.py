@@ -60,12 +60,12 @@ for command in (backup, restore, copy, import_from, export_to, variants, keys, v
 def secret() -> None:
     """Print a new secret.
 
-    Everything that opens the same database needs the same secret:
+    All processes that open the same database need the same secret:
 
     \b
         export PIXSTORE_SECRET=$(pixstore-asgi secret)
 
-    Keep it: without it, the images in the database can't be read by anyone.
+    Keep it: without it, the images in the database are lost.
     """
     click.echo(secrets.token_urlsafe(32))
 

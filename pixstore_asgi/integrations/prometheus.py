@@ -66,11 +66,11 @@ class PrometheusMetrics(Observer):
             self._bytes.labels(label)
 
     def begins(self, image: ServedImage) -> None:
-        """Count an answer that is being sent."""
+        """Add one to the answers that are being sent."""
         self._open.inc()
 
     def ended(self, image: ServedImage) -> None:
-        """Count an answer that has ended."""
+        """Record the time and bytes of an answer that has ended."""
         self._open.dec()
         self._seconds.labels(image.label).observe((image.ended_ns - image.begun_ns) / 1e9)
         self._bytes.labels(image.label).inc(image.sent)

@@ -123,7 +123,9 @@ class Entries(OrderedDict[str, CachedImage]):
         return (ROW_BYTES + image.meta.size) * _LARGEST_SHARE <= self._max_bytes
 
     def make_room(self, size: int) -> bool:
-        """Evict images until `size` bytes are free. Return False if readers hold too many."""
+        """Drop the least recently used images until `size` bytes are free. Return False if slow readers still use
+        too many bytes.
+        """
         room = self._max_bytes - size
         while self.used > room and self:
             self.forget(next(iter(self)))

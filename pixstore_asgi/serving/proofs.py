@@ -94,7 +94,10 @@ class Proofs:
     def _records(
         self, ring: KeyRing, images: Iterable[StoredImage], terms: ProofTerms, *, first: str | None = None
     ) -> dict[str, ImageRecord]:
-        """Return records of images. first: the id of an image that gets its own record, even if it is a variant."""
+        """Return records of images by id; those of variants are inside their original's record.
+
+        first: the id of an image that gets its own record in any case, even if it is a variant.
+        """
         now_ms = self._clock_ms()
         expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
         records: dict[str, ImageRecord] = {}

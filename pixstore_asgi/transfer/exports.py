@@ -80,7 +80,7 @@ class NpmTarget:
         return is_written or not known()
 
     def token_of(self, image_id: str) -> object:
-        """Return the token of an image in this store, or None."""
+        """Return the token of an image in the npm store, or None if it has no such image."""
         known = self._run("SELECT token FROM image_records WHERE id = ?", hide((image_id,)))
         return known[0][0] if known else None
 

@@ -58,7 +58,7 @@ async def _ended(running: set[asyncio.Task[Step | None]], most: int) -> AsyncIte
 
 
 async def _step(backfill: Backfill, image_id: str, *, again: bool, is_dry: bool) -> Step | None:
-    """Complete one image. Return None if it was deleted meanwhile."""
+    """Complete one image and return its step, or None if the image was deleted meanwhile."""
     try:
         for _ in range(_ATTEMPTS):
             try:

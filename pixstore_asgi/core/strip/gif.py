@@ -1,4 +1,4 @@
-"""Strips a GIF."""
+"""Removes metadata from a GIF."""
 
 from ..formats.containers import require
 from .parts import KEEP, READ, TAKE, Part, Rule, Use

@@ -1,4 +1,4 @@
-"""Strips a PNG."""
+"""Removes metadata from a PNG."""
 
 import zlib
 
