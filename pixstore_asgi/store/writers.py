@@ -90,11 +90,14 @@ class Writer(ImageWriter):
         if self._has_ended:
             return
         self._has_ended = True
-        with anyio.CancelScope(shield=True):
-            try:
-                await self._sink.drop()
-            except StoreError as error:  # must not hide the error that ended the write; gc finds the body later
-                _log.info("an aborted upload was not marked dead: %s", error, extra=event("upload_not_dropped"))
+        with anyio.CancelScope(shield=True):  # which does not stop `Task.cancel`: the task of its own goes on then
+            await asyncio.shield(asyncio.create_task(self._drop()))
+
+    async def _drop(self) -> None:
+        try:
+            await self._sink.drop()
+        except StoreError as error:  # must not hide the error that ended the write; gc finds the body later
+            _log.info("an aborted upload was not marked dead: %s", error, extra=event("upload_not_dropped"))
 
     async def _finish(self, meta: ImageMeta) -> NewVersion:
         self._check_open()

@@ -606,6 +606,19 @@ async def test_a_sweep_that_dies_is_done_again(store: SqliteStore, s3: S3Server,
     assert s3.names(prefix) == set()
 
 
+async def test_a_first_copy_that_was_interrupted_may_begin_again(store: SqliteStore, s3: S3Server, prefix: str) -> None:
+    """Gc gives back its claim of a version without an object. So the version may be written again."""
+    version = os.urandom(16)
+    await store.begin_write("a", version)  # its process dies: it is neither committed nor aborted
+    await beyond_the_grace_period()
+    assert await store.sweep() == 0
+    again = await store.begin_write("a", version)
+    await again.write(LARGE)
+    await again.commit(meta_of(len(LARGE), version))
+    assert await read(store, "a") == LARGE
+    assert s3.names(prefix) == {version.hex()}
+
+
 async def test_a_bucket_that_refuses_to_remove_is_swept_later(
     store: SqliteStore, network: BadNetwork, s3: S3Server, prefix: str
 ) -> None:

@@ -26,6 +26,7 @@ from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, 
 from pixstore_asgi.store.sqlite import SqliteStore, gc, reads
 from pixstore_asgi.store.sqlite.leases import Leases
 from pixstore_asgi.store.sqlite.schema import APPLICATION_ID, MIGRATIONS
+from pixstore_asgi.store.sqlite.transaction import Transaction as SqliteTransaction
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
 from pixstore_asgi.store.sqlite.writer import Writer, connect_writer
 from pixstore_asgi.store.tables import writes
@@ -394,6 +395,41 @@ async def test_a_pointer_to_nowhere_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="does not exist"):
         await store.open_stream("a")
     assert store.in_use == 0
+    await store.close()
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_cancelled_abort_still_drops_the_body(tmp_path: Path, turns: int) -> None:
+    """A task that is cancelled while it aborts an upload leaves no body in use, and gc removes the body."""
+    store = SqliteStore(tmp_path / "images.db")
+    await store.open()
+    writer = await store.begin_write("a", os.urandom(16))
+    await writer.write(body_of(5 * CHUNK_BYTES))
+    aborting = asyncio.create_task(writer.abort())
+    for _ in range(turns + 1):
+        await asyncio.sleep(0)
+    aborting.cancel()
+    await asyncio.wait([aborting])
+    async with asyncio.timeout(30):
+        while query(store.path, "SELECT state FROM blob") != [(2,)] or store.in_use:
+            await asyncio.sleep(0.01)
+    assert await store.sweep() == 1
+    await store.close()
+
+
+async def test_a_body_with_too_many_chunks_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body that is refused in its commit leaves no row, whether some of its chunks were written before or not."""
+    monkeypatch.setattr(SqliteTransaction, "most_chunks", 5)
+    store = SqliteStore(tmp_path / "images.db")
+    await store.open()
+    for chunks in (6, 9):
+        with pytest.raises(StoreError, match="at most 5 chunks"):
+            await save(store, "a", body_of(chunks * CHUNK_BYTES))
+    monkeypatch.setattr(SqliteTransaction, "most_chunks", 3)
+    with pytest.raises(StoreError, match="at most 3 chunks"):
+        await save(store, "a", body_of(4 * CHUNK_BYTES))
+    await store.sweep()
+    assert query(store.path, "SELECT count(*) FROM blob") == [(0,)]
     await store.close()
 
 

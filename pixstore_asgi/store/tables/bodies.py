@@ -49,6 +49,7 @@ async def is_live(tx: Transaction, body: int) -> bool:
 
 async def add_body(tx: Transaction, chunks: Chunks, state: BodyState) -> int:
     """Write a new body with its first chunks, or with all of them. Return its id."""
+    _require_room(tx, len(chunks))
     body = await tx.add_row(state)
     await _insert_chunks(tx, body, 0, chunks)
     return body
@@ -59,6 +60,7 @@ async def add_chunks(tx: Transaction, body: int, first: int, chunks: Chunks, sta
 
     Raises UploadGone if the body, or the chunk before these, is missing.
     """
+    _require_room(tx, first + len(chunks))
     if not await tx.run(_ADD_CHUNKS, body, state, first):
         raise UploadGone
     await _insert_chunks(tx, body, first, chunks)
@@ -76,9 +78,13 @@ async def drop_pending(tx: Transaction, body: int) -> None:
     await tx.run(_MOVE_PENDING, body, BodyState.DEAD)
 
 
-async def _insert_chunks(tx: Transaction, body: int, first: int, chunks: Chunks) -> None:
-    if first + len(chunks) > tx.most_chunks:
+def _require_room(tx: Transaction, chunks: int) -> None:
+    # Before the first statement: a refused commit of one version has no savepoint that could take a statement back.
+    if chunks > tx.most_chunks:
         raise StoreError(f"an image has at most {tx.most_chunks} chunks of 256 KiB")
+
+
+async def _insert_chunks(tx: Transaction, body: int, first: int, chunks: Chunks) -> None:
     rows = [(body, number, chunk) for number, chunk in enumerate(chunks, first)]
     await tx.each(_INSERT_CHUNK, rows)
 
@@ -134,11 +140,15 @@ class _PendingBody:
             await self._engine.write(touch, self._body)
 
     async def drop(self) -> None:
-        if self._body is not None:
-            try:
+        try:
+            await self._stop()
+            if self._body is not None:
                 await self._engine.write(drop_pending, self._body)
-            finally:
-                self.release()
+        finally:
+            self.release()
+
+    async def _stop(self) -> None:
+        """Let the running part of the write end, before its body is dropped."""
 
     def release(self) -> None:
         body, self._body = self._body, None
@@ -179,11 +189,10 @@ class ChunkSink(_PendingBody):
             await asyncio.shield(self._staging)  # if it were cancelled, its body would be unknown, and stay held
             self._staging = None
 
-    async def drop(self) -> None:
+    async def _stop(self) -> None:
         self._take()
         if self._staging is not None:
-            await asyncio.gather(self._staging, return_exceptions=True)
-        await super().drop()
+            await asyncio.gather(asyncio.shield(self._staging), return_exceptions=True)
 
     async def _stage_soon(self) -> None:
         await self.staged()  # one at a time, so that memory is bounded
@@ -241,6 +250,5 @@ class ObjectSink(_PendingBody):
         await self._upload.finish()
         return NewVersion(image_id, meta, self._body)
 
-    async def drop(self) -> None:
+    async def _stop(self) -> None:
         await self._upload.abort()
-        await super().drop()

@@ -95,6 +95,11 @@ async def claim_objects(tx: Transaction, grace_s: float, limit: int) -> dict[int
     return claimed
 
 
+async def unclaim_objects(tx: Transaction, bodies: Sequence[int]) -> None:
+    """Take back the claim of rows, so that an interrupted copy may begin their versions again. They stay dead."""
+    await tx.run("UPDATE {body} SET removing = false WHERE id = ANY($1::bigint[])", list(bodies))
+
+
 async def forget_objects(tx: Transaction, claimed: Mapping[int, str]) -> None:
     """Delete the rows of objects that the object store has removed."""
     await tx.run("DELETE FROM {body} WHERE id = ANY($1::bigint[])", list(claimed))
@@ -120,8 +125,10 @@ class ObjectGc:
         """
         await self.check(engine)
         claimed = await engine.write(claim_objects, self._grace_s, limit)
-        if not self._is_known:  # no live row to check the place by: claim only objects that exist there
-            claimed = {row: name for row, name in claimed.items() if await self._bodies.has(name)}
+        if not self._is_known:  # no live row to check the place by: remove only objects that exist there
+            absent = [row for row, name in claimed.items() if not await self._bodies.has(name)]
+            await engine.write(unclaim_objects, absent)
+            claimed = {row: name for row, name in claimed.items() if row not in absent}
         if claimed:
             await asyncio.shield(self._remove(engine, claimed))
         return len(claimed)
