@@ -33,7 +33,7 @@ class Lost(Exception):
 class WorkerSockets(NamedTuple):
     """The application's sockets of one worker.
 
-    link: connects to the worker. end: the fork server reports on it how the worker ended.
+    link: connects to the worker. end: receives the fork server's report of how the worker ended.
     """
 
     link: socket.socket

@@ -50,7 +50,7 @@ class Secrets:
         """Return a key ring newer than `stale`, or None if there is none. Searches at most once in 10 s for each value
         of `by`.
 
-        by: "proof" or "row", where the id of a secret was found that `stale` lacks.
+        by: the kind of input that names a secret that `stale` lacks: "proof" or "row".
         """
         if self.ring is stale and time.monotonic() - self._looked_s[by] >= _LOOK_EVERY_S:
             try:

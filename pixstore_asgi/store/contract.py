@@ -66,7 +66,7 @@ NO_TERMS = CommitTerms()
 
 
 class KeyChecks(NamedTuple):
-    """The check values in a store: of secrets that keys were wrapped under, and of retired secrets."""
+    """The check values in a store: those of secrets in use, and those of retired secrets."""
 
     in_use: frozenset[bytes]
     retired: frozenset[bytes]

@@ -26,9 +26,9 @@ class PsycopgConnection:
         self._connection = connection
 
     def is_in_transaction(self) -> bool:
-        """Return whether a transaction is open, or may be: that is unknown during a statement, and after a loss.
+        """Return False only if certainly no transaction is open: True during a statement or on a lost connection.
 
-        Raises InputError in pipeline mode, which delays errors beyond the savepoint.
+        Raises InputError in pipeline mode: there an error can arrive after the statement that caused it.
         """
         info = self._connection.info
         if info.pipeline_status != PipelineStatus.OFF:

@@ -81,8 +81,8 @@ class Names:
 async def ended_in_time(transaction: "AsyncpgTransaction") -> AsyncIterator[None]:
     """Run the block in a transaction. Commit it at the end of the block, or roll it back if the block raises.
 
-    A cancelled block, for example after a time limit, does neither: the server may never answer, so the connection is
-    lost.
+    If the block is cancelled, for example by a time limit, do neither, because the server may never answer. The
+    connection is then unusable.
     """
     await transaction.start()
     try:

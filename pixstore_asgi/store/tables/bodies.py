@@ -184,7 +184,7 @@ class ChunkSink(_PendingBody):
         return NewVersion(image_id, meta, self._body, self._staged_chunks, chunks)
 
     async def staged(self) -> None:
-        """Wait until the database has all chunks that were handed to it so far. Raises StoreError if they are lost."""
+        """Wait until the chunks on their way to the database are there. Raises StoreError if they are lost."""
         if self._staging is not None:
             await asyncio.shield(self._staging)  # if it were cancelled, its body would be unknown, and stay held
             self._staging = None

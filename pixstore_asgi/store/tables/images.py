@@ -48,7 +48,7 @@ async def list_images(
 
 
 async def open_body(tx: Transaction, image_id: str) -> tuple[StoredImage, int, list[bytes]] | None:
-    """Return an image, its body's id, and its chunks: all of them up to WHOLE_BYTES, else the first one.
+    """Return an image, its body's id, and its chunks: all if it has at most WHOLE_BYTES, else the first.
 
     One statement reads row and chunks, so gc can't remove chunks in between. Raises InObjectStore if the body is an
     object.

@@ -131,8 +131,9 @@ async def assign_new_database_id(
     tx: Transaction, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]
 ) -> int:
     """Give the database a new id, wrap each image's key again, and replace all check values by `check`.
+    Return the number of images.
 
-    rewrap: returns an image's new wrapped key. Return the number of images.
+    rewrap: returns an image's new wrapped key.
     """
     await lock_keys(tx, to_change=True)
     await tx.lock_rows("true")
