@@ -1,7 +1,8 @@
 """Authorization and audience: calls the application's own functions that decide about access.
 
-Authorization asks the rule whether a request may get an image, after its proof was checked. Audience asks for the
-session, user or tenant that a proof must be bound to.
+Authorization asks the rule whether a request may get an image. PixstoreApp asks it after the proof was checked;
+RecordsApp asks it before it makes a proof. Audience asks for the session, user or tenant of the request. PixstoreApp
+requires that the proof is bound to it; RecordsApp binds the new proof to it.
 """
 
 import inspect

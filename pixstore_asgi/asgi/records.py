@@ -101,7 +101,10 @@ class RecordsApp:
 
 
 def _ids_in(scope: Scope) -> list[str]:
-    """Return the requested image ids, each once. Raises HTTPException with status 400 for an invalid request."""
+    """Return the valid image ids of the request, each once. Skip invalid ids and the ids of variants.
+
+    Raises HTTPException with status 400 if the request has no valid id or more than `MOST_RECORDS` ids.
+    """
     asked = QueryParams(scope["query_string"]).getlist("id")
     if not asked:
         raise HTTPException(400, "the request has no image id: add ?id=…&id=…")

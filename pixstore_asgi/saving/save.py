@@ -39,8 +39,15 @@ _MAX_AHEAD_MS = 24 * 60 * 60 * 1000  # how far a token may be ahead of the clock
 class Saves:
     """Writes images to one store.
 
-    Every method that saves raises InvalidImage (ImageTooLarge, UploadTimeout), InputError or StoreError. Then nothing
-    was changed.
+    Every method that saves raises these errors. The store is unchanged after each of them, with one exception.
+
+    - InvalidImage (ImageTooLarge, UploadTimeout) and InputError: the upload is not accepted. Not `reseal`, which reads
+      no upload.
+    - StoreError, StoreConflict included. The exception is ConnectionLost, a StoreBusy of PostgreSQL: the operation may
+      or may not have been committed.
+    - SecretError: `opened` found no valid key ring, or the store refuses the ring.
+    - ImageNotFound: `update`, `reseal`, and `take_over` with `if_token` or for a variant.
+    - IntegrityError: `take_over`, if the bytes do not belong to `encryption`.
 
     Args:
         store: The store, or its transaction that the application shares.

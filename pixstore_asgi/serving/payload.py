@@ -82,7 +82,10 @@ class Payload:
 
     @property
     def whole(self) -> bytes | None:
-        """All bytes if they are one piece in memory, else None. Nothing then has to be read or closed."""
+        """All bytes, if they are one piece in memory and iteration has not begun. None if the payload has a stream.
+
+        If it is not None, the caller has nothing to read or close.
+        """
         return self._head if self._held is None else None
 
     @property

@@ -238,9 +238,10 @@ class ImageStore(Protocol):
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
         """Replace the wrapped keys of images, in one step. Return how many keys were replaced.
 
-        A key is replaced if its version is still current and `was` equals the stored key or is None. Tokens, versions,
-        times and bodies stay. An epoch rises only if its RewrappedKey has a higher one. The store keeps no copy of the
-        old keys. Raises SecretError if this key ring may not wrap keys here; see `rules.admit`.
+        A key is replaced if its version is still current. If its RewrappedKey has `was`, the stored key must also equal
+        `was`. Tokens, versions, times and bodies stay. An epoch rises only if its RewrappedKey has a higher one. The
+        store keeps no copy of the old keys. Raises SecretError if this key ring may not wrap keys here; see
+        `rules.admit`.
 
         wrapped: at most one for each image; may be empty. checks: as in CommitTerms.
         """

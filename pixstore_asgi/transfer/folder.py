@@ -150,8 +150,8 @@ def _write(file: int, data: bytes, path: FilePath) -> None:
 
 
 def _is_ours(file: int) -> bool:
-    """Return whether `place` may have written this file: it has one name, belongs to this user, and only the user
-    can read it.
+    """Return whether `place` may have written this file: it has one name, belongs to this user, and group and others
+    may not read, write or execute it.
     """
     status = os.fstat(file)
     return status.st_nlink == 1 and status.st_uid == os.geteuid() and not status.st_mode & 0o077

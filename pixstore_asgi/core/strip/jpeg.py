@@ -111,7 +111,11 @@ def _segment(marker: int, progress: _Progress) -> Rule:
 
 
 def _picture(marker: int, length: int, progress: _Progress) -> Rule:
-    """Keep a segment. Its length must match its content (T.81, sections B.2.2 to B.2.5)."""
+    """Keep a segment. Count frames and the components of scans in `progress`.
+
+    Raises InvalidImage if the length of a frame, scan, DNL or DRI does not match its content (T.81, sections B.2.2 to
+    B.2.5). The lengths of other segments are not checked.
+    """
     if marker in _FRAMES:
         require(length >= 6, "JPEG frame")
         components = (yield READ, 6)[5]

@@ -125,7 +125,7 @@ class Database:
     async def read_within(
         self, limit_s: float | None, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Run an operation that only reads, as `read` does, with a limit of `limit_s` seconds for each attempt."""
+        """Run an operation that only reads, like `read`. limit_s: see `connection`; it holds for each attempt."""
 
         async def once() -> R:
             async with self.connection(limit_s) as connection:
@@ -187,14 +187,15 @@ class Database:
 
     @asynccontextmanager
     async def connection(self, limit_s: float | None) -> AsyncIterator[Any]:
-        """Take a connection for up to `limit_s` seconds. After that time, terminate it: a release would wait for its
-        answer.
+        """Hold a connection for up to `limit_s` seconds (None: no limit), then terminate it and raise TimeoutError.
+
+        The wait for a connection of the pool does not count: it takes up to `patience_s` before.
         """
         connection = await self.pool.acquire(timeout=self.patience_s)
         try:
             async with asyncio.timeout(limit_s):
                 yield connection
-        except TimeoutError:
+        except TimeoutError:  # a release would wait for an answer of the server
             give_up(connection)
             raise
         finally:

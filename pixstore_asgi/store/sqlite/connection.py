@@ -182,10 +182,10 @@ class Connection(aiosqlite.Connection):
 def keep_freed_memory() -> None:
     """Let malloc keep a few freed MiB for the next chunks instead of returning them to the system at once.
 
-    Fresh memory costs a page fault for each 4 KiB. For one chunk, these faults take longer than reading the chunk. When
-    a large block is freed, glibc raises its thresholds to the block's size. From then on it keeps up to twice as much
-    at the end of each heap (mallopt(3), M_MMAP_THRESHOLD). This block is never touched, so it takes no memory. Other
-    implementations of malloc are not affected.
+    Fresh memory costs a page fault for each 4 KiB. For one chunk, these faults take longer than reading the chunk.
+    This function allocates one block of `_KEPT_BYTES` and frees it at once, so that glibc raises its thresholds to the
+    block's size (mallopt(3), M_MMAP_THRESHOLD). From then on glibc keeps up to twice as much at the end of each heap.
+    Nothing writes to the block, so it takes no memory. Other implementations of malloc are not affected.
     """
     bytes(_KEPT_BYTES)
 

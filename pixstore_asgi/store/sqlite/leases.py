@@ -58,8 +58,8 @@ def _has_ofd_locks() -> bool:
 class Leases:
     """The leases of one open store. Every method may be called from any thread.
 
-    `are_shared`: whether other processes see them. `release` waits for no lock: Python's garbage collector may call it
-    through a stream's `__del__`, in the middle of any other method, on the thread that holds the mutex.
+    `are_shared`: whether other processes see them. `release` never waits for the mutex: the garbage collector may call
+    it (through a stream's `__del__`) on a thread that already holds the mutex.
     """
 
     def __init__(self, path: Path) -> None:
@@ -111,7 +111,10 @@ class Leases:
             return body in self._counts or (self._holding is not None and self._holding.is_shared(body))
 
     def hold_files(self, key: int) -> None:
-        """Until `close`, show other stores that this one has the log and index with this key open; see OpenFiles."""
+        """Hold a shared lock until `close`, so that other stores see which log and index this store has open.
+
+        key: the number that identifies this log and index (`OpenFiles.key`).
+        """
         with self._locked():
             if self._holding:
                 self._holding.share(_FILES + key)

@@ -126,7 +126,7 @@ def connect_writer(
 
 
 def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Writer:
-    """Open a connection that writes, to a file that may not be made ready yet."""
+    """Open a connection that writes. The file must exist. It may still lack the tables that `prepare` creates."""
     files = OpenFiles.of(path)
     connection = sqlite3.connect(
         path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, factory=Writer
@@ -141,7 +141,7 @@ def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Wri
 
 
 def hold_files(db: Writer, files: OpenFiles, leases: Leases, timeout_s: float) -> None:
-    """Until `leases` close, show other connections which log and index this one has open, so that they can compare.
+    """Hold a shared lock until `leases` close, so that other stores see which log and index this store has open.
 
     Raises StoreError if another store has a different log or index open. timeout_s: see check_shared.
     """

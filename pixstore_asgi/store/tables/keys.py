@@ -118,8 +118,10 @@ async def retire_key_check(tx: Transaction, check: bytes) -> None:
 async def replace_wrapped_keys(
     tx: Transaction, wrapped: Sequence[RewrappedKey], checks: Sequence[bytes], *, may_admit: bool
 ) -> int:
-    """Replace wrapped keys if their version is current and `was` is the stored key or None. Return how many were
-    replaced.
+    """Replace the wrapped keys of current versions. Return how many were replaced.
+
+    If a RewrappedKey has `was`, replace the key only if the stored key equals it. First check the key ring and store
+    the check value of its last secret; raises AdmissionNeeded or SecretError as `admit_checks` does.
     """
     await lock_keys(tx, to_change=may_admit)
     await admit_checks(tx, checks, may_admit=may_admit)

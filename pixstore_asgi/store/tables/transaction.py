@@ -106,10 +106,10 @@ class Transaction(Protocol):
         ...
 
     async def replace_keys(self, keys: Sequence[RewrappedKey]) -> int:
-        """Replace wrapped keys if their version is current and `was` is the stored key or None. Return how many were
-        replaced.
+        """Replace the wrapped keys of current versions. Return how many were replaced.
 
-        The database keeps no copy of the old keys.
+        If a RewrappedKey has `was`, replace the key only if the stored key equals it. The database keeps no copy of the
+        old keys.
         """
         ...
 
