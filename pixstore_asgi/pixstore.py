@@ -317,7 +317,7 @@ class Pixstore:
         one wins.
 
         Args:
-            image_id: The image.
+            image_id: The id of the image.
             data: As in `save_image`.
             if_token: Replace only the version with this token.
             strip_metadata: As in `save_image`.
@@ -438,7 +438,7 @@ class Pixstore:
     # Secrets
 
     async def key_status(self) -> list[rotation.KeyStatus]:
-        """Report how many images need each secret that the store knows or that is loaded here.
+        """Report how many images need each secret that the store knows, or that this process has loaded.
 
         Returns:
             One KeyStatus for each secret.
@@ -504,7 +504,7 @@ class Pixstore:
         """Return a fresh record of an image. Its proof is valid for one to two windows.
 
         Args:
-            image_id: The image; a variant has no record of its own here.
+            image_id: The id of the image. The id of a variant gives None.
             audience: The proof is valid only for requests of this session, user or tenant (see PixstoreApp's
                 `audience`): 1 to 65535 bytes of UTF-8.
 
@@ -531,7 +531,7 @@ class Pixstore:
         """Return fresh records of several images, with one query.
 
         Args:
-            image_ids: The images.
+            image_ids: The ids of the images.
             audience: As in `get_image_record`.
 
         Returns:
@@ -556,7 +556,7 @@ class Pixstore:
         """Return an image decrypted and verified. It is held in memory.
 
         Args:
-            image_id: An image, or a variant `id~name`.
+            image_id: The id of an image, or of a variant: `id~name`.
 
         Returns:
             The image, or None if there is none.

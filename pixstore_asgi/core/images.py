@@ -87,10 +87,17 @@ class ImageMeta:
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """How an image was encrypted in another store. It lets this store encrypt the image to the same bytes again.
+    """How an image was encrypted in another store. With it, this store encrypts the image to the same bytes, so that
+    copies in browsers' caches stay valid.
 
-    So copies in browsers' caches stay valid. key: 32 bytes. iv: 12 bytes. tag: 16 bytes. format: the name of the
-    encrypted format byte, such as "jpg". Raises InputError for other lengths.
+    Attributes:
+        key: 32 bytes.
+        iv: 12 bytes.
+        tag: 16 bytes.
+        format: The name of the encrypted format byte, such as "jpg".
+
+    Raises:
+        InputError: A length is wrong.
     """
 
     key: bytes = field(repr=False)
@@ -153,7 +160,12 @@ class RewrappedKey:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A decrypted image: its bytes, padding included, and the name of its format, such as "png"."""
+    """A decrypted image.
+
+    Attributes:
+        data: The bytes, with padding.
+        format: The name of the format, such as "png".
+    """
 
     data: bytes = field(repr=False)
     format: str
@@ -168,8 +180,13 @@ class Image:
 class ExportedImage:
     """One version of an image, with everything that another store needs to serve the same bytes.
 
-    seal, ciphertext: the key and the encrypted form. image: the decrypted form. details: None if the picture was not
-    decoded when it was saved.
+    Attributes:
+        id: The id of the image.
+        token: The token of the version.
+        seal: Its key, nonce and tag.
+        ciphertext: The encrypted bytes.
+        image: The decrypted image.
+        details: Width, height and placeholder, or None if the picture was not decoded when it was saved.
     """
 
     id: str
@@ -184,9 +201,13 @@ class ExportedImage:
 class ImageInfo:
     """One image in a list.
 
-    token: of the current version. format: the name of the format. size: in bytes, padding included. created: time of
-    the first save under this id, in epoch milliseconds. An old database did not record that time; there it is the time
-    of the last save.
+    Attributes:
+        id: The id of the image, or `id~name` of a variant.
+        token: The token of the current version.
+        format: The name of the format, such as "png".
+        size: The length in bytes, with padding.
+        created: The time of the first save under this id, in epoch milliseconds. Early versions did not record it: an
+            image that they saved has the time of its last save by them.
     """
 
     id: str

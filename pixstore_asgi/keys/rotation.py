@@ -28,9 +28,12 @@ _MOST_PASSES = 3  # a limit, because another process may go on saving under an o
 class KeyStatus:
     """The status of one secret.
 
-    key_id: its public id, 8 hexadecimal digits. images: how many images and variants have a key wrapped under it.
-    signs: whether this process signs and wraps with it. loaded: whether the key ring contains it. retired: whether the
-    store refuses saves under it.
+    Attributes:
+        key_id: Its public id, 8 hexadecimal digits.
+        images: How many images and variants have a key wrapped under it.
+        signs: Whether this process signs and wraps with it.
+        loaded: Whether the key ring contains it.
+        retired: Whether the store refuses saves under it.
     """
 
     key_id: str

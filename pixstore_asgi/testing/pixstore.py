@@ -44,6 +44,7 @@ class FixedClock:
 
 
 SECRET = "a-secret-that-everybody-knows-for-tests-alone"  # noqa: S105
+"""The secret of every MemoryPixstore. It is public: use it only in tests."""
 
 Result = TypeVar("Result")
 

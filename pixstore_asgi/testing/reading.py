@@ -10,7 +10,11 @@ from ..errors import PixstoreError, WireError, WireState
 
 
 class NoImage(PixstoreError):
-    """The response contains no image. state: its wire state."""
+    """The response contains no image.
+
+    Attributes:
+        state: The wire state of the response.
+    """
 
     def __init__(self, state: WireState) -> None:
         super().__init__(f"the answer holds no image: {state.label}")
@@ -18,8 +22,13 @@ class NoImage(PixstoreError):
 
 
 def proof_headers(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers that a page sends to request the image of a record. Raises RecordError for an invalid
-    record.
+    """Return the headers that a page sends to request the image of a record.
+
+    Args:
+        record: A record from JSON or from Pixstore.
+
+    Raises:
+        RecordError: It is not a record.
     """
     asked = ImageRecord.parse(record)
     return {"x-pixstore-proof": asked.stateless_proof, "x-pixstore-token": str(asked.token)}

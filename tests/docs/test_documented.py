@@ -17,10 +17,10 @@ from pixstore_asgi.cli.variants_command import variants
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
+from tests.docs.reference import BLOCKS, blocks_in, filled, missing_methods
 from tests.docs.tables import rows
 from tests.support.paths import DOCS, PACKAGE, ROOT
 
-README = (ROOT / "README.md").read_text()
 CONFIGURATION = (DOCS / "configuration.md").read_text()
 TROUBLESHOOTING = (DOCS / "troubleshooting.md").read_text()
 PAGES = [
@@ -28,6 +28,7 @@ PAGES = [
     *(ROOT / folder / "README.md" for folder in ("benchmarks", "js_client")),
     *sorted(DOCS.glob("*.md")),
 ]
+GENERATED = [page for page in sorted(DOCS.glob("*.md")) if blocks_in(page.read_text())]
 UNITS = {"_ms": "ms", "_s": "s", "_bytes": "bytes"}
 
 
@@ -109,24 +110,21 @@ def test_every_environment_variable_is_listed() -> None:
     assert source.count("os.environ") == len(listed)
 
 
-def test_the_calls_table_is_the_class() -> None:
-    """Every public method of Pixstore is in README with its arguments and their defaults."""
-    calls = dict(re.findall(r"`(\w+)\(([^`]*)\)`", "".join(cells[0] for cells in rows(README, "| call on `pix` |"))))
-    public = {name for name, value in vars(Pixstore).items() if inspect.isfunction(value) and name[0] != "_"}
-    assert set(calls) == public
-    for name, arguments in calls.items():
-        _, *parameters = inspect.signature(getattr(Pixstore, name)).parameters.values()
-        first_keyword = next((index for index, each in enumerate(parameters) if each.kind is each.KEYWORD_ONLY), None)
-        written = [*map(_as_written, parameters)]
-        if first_keyword is not None:
-            written.insert(first_keyword, "*")
-        assert arguments == ", ".join(written), name
+@pytest.mark.parametrize("page", GENERATED, ids=lambda page: page.stem)
+def test_the_tables_are_those_of_the_code(page: Path) -> None:
+    """If this fails, run `python -m tests.docs.reference --write`."""
+    text = page.read_text()
+    assert text == filled(text)
 
 
-def _as_written(parameter: inspect.Parameter) -> str:
-    if parameter.default is not parameter.empty:
-        return f"{parameter.name}={parameter.default!r}"
-    return f"{parameter.name}=…" if parameter.kind is parameter.KEYWORD_ONLY else parameter.name
+def test_every_table_stands_once() -> None:
+    """Each block is in one page."""
+    assert sorted(name for page in GENERATED for name in blocks_in(page.read_text())) == sorted(BLOCKS)
+
+
+def test_every_method_of_pixstore_is_listed() -> None:
+    """Each public method is in one table of python-api.md, and no other."""
+    assert not missing_methods()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

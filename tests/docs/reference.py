@@ -1,0 +1,224 @@
+"""Prints the tables of the reference that come from the code: `python -m tests.docs.reference`.
+
+With `--write` it puts them into their pages, between `<!-- generated: NAME -->` and `<!-- end of generated: NAME -->`.
+"""
+
+import argparse
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from pixstore_asgi import (
+    ImageRecord,
+    Payload,
+    PayloadResponse,
+    Pixstore,
+    PixstoreApp,
+    PixstoreMiddleware,
+    RecordsApp,
+    Variant,
+    decode_payload,
+    testing,
+)
+from pixstore_asgi.core.images import ExportedImage, Image, ImageInfo, Seal
+from pixstore_asgi.integrations import fastapi, opentelemetry, prometheus, starlette
+from pixstore_asgi.keys.rotation import KeyStatus
+from tests.docs.docstrings import Docstring, constants_of, docstring_of
+from tests.support.paths import DOCS
+
+METHODS = {
+    "save": ["save_image", "save_image_from_file", "update_image", "update_image_from_file", "delete_image"],
+    "read": [
+        "get_image_record",
+        "get_image_records",
+        "image_exists",
+        "read_image",
+        "list_images",
+        "open_payload",
+    ],
+    "revoke": ["revoke", "reseal_image"],
+    "move": ["export_image", "export_variants", "import_image"],
+    "secrets": ["key_status", "rewrap_keys", "retire_key", "reload_secrets"],
+    "life": ["open", "close", "lifespan", "ping"],
+}
+"""Every public method of Pixstore, by the section of python-api.md that lists it."""
+
+_CALLS = ["call", "effect", "returns", "raises"]
+_BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end of generated: \2 -->\n)", re.DOTALL)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table in Markdown, without columns that are empty. Newlines in a cell become line breaks."""
+    columns = zip(head, *rows, strict=True)
+    cells = [[_cell(text) for text in column] for column in columns if any(column[1:])]
+    names, *lines = zip(*cells, strict=True)
+    return "\n".join(f"| {' | '.join(row)} |" for row in [names, ["---"] * len(names), *lines])
+
+
+def _cell(text: str) -> str:
+    """Return a text as the cell of a table: its stars outside code escaped, the pages that it names as links."""
+    linked = re.sub(r'docs/([\w-]+)\.md(?:, "([^"]+)")?', _link, text)
+    parts = re.split(r"(`[^`]*`)", linked.replace("|", r"\|"))
+    plain = [part if part.startswith("`") else part.replace("*", r"\*") for part in parts]
+    return "".join(plain).replace("\n", "<br>")
+
+
+def _link(cited: re.Match[str]) -> str:
+    page, heading = cited.groups()
+    name = page.replace("-", " ")
+    return f"[{name}, {heading}]({page}.md#{heading.lower().replace(' ', '-')})" if heading else f"[{name}]({page}.md)"
+
+
+# Calls
+
+
+def call_of(name: str, function: Any) -> str:
+    """Return the call of a function or class with its arguments, without types. Options of classes are left out."""
+    parameters = [each for each in inspect.signature(function).parameters.values() if each.name != "self"]
+    written, is_marked = [], False
+    for each in parameters:
+        if each.kind is each.KEYWORD_ONLY and not is_marked:
+            is_marked = True
+            written.append("*")
+            if inspect.isclass(function):
+                written[-1] = "…"
+                break
+        written.append("…" if each.kind is each.VAR_KEYWORD else _argument(each))
+    return f"`{name}({', '.join(written)})`"
+
+
+def _argument(parameter: inspect.Parameter) -> str:
+    if parameter.default is not parameter.empty:
+        default = repr(parameter.default)
+        return f"{parameter.name}={'…' if default.startswith('<') else default}"
+    return f"{parameter.name}=…" if parameter.kind is parameter.KEYWORD_ONLY else parameter.name
+
+
+def _call_row(call: str, doc: Docstring) -> list[str]:
+    raises = "\n".join(f"`{name}`: {text}" for name, text in doc.raises.items())
+    return [call, "\n".join(doc.text), doc.returns, raises]
+
+
+def methods(kind: str) -> str:
+    """Return the table of some methods of Pixstore, and the table of their arguments."""
+    named = {name: vars(Pixstore)[name] for name in METHODS[kind]}
+    calls = table(_CALLS, [_call_row(call_of(name, each), docstring_of(each)) for name, each in named.items()])
+    meanings: dict[tuple[str, str], list[str]] = {}
+    for name, each in named.items():
+        for argument, text in docstring_of(each).arguments.items():
+            if not text.startswith("As in `"):
+                meanings.setdefault((argument, text), []).append(f"`{name}`")
+    rows = [[f"`{argument}`", ", ".join(of), text] for (argument, text), of in meanings.items()]
+    return f"{calls}\n\n{table(['argument', 'of', 'meaning'], rows)}" if rows else calls
+
+
+def missing_methods() -> set[str]:
+    """Return the public methods of Pixstore that no table has."""
+    public = {name for name, value in vars(Pixstore).items() if inspect.isfunction(value) and name[0] != "_"}
+    return public.symmetric_difference(name for names in METHODS.values() for name in names)
+
+
+def things(*named: tuple[str, Any]) -> str:
+    """Return the table of functions and classes, by the text before their brackets."""
+    return table(_CALLS, [_call_row(call_of(name, each), docstring_of(each)) for name, each in named])
+
+
+def applications() -> str:
+    rows = [
+        *((each.__name__, each) for each in (PixstoreApp, PixstoreMiddleware, RecordsApp, PayloadResponse)),
+        ("PixstoreApp.client_path", PixstoreApp.client_path),
+    ]
+    return things(*rows)
+
+
+def results() -> str:
+    """Return the table of the objects that methods return, and of their fields."""
+    rows = [_fields(each) for each in (ImageRecord, ImageInfo, Image, ExportedImage, Seal, KeyStatus, Payload, Variant)]
+    return table(["object", "meaning", "fields and properties"], rows)
+
+
+def _fields(kind: Any) -> list[str]:
+    doc = docstring_of(kind)
+    own = {name: value for name, value in vars(kind).items() if name[0] != "_"}
+    properties = [
+        f"`{name}`: {' '.join(docstring_of(value).text)}" for name, value in own.items() if isinstance(value, property)
+    ]
+    arguments = [f"`{name}`: {text}" for name, text in doc.arguments.items()]
+    return [f"`{kind.__name__}`", "\n".join(doc.text), "\n".join(arguments + properties)]
+
+
+def integrations(module: Any) -> str:
+    """Return the table of the public names of one integration."""
+    constants = constants_of(module)
+    names = getattr(module, "__all__", None) or [
+        name for name, each in vars(module).items() if inspect.isfunction(each) and each.__module__ == module.__name__
+    ]
+    rows = []
+    for name in names:
+        if name[0] == "_":
+            continue
+        thing = getattr(module, name)
+        if name in constants:
+            rows.append(_call_row(f"`{name}`", constants[name]))
+        elif thing.__module__ == module.__name__:
+            rows.append(_call_row(call_of(name, thing), docstring_of(thing)))
+    return table(_CALLS, rows)
+
+
+def tools_for_tests() -> str:
+    """Return the table of the tools for tests of an application."""
+    homes = [import_module(f"pixstore_asgi.testing.{name}") for name in ("pixstore", "samples", "reading")]
+    constants = {name: doc for home in homes for name, doc in constants_of(home).items()}
+    rows = []
+    for name in testing.__all__:
+        thing = getattr(testing, name)
+        rows.append(
+            _call_row(f"`{name}`", constants[name])
+            if name in constants
+            else _call_row(call_of(name, thing), docstring_of(thing))
+        )
+        if inspect.isclass(thing):
+            own = {each: value for each, value in vars(thing).items() if each[0] != "_" and inspect.isfunction(value)}
+            rows += [_call_row(call_of(f"{name}.{each}", value), docstring_of(value)) for each, value in own.items()]
+    return table(_CALLS, rows)
+
+
+BLOCKS: Mapping[str, Callable[[], str]] = {
+    **{f"methods-{kind}": partial(methods, kind) for kind in METHODS},
+    "applications": applications,
+    "results": results,
+    "functions": lambda: things(("decode_payload", decode_payload), ("ImageRecord.parse", ImageRecord.parse)),
+    "starlette": lambda: integrations(starlette),
+    "fastapi": lambda: integrations(fastapi),
+    "prometheus": lambda: integrations(prometheus),
+    "opentelemetry": lambda: integrations(opentelemetry),
+    "testing": tools_for_tests,
+}
+"""The program of each generated block, by its name."""
+
+
+def filled(page: str) -> str:
+    """Return the text of a page with its generated blocks made from the code of now."""
+    return _BLOCK.sub(lambda block: f"{block[1]}\n{BLOCKS[block[2]]()}\n\n{block[3]}", page)
+
+
+def blocks_in(page: str) -> list[str]:
+    """Return the names of the generated blocks of a page."""
+    return [name for _, name, _ in _BLOCK.findall(page)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.docs.reference", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the tables into their pages")
+    if parser.parse_args().write:
+        for page in sorted(DOCS.glob("*.md")):
+            page.write_text(filled(page.read_text()))
+    else:
+        print(*(f"{name}\n\n{make()}\n" for name, make in BLOCKS.items()), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
