@@ -163,6 +163,19 @@ def test_the_listed_vectors_are_there() -> None:
     assert files == {path.name for path in (ROOT / "tests" / "vectors").glob("*.json")}
 
 
+def test_the_refused_payloads_and_proofs_are_those_of_the_vectors() -> None:
+    """The page lists each kind of refusal that the vectors have, of payloads and of proofs."""
+    kinds = {kind.strip("`") for kind, _ in rows(PAGE, "| kind | payload |")}
+    assert kinds == _failures("wire")
+    checks = PAGE.split("The checks in order, with the kinds of the vectors:\n")[1]
+    assert {*re.findall(r"`([\w-]+)`", checks)} == _failures("proof")
+
+
+def _failures(name: str) -> set[str]:
+    vectors = json.loads((ROOT / f"tests/vectors/{name}.json").read_text())["vectors"]
+    return {vector["failure"] for vector in vectors if "failure" in vector}
+
+
 async def test_a_batch_is_as_the_page_says(pix: Pixstore) -> None:
     """Method, limits, headers and frames of a batch, written after the page alone."""
     section = PAGE.split("\n## Batch\n")[1].split("\n## ")[0]
