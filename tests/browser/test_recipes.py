@@ -1,4 +1,4 @@
-"""The page's part of docs/recipes.md, in a page that shows pictures with it."""
+"""The pages' part of docs/recipes, in a page that shows pictures with it."""
 
 import contextlib
 import io
@@ -22,8 +22,8 @@ from tests.support.servers import Server
 pytestmark = pytest.mark.browser
 
 JWT_KEY = "a-key-for-the-tests-of-the-jwt-recipe-0123456789"
-SENDS_JWT = OTHER_BLOCKS[0]
-SOCKET_FETCHER = 'import { createSocketFetcher } from "/page/socket-fetcher.js";' + OTHER_BLOCKS[2]
+SENDS_JWT = OTHER_BLOCKS["jwt-roles"]
+SOCKET_FETCHER = 'import { createSocketFetcher } from "/page/socket-fetcher.js";' + OTHER_BLOCKS["websocket"]
 PAGE = """<!doctype html>
 <title>Pictures</title>
 <script type="module">
@@ -51,6 +51,21 @@ OPACITY = """() => {
   canvas.drawImage(document.querySelector("dialog img"), 0, 0, 1, 1);
   return canvas.getImageData(0, 0, 1, 1).data[3];
 }"""
+CHOOSE = """
+  const files = new DataTransfer();
+  files.items.add(new File([data], "picture.png"));
+  const input = document.querySelector("input");
+  input.files = files.files;
+  input.dispatchEvent(new Event("change"));
+}"""
+CHOOSE_BYTES = "(size) => { const data = new Uint8Array(size);" + CHOOSE
+CHOOSE_FILE = (
+    """async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 500, height: 250 });
+  canvas.getContext("2d");
+  const data = await new Promise((resolve) => canvas.toBlob(resolve));"""
+    + CHOOSE
+)
 LOSING = """let lost = 0;
 globalThis.WebSocket = class extends WebSocket {{
   send(data) {{
@@ -183,21 +198,60 @@ def test_the_gallery_deletes_a_picture(browser: Browser, tmp_path: Path) -> None
 def test_the_gallery_adds_a_picture(browser: Browser, tmp_path: Path) -> None:
     """A chosen file is uploaded and shown as its thumbnail."""
     with open_gallery(browser, tmp_path) as (page, url):
-        page.evaluate(
-            """async () => {
-              const canvas = Object.assign(document.createElement("canvas"), { width: 500, height: 250 });
-              canvas.getContext("2d");
-              const blob = await new Promise((resolve) => canvas.toBlob(resolve));
-              const files = new DataTransfer();
-              files.items.add(new File([blob], "picture.png"));
-              const input = document.querySelector("input");
-              input.files = files.files;
-              input.dispatchEvent(new Event("change"));
-            }"""
-        )
+        page.evaluate(CHOOSE_FILE)
         wait_for(page, "document.querySelector('main img')?.naturalWidth === 320")
         (record,) = httpx.get(f"{url}/api/pictures").json()
         assert (record["width"], record["height"]) == (500, 250)
+
+
+def test_the_gallery_shows_more_by_pages(browser: Browser, tmp_path: Path) -> None:
+    """It shows 50 pictures; the button brings the others and disappears, and an upload is shown once."""
+    with open_gallery(browser, tmp_path) as (page, url):
+        for _ in range(50):
+            httpx.post(f"{url}/api/pictures", content=picture()).raise_for_status()
+        page.goto(f"{url}/")
+        wait_for(page, "document.querySelectorAll('main img[src^=blob]').length === 50")
+        assert page.evaluate("document.querySelector('#more').hidden") is False
+        page.evaluate(CHOOSE_FILE)
+        wait_for(page, "document.querySelectorAll('main button').length === 51")
+        page.evaluate("document.querySelector('#more').click()")
+        wait_for(page, "document.querySelector('#more').hidden")
+        assert page.evaluate("document.querySelectorAll('main button').length") == 51
+
+
+UPLOAD_SCRIPT = """
+const send = XMLHttpRequest.prototype.send;
+globalThis.parts = [];
+XMLHttpRequest.prototype.send = function (body) {
+  this.upload.addEventListener("progress", ({ loaded, total }) => parts.push(loaded / total));
+  if (globalThis.isHeld) this.upload.addEventListener("loadstart", () => document.querySelector("p button").click());
+  send.call(this, body);
+};
+"""
+
+
+def test_an_upload_shows_its_progress(browser: Browser, tmp_path: Path) -> None:
+    """The picture is shown after the upload; a refusal, a picture that is too large and a cancelled one show a text."""
+    with (
+        recipe(write_files(tmp_path), "starlette_app") as server,
+        open_page(browser, first_script=UPLOAD_SCRIPT) as page,
+    ):
+        page.goto(f"{server.url}/page/upload.html")
+        wait_for(page, "document.querySelector('input').onchange !== null")
+        page.evaluate(CHOOSE_FILE)
+        wait_for(page, "document.querySelector('pix-image img')?.naturalWidth === 500")
+        assert page.evaluate("parts.at(-1)") == 1
+        assert page.evaluate("[document.querySelector('p').hidden, document.querySelector('progress').value]") == [
+            True,
+            1,
+        ]
+        for size, text in ((10, "not an image of a format"), (33 * 1024 * 1024, "larger than 32 MiB")):
+            page.evaluate(CHOOSE_BYTES, size)
+            wait_for(page, f"document.querySelector('output').value.includes('{text}')")
+        page.evaluate("globalThis.isHeld = true")
+        page.evaluate(CHOOSE_BYTES, 20_000_000)
+        wait_for(page, "document.querySelector('output').value === 'cancelled'")
+        assert page.evaluate("document.querySelectorAll('pix-image').length") == 1
 
 
 PLAIN = """<!doctype html>

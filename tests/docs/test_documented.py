@@ -26,7 +26,7 @@ TROUBLESHOOTING = (DOCS / "troubleshooting.md").read_text()
 PAGES = [
     *sorted(ROOT.glob("*.md")),
     *(ROOT / folder / "README.md" for folder in ("benchmarks", "js_client")),
-    *sorted(DOCS.glob("*.md")),
+    *sorted(DOCS.rglob("*.md")),
 ]
 GENERATED = [page for page in sorted(DOCS.glob("*.md")) if blocks_in(page.read_text())]
 UNITS = {"_ms": "ms", "_s": "s", "_bytes": "bytes"}
@@ -145,7 +145,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_pages_that_the_code_cites_exist() -> None:
     """Where a docstring or an error names a page, and a heading of it, both are there, and it is not README."""
     source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
-    cited = re.findall(r'docs/([\w-]+\.md)(?:, "([^"]+)")?', source)
+    cited = re.findall(r'docs/([\w/-]+\.md)(?:, "([^"]+)")?', source)
     assert len(cited) > 5
     assert "README" not in source
     for page, heading in cited:

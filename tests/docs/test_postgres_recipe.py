@@ -1,6 +1,5 @@
-"""The recipe with SQLAlchemy's transaction in recipes.md, on a real PostgreSQL."""
+"""The recipe with SQLAlchemy's transaction, on a real PostgreSQL."""
 
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,13 +7,9 @@ import pytest
 
 from pixstore_asgi.errors import InvalidImage
 from tests.docs.conftest import RunSnippet
-from tests.support.paths import DOCS
 from tests.support.postgres import Cluster
+from tests.support.recipes import OTHER_BLOCKS
 from tests.support.samples import SECRET, picture
-
-RECIPE = (
-    (DOCS / "recipes.md").read_text().partition("## A picture in SQLAlchemy's transaction")[2].partition("\n## ")[0]
-)
 
 
 @pytest.fixture
@@ -22,7 +17,7 @@ async def names(
     run_snippet: RunSnippet, postgres: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[dict[str, Any]]:
     """The recipe's definitions, with its database and its lifespan begun."""
-    (snippet,) = re.findall(r"```python\n(.*?)```", RECIPE, re.DOTALL)
+    snippet = OTHER_BLOCKS["sqlalchemy-transaction"]
     url = postgres.create("recipe").replace("postgresql:", "postgresql+asyncpg:")
     monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
     defined = run_snippet(snippet.replace("postgresql+asyncpg://app@127.0.0.1/app", url))

@@ -1,4 +1,4 @@
-"""Every recipe of docs/recipes.md answers each error that a request can cause with its status."""
+"""Every recipe answers each error that a request can cause with its status."""
 
 import json
 import re
@@ -26,13 +26,13 @@ from tests.docs.conftest import RunSnippet
 from tests.docs.tables import rows
 from tests.support.asgi import client
 from tests.support.paths import DOCS
-from tests.support.recipes import FILES, PAGE
+from tests.support.recipes import FILES, PAGES
 from tests.support.samples import SECRET
 
 # Newer Litestar wants FromPath, which the oldest version supported does not have.
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated inferred style")
 
-NAMED = {name.strip("`"): int(status) for name, status, _ in rows(PAGE, "| error | `http_status` |")}
+NAMED = {name.strip("`"): int(status) for name, status, _ in rows(PAGES["errors"], "| error | `http_status` |")}
 
 
 @pytest.fixture(autouse=True)

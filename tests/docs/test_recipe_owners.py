@@ -321,9 +321,11 @@ def test_the_sweep_spares_an_upload_in_progress(project: Path) -> None:
 
 
 def test_the_sweep_reports_rows_without_a_picture(site: Server, project: Path) -> None:
-    """A settled row without its picture is reported and kept. More pictures than one page are searched."""
+    """A settled row without its picture is reported and kept. More pictures than one page are listed and searched."""
     with signed_in(site, "ada") as ada:
         ids = [upload(ada, picture()) for _ in range(101)]
+        assert [len(ada.get("/api/records", params={"page": page}).json()) for page in range(3)] == [50, 50, 1]
+        assert len(records(ada, *ids[:100])) == 100
         rows(project / "owners.db", "UPDATE picture SET created_ms = created_ms - 7200000")
         rows(project / "owners.db", "INSERT INTO picture VALUES ('lost', 'ada', 1), ('just now', 'ada', 1 << 60)")
         assert sweep(project, "--delete") == ["row without a picture: lost"]

@@ -1,7 +1,8 @@
-"""docs/recipes.md: its applications run under a real server, as they stand there."""
+"""docs/recipes: the applications run under a real server, as they stand there."""
 
 import contextlib
 import json
+import re
 import signal
 import socket
 import time
@@ -17,7 +18,8 @@ from websockets.protocol import State
 from websockets.sync.client import ClientConnection, connect
 
 from pixstore_asgi import ImageRecord, WireState, decode_payload
-from tests.support.recipes import FILES, OTHER_BLOCKS, image_in, recipe, save, sent, write_files
+from tests.support.paths import DOCS
+from tests.support.recipes import BLOCKS, FILES, OTHER_BLOCKS, PAGES, image_in, recipe, save, sent, write_files
 from tests.support.samples import large_png, picture
 from tests.support.servers import Server
 
@@ -45,7 +47,7 @@ def running_site(folder: Path, module: str, **environment: str) -> Iterator[Site
 
 
 def test_every_block_has_a_test() -> None:
-    """A file that is added to the page gets its test here, in the files beside this one or in tests/browser."""
+    """A file that is added to a page gets its test here, in the files beside this one or in tests/browser."""
     assert set(FILES) == {
         "starlette_app.py",
         "quart_pictures.py",
@@ -74,8 +76,17 @@ def test_every_block_has_a_test() -> None:
         "mysite/urls.py",
         "mysite/settings.py",
         "take_picture.py",
+        "upload.js",
+        "upload.html",
     }
-    assert len(OTHER_BLOCKS) == 3
+    assert set(OTHER_BLOCKS) == {"jwt-roles", "sqlalchemy-transaction", "websocket"}
+    assert len(BLOCKS) == len(FILES) + len(OTHER_BLOCKS)
+
+
+def test_every_recipe_is_listed() -> None:
+    """The list has each page, and no other."""
+    listed = re.findall(r"\]\(recipes/([\w-]+)\.md\)", (DOCS / "recipes.md").read_text())
+    assert sorted(listed) == sorted(PAGES)
 
 
 def in_use(server: Server) -> int:

@@ -1,4 +1,4 @@
-"""recipes.md: its short applications, which need no server to be run."""
+"""docs/recipes: the short applications, which need no server to be run."""
 
 import json
 import threading
@@ -87,6 +87,7 @@ def test_records_for_a_page_that_knows_ids(run_snippet: RunSnippet, monkeypatch:
             record = ImageRecord.parse(answer.json()[ids[name]])
             for other, status in ((ada, 200 if name == "ada" else 403), (bob, 200 if name == "bob" else 403)):
                 assert other.get(f"/pixstore-image/{record.id}", headers=sent(record)).status_code == status
+        assert ada.get("/api/album", params={"after": ids["ada"]}).json() == {}
         with TestClient(app, "https://testserver") as nobody:
             assert nobody.get("/api/records", params=wanted).json() == {}
 

@@ -1,4 +1,4 @@
-/** The fetcher of docs/recipes.md; tests/browser/test_recipes.py has it before a real server. */
+/** The fetcher of docs/recipes/websocket.md; tests/browser/test_recipes.py has it before a real server. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { setGlobal, settle } from "./support/page.js";
 
-const PAGE = readFileSync(new URL("../../docs/recipes.md", import.meta.url), "utf8");
+const PAGE = readFileSync(new URL("../../docs/recipes/websocket.md", import.meta.url), "utf8");
 const CLIENT = new URL("../../js_client/src/index.js", import.meta.url).href;
 const [, CODE] = /```js\n\/\/ socket-fetcher\.js\n(.*?)```/s.exec(PAGE);
 const { createSocketFetcher } = await import(

@@ -1,4 +1,4 @@
-"""An application of docs/recipes.md, with additions for its tests.
+"""An application of docs/recipes, with additions for its tests.
 
 GET /in-use tells how many images are being read; /page/ serves the files of the working directory.
 

@@ -1,4 +1,4 @@
-"""The applications of docs/recipes.md: written to a folder as they stand there, and run."""
+"""The applications of docs/recipes: written to a folder as they stand there, and run."""
 
 import contextlib
 import re
@@ -16,15 +16,20 @@ from tests.support.paths import DOCS, ROOT
 from tests.support.samples import SECRET
 from tests.support.servers import Server, running
 
-PAGE = (DOCS / "recipes.md").read_text()
+PAGES = {path.stem: path.read_text() for path in sorted((DOCS / "recipes").glob("*.md"))}
 FILE = re.compile(r"(?:#|//|<!--) (appended to )?([\w./-]+\.(?:py|js|html))(?: -->)?\n")
-BLOCKS = re.findall(r"```(?:python|js|html)\n(.*?)```", PAGE, re.DOTALL)
-FILES = {found[2]: block for block in BLOCKS if (found := FILE.match(block))}
-OTHER_BLOCKS = [block.strip() for block in BLOCKS if not FILE.match(block)]
+BLOCKS = [
+    (page, block)
+    for page, text in PAGES.items()
+    for block in re.findall(r"```(?:python|js|html)\n(.*?)```", text, re.DOTALL)
+]
+FILES = {found[2]: block for _, block in BLOCKS if (found := FILE.match(block))}
+OTHER_BLOCKS = {page: block.strip() for page, block in BLOCKS if not FILE.match(block)}
+"""The code without a file name; no page has two such blocks."""
 
 
 def write_files(folder: Path, *, django: bool = False) -> Path:
-    """Write the page's files and return the folder; those of Django into a new project."""
+    """Write the files of all pages and return the folder; those of Django into a new project."""
     if django:
         subprocess.run([sys.executable, "-m", "django", "startproject", "mysite", folder], check=True)
     for name, text in FILES.items():
