@@ -19,6 +19,33 @@ from tests.support.samples import picture
 
 PAGE = (DOCS / "performance.md").read_text()
 RESULTS = ROOT / "benchmarks/results/results.json"
+SIZES = (30_000, 370_000, 3_800_000)
+OURS_OVER_HTTP: dict[str, str | int] = {"contestant": "pixstore/uvicorn", "connections": 16}
+SAVED: dict[str, str | int] = {"contestant": "pixstore", "format": "png"}
+# Of each row, by its first words: its part of the results, its cases, their column, and one of its units there.
+SPEED: dict[str, tuple[str, list[dict[str, str | int]], str, float]] = {
+    "GET of one image": (
+        "servers",
+        [OURS_OVER_HTTP | {"load": "hot", "size": size} for size in SIZES],
+        "requests_per_s",
+        1,
+    ),
+    "GETs in turn": (
+        "servers",
+        [OURS_OVER_HTTP | {"load": "gallery", "size": size} for size in SIZES],
+        "requests_per_s",
+        1,
+    ),
+    "saves one": ("saves", [SAVED | {"concurrent": 1, "size": size} for size in SIZES], "saves_per_s", 1),
+    "16 saves": ("saves", [SAVED | {"concurrent": 16, "size": size} for size in SIZES], "saves_per_s", 1),
+    "GET not in memory": (
+        "growth",
+        [{"what": "GET", "images": images} for images in (1_000_000, 1_000)],
+        "seconds",
+        1e-6,
+    ),
+    "memory for 64": ("memory", [{"contestant": "pixstore/uvicorn", "readers": 64}], "above_idle_mib", 1),
+}
 AT_ONCE: dict[str, str | int] = {"load": "saves", "concurrent": 16}
 # Of each row: the cases whose figures it has, in order, their column, and what one of its units is there.
 PICTURES: dict[str, tuple[list[dict[str, str | int]], list[str], float]] = {
@@ -67,6 +94,19 @@ def test_the_outermost_middleware_serves_images(run_snippet: RunSnippet) -> None
         record = http.portal.call(names["pix"].save_image, picture())
         assert image_in(record, http.get(f"/pixstore-image/{record.id}", headers=sent(record))) == picture()
         assert http.get("/elsewhere").status_code == 404
+
+
+@pytest.mark.parametrize("row", SPEED)
+def test_its_rates_were_measured(row: str) -> None:
+    """Requests, saves, times and memory are about the medians of the results."""
+    part, cases, column, unit = SPEED[row]
+    found = Findings(json.loads(RESULTS.read_text())["parts"][part]["rows"])
+    (cell,) = [cell for name, cell in rows(PAGE, "| load | measured |") if name.startswith(row)]
+    figures = re.findall(r"(?:: |^|instead of )([\d,]+)\b(?! KB)", cell)
+    measured = [median(found, case, column) for case in cases]
+    assert [float(figure.replace(",", "")) for figure in figures] == pytest.approx(
+        [value and value / unit for value in measured], rel=0.04
+    )
 
 
 @pytest.mark.parametrize("row", PICTURES)
