@@ -85,5 +85,5 @@ def test_the_files_to_touch_exist() -> None:
 def test_the_directions_are_those_that_are_checked(heading: str, table: list[list[str]]) -> None:
     """The page's line of arrows has the packages in the order that the tests of imports enforce."""
     section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    (line,) = re.findall(r"\n\n((?: {4}.*\n)+)", section)
+    (line,) = re.findall(r"```text\n(errors[^`]*)```", section)
     assert [sorted(names.replace(",", " ").split()) for names in line.split("→")] == [sorted(row) for row in table]
