@@ -28,50 +28,78 @@ class WireState(IntEnum):
 class PixstoreError(Exception):
     """The root of every error that this package raises.
 
-    http_status: the status to answer if a request caused the error. It is 500 for errors that a request does not cause.
+    Attributes:
+        http_status: The status to answer if a request caused the error, else 500.
     """
 
     http_status: ClassVar[int] = 500
 
 
 class ConfigError(PixstoreError, ValueError):
-    """An option has an invalid value. The text names the option and its valid values."""
+    """An option has an invalid value. The text names the option and its valid values.
+
+    Remedy: Correct the option. Waiting does not help.
+    """
 
 
 class SecretError(ConfigError):
-    """A secret is missing or too short, is in an unsafe file, or is not the one that the store was written with."""
+    """A secret is missing or too short, is in an unsafe file, or is not the one that the store was written with.
+
+    Remedy: Give the process the secret that the text names by its key id.
+    """
 
 
 class InputError(PixstoreError, ValueError):
-    """An argument of a call is invalid, such as a malformed image id or directory, or data of an unknown type."""
+    """An argument of a call is invalid, such as a malformed image id or directory, or data of an unknown type.
+
+    Remedy: Correct the call. If the value came from a client, check it before the call and answer 400.
+    """
 
 
 class InvalidImage(PixstoreError, ValueError):
-    """The bytes are not an image of an accepted format, or are empty or truncated. Nothing was stored."""
+    """The bytes are not an image of an accepted format, or are empty or truncated. Nothing was stored.
+
+    Remedy: Show the text to the user. It contains no paths and no secrets.
+    """
 
     http_status = 400
 
 
 class ImageTooLarge(InvalidImage):
-    """The image is longer than `max_image_bytes`. Nothing was stored."""
+    """The image is longer than `max_image_bytes`. Nothing was stored.
+
+    Remedy: Show the text to the user, or raise the option and the limit of the proxy.
+    """
 
     http_status = 413
 
 
 class UploadTimeout(InvalidImage):
-    """The image did not arrive within `upload_timeout_s` or `max_upload_s`. Nothing was stored."""
+    """The image did not arrive within `upload_timeout_s` or `max_upload_s`. Nothing was stored.
+
+    Remedy: Send it again, or raise the option that the text names.
+    """
 
     http_status = 408
 
 
 class ImageNotFound(PixstoreError, LookupError):
-    """There is no image under this id."""
+    """There is no image under this id.
+
+    Remedy: Answer 404. The image was deleted, or the id belongs to another database.
+    """
 
     http_status = 404
 
 
 class RecordError(PixstoreError, ValueError):
-    """A value is not an image record. `reason` is one of shape, id, token, key, iv, tag, proof."""
+    """A value is not an image record.
+
+    Remedy: Pass the record itself, not the response that contains it.
+
+    Attributes:
+        reason: One of shape, id, token, key, iv, tag, proof.
+    """
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -81,7 +109,10 @@ class RecordError(PixstoreError, ValueError):
 class WireError(PixstoreError, ValueError):
     """Bytes are not a wire payload.
 
-    `reason` is one of empty, unknown-state, truncated, no-ciphertext, trailing-bytes, token-range.
+    Remedy: Pass the whole, unchanged body of an answer to an image request.
+
+    Attributes:
+        reason: One of empty, unknown-state, truncated, no-ciphertext, trailing-bytes, token-range.
     """
 
     def __init__(self, message: str, reason: str) -> None:
@@ -90,9 +121,10 @@ class WireError(PixstoreError, ValueError):
 
 
 class ProofError(PixstoreError):
-    """A proof is refused.
+    """A proof is refused. Applications do not get this error: `open_payload` answers with the state InvalidProof.
 
-    `reason` is one of not-canonical, version, unknown-key, expired, not-yet-valid, epoch, mac, token, audience.
+    Attributes:
+        reason: One of not-canonical, version, unknown-key, expired, not-yet-valid, epoch, mac, token, audience.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -101,7 +133,14 @@ class ProofError(PixstoreError):
 
 
 class IntegrityError(PixstoreError):
-    """Stored or received bytes fail authentication. `reason`: unknown-key, wrap, tag, format-byte or no-image."""
+    """Stored or received bytes fail authentication.
+
+    Remedy: Run `pixstore-asgi verify`, and restore the image from a backup. For unknown-key, give the process the
+    secret that the text names.
+
+    Attributes:
+        reason: One of unknown-key, wrap, tag, format-byte, no-image.
+    """
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -111,21 +150,29 @@ class IntegrityError(PixstoreError):
 class StoreError(PixstoreError):
     """The store can't do the operation: it is unreadable, read-only, damaged or closed, or belongs to another
     program.
+
+    Remedy: Look up the text in docs/troubleshooting.md.
     """
 
 
 class StoreDamaged(StoreError):
-    """A part of the store is damaged; other parts may be intact."""
+    """A part of the store is damaged; other parts may be intact.
+
+    Remedy: Run `pixstore-asgi verify`. It lists the damaged images.
+    """
 
 
 class StoreBusy(StoreError):
-    """The store, its bucket or the decoder is busy or can't be reached; try again.
+    """The store, its bucket or the decoder is busy or can't be reached.
 
     The operation did nothing, with one exception: if the connection to a database was lost during the commit of a
     write, the write may have happened.
 
-    away: the part that can't be reached, if that is the reason. detail: a text for clients. The message is only for the
-    log, because it may name hosts and paths.
+    Remedy: Try again after a second. Answer clients with `detail`: the text is only for the log, because it may name
+    hosts and paths.
+
+    Attributes:
+        away: The part that can't be reached, if that is the reason.
     """
 
     http_status = 503
@@ -138,6 +185,9 @@ class StoreBusy(StoreError):
 
 
 class StoreConflict(StoreError):
-    """The image was not in the state that the write expected. The write changed nothing."""
+    """The image was not in the state that the write expected. The write changed nothing.
+
+    Remedy: Read the record again, and let the user decide again.
+    """
 
     http_status = 409

@@ -48,7 +48,8 @@ class Pixstore:
     event loop. All methods raise only PixstoreErrors.
 
     Args:
-        store: A path, a URL (sqlite:///…, postgresql://…) or an ImageStore.
+        store: A path, a URL (sqlite:///…, postgresql://…) or an ImageStore, such as `SqliteStore(path)`. Relative paths
+            begin at the working directory.
         blobs: s3://bucket/prefix, to store new ciphertext there and not in the database.
         secret: At least 43 characters of text or 32 bytes, or a list of such secrets, oldest to newest. All of them
             verify, and the last one signs. Or an async function that returns such a list. It is called when the store
@@ -56,14 +57,16 @@ class Pixstore:
             the environment variable PIXSTORE_SECRET (several secrets separated by white space), else a key file beside
             the SQLite database. The key file is created together with the database.
         proof_window_ms: The length of a proof window in milliseconds. A proof is valid for one to two windows. -1 turns
-            the checks of `open_payload` off.
-        bind_token: Whether a proof is valid only with the token of its record.
+            the checks of `open_payload` off; PixstoreApp then needs allow_unproven=True.
+        bind_token: Whether a proof is valid only with the token of its record. After an update it still gives the new
+            version, until it expires.
         verify_old_secrets: Whether proofs under older secrets of the list are valid. Rolling deployments need True. Set
             it to False after an older secret has leaked. Older secrets unwrap keys in either case.
         image_formats: The accepted formats: any of png, webp, jpg, jpeg, gif and avif.
         max_image_bytes: The largest accepted image, in bytes.
         strip_metadata: Whether to remove EXIF (except the orientation), GPS, XMP, IPTC, comments, embedded thumbnails
-            and data after the end of the picture. Pixels and colours stay the same.
+            and data after the end of the picture. Pixels and colours stay the same. `save_image` and `update_image` can
+            override it.
         check_pixels: Whether to accept only pictures that decode. Each one is decoded in a separate process with
             limits. This option and the next two need the extra `images`, and hold a picture in memory while it is
             saved.
@@ -74,11 +77,11 @@ class Pixstore:
             picture.
         upload_timeout_s: How long an upload may send nothing, or less than 1 KiB/s, in seconds. This option and the
             next one apply to images that arrive in pieces, not as bytes.
-        max_upload_s: How long a whole upload may take, in seconds.
-        cache_bytes: How many bytes of ciphertext each event loop keeps in memory. It keeps an image that is requested
-            again before this many bytes of other images were read. A cached image is served only while it is the
-            current version in the store. Writes of other programs to a SQLite database are noticed within a second. 0
-            caches nothing.
+        max_upload_s: How long a whole upload may take, in seconds. 32 MiB at 9 KiB/s take an hour.
+        cache_bytes: How many bytes of ciphertext each event loop keeps in memory; 0 for no cache. An image is cached on
+            its second request, if less than half of this size of other images was read in between, and if it is not
+            larger than a quarter of this size. A cached image is served only while it is the current version in the
+            store. Writes of other programs to a SQLite database are noticed within a second.
         drain_s: How many seconds the server's shutdown is delayed after SIGTERM. Meanwhile `/-/ready` is 503, and
             requests are still served. It works under uvicorn, for one Pixstore of a process.
         ciphertext_url: Another place of the ciphertext, such as a CDN. It is the URL of a PixstoreApp's mount that has

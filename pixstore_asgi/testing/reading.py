@@ -12,6 +12,8 @@ from ..errors import PixstoreError, WireError, WireState
 class NoImage(PixstoreError):
     """The response contains no image.
 
+    Remedy: Compare `state` with the state that the test expects.
+
     Attributes:
         state: The wire state of the response.
     """

@@ -53,7 +53,7 @@ def test_help_says_where_the_documents_are() -> None:
 
 @pytest.mark.slow
 def test_a_shell_completes_commands_and_options() -> None:
-    """The scripts that configuration.md names are printed, and their requests are answered."""
+    """The scripts that command-line.md names are printed, and their requests are answered."""
     script = Path(sys.executable).with_name("pixstore-asgi")
     environment = {**os.environ, "_PIXSTORE_ASGI_COMPLETE": "bash_source"}
     printed = subprocess.run([script], env=environment, capture_output=True, text=True).stdout

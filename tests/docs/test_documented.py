@@ -6,18 +6,12 @@ import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import click
 import pytest
 
-from pixstore_asgi import PayloadResponse, Pixstore, PixstoreApp, PixstoreMiddleware, RecordsApp
-from pixstore_asgi.cli.commands import demo, serve
-from pixstore_asgi.cli.variants_command import variants
-from pixstore_asgi.store.postgres import PostgresStore
-from pixstore_asgi.store.s3 import S3Bucket
-from pixstore_asgi.store.sqlite import SqliteStore
-from tests.docs.reference import BLOCKS, blocks_in, filled, missing_methods
+from pixstore_asgi import Pixstore, PixstoreApp, PixstoreMiddleware
+from tests.docs.reference import BLOCKS, blocks_in, filled
+from tests.docs.reference.api import missing_methods
 from tests.docs.tables import rows
 from tests.support.paths import DOCS, PACKAGE, ROOT
 
@@ -29,77 +23,14 @@ PAGES = [
     *sorted(DOCS.rglob("*.md")),
 ]
 GENERATED = [page for page in sorted(DOCS.glob("*.md")) if blocks_in(page.read_text())]
-UNITS = {"_ms": "ms", "_s": "s", "_bytes": "bytes"}
-
-
-class Option(NamedTuple):
-    """One row of an options table."""
-
-    name: str
-    unit: str
-    default: str
-
-
-def options(head: str) -> list[Option]:
-    return [
-        Option(name.split("`")[1], unit, default.strip("`")) for name, unit, default, _ in rows(CONFIGURATION, head)
-    ]
-
-
-def expected(function: Any, *positional: str) -> dict[str, Any]:
-    """Return the options of a class and their defaults, those of its positional arguments left out."""
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: p.default for p in parameters if p.name not in positional and p.kind is not p.VAR_KEYWORD}
-
-
-@pytest.mark.parametrize(
-    ("head", "defaults"),
-    [
-        ("| `Pixstore` |", expected(Pixstore)),
-        (
-            "| `PixstoreApp`, `PixstoreMiddleware` |",
-            expected(PixstoreMiddleware, "app", "pixstore") | expected(PixstoreApp, "pixstore"),
-        ),
-        ("| `RecordsApp` |", expected(RecordsApp, "pixstore")),
-        ("| `PayloadResponse` |", expected(PayloadResponse, "payload")),
-        ("| `pixstore_asgi.store.sqlite.SqliteStore` |", expected(SqliteStore, "path")),
-        ("| `pixstore_asgi.store.postgres.PostgresStore` |", expected(PostgresStore, "source")),
-        ("| `pixstore_asgi.store.s3.S3Bucket` |", expected(S3Bucket, "url")),
-    ],
-    ids=["Pixstore", "PixstoreApp", "RecordsApp", "PayloadResponse", "SqliteStore", "PostgresStore", "S3Bucket"],
-)
-def test_the_option_tables_are_the_signatures(head: str, defaults: dict[str, Any]) -> None:
-    """Every option is listed with its default and, where its name tells one, its unit; and no other."""
-    listed = options(head)
-    assert [option.name for option in listed if option.name != "route"] == [
-        name for name in defaults if name != "route"
-    ]
-    for option in listed:
-        wanted = defaults[option.name]
-        assert option.default == "the system's" if callable(wanted) else ast.literal_eval(option.default) == wanted
-        assert option.unit == next((unit for end, unit in UNITS.items() if option.name.endswith(end)), "")
 
 
 def test_the_middleware_takes_the_options_of_the_app() -> None:
     """Every option that configuration.md lists for both is taken by both."""
     pix = Pixstore("unopened.db")
-    app_options = expected(PixstoreApp, "pixstore")
-    PixstoreMiddleware(PixstoreApp(pix, **app_options), pix, **app_options)
-
-
-@pytest.mark.parametrize("command", [serve, demo, variants], ids=["serve", "demo", "variants"])
-def test_the_commands_options_are_listed(command: click.Command) -> None:
-    """Every option of the command line is listed, with its default where that is a plain value."""
-    table = rows(CONFIGURATION, f"| `pixstore-asgi {command.name}` |")
-    listed = {tuple(re.findall(r"`(--[\w-]+)`", cells[0])): cells[2].strip("`") for cells in table}
-    taken = {(*option.opts, *option.secondary_opts): option for option in command.params}
-    assert set(listed) == set(taken)
-    for names, option in taken.items():
-        if isinstance(option.default, int | str) and not isinstance(option.default, bool):
-            assert listed[names] == str(option.default)
-    assert [names for names, text in listed.items() if text == "required"] == [
-        names for names, option in taken.items() if option.required
-    ]
+    options = {name: each.default for name, each in inspect.signature(PixstoreApp).parameters.items()}
+    del options["pixstore"]
+    PixstoreMiddleware(PixstoreApp(pix, **options), pix, **options)
 
 
 def test_every_environment_variable_is_listed() -> None:

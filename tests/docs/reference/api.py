@@ -1,13 +1,6 @@
-"""Prints the tables of the reference that come from the code: `python -m tests.docs.reference`.
+"""Tables of the public names: calls, effects, results and exceptions, from signatures and docstrings."""
 
-With `--write` it puts them into their pages, between `<!-- generated: NAME -->` and `<!-- end of generated: NAME -->`.
-"""
-
-import argparse
 import inspect
-import re
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -20,14 +13,12 @@ from pixstore_asgi import (
     PixstoreMiddleware,
     RecordsApp,
     Variant,
-    decode_payload,
     testing,
 )
 from pixstore_asgi.core.images import ExportedImage, Image, ImageInfo, Seal
-from pixstore_asgi.integrations import fastapi, opentelemetry, prometheus, starlette
 from pixstore_asgi.keys.rotation import KeyStatus
-from tests.docs.docstrings import Docstring, constants_of, docstring_of
-from tests.support.paths import DOCS
+from tests.docs.reference.docstrings import Docstring, constants_of, docstring_of
+from tests.docs.reference.markdown import table
 
 METHODS = {
     "save": ["save_image", "save_image_from_file", "update_image", "update_image_from_file", "delete_image"],
@@ -47,32 +38,6 @@ METHODS = {
 """Every public method of Pixstore, by the section of python-api.md that lists it."""
 
 _CALLS = ["call", "effect", "returns", "raises"]
-_BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end of generated: \2 -->\n)", re.DOTALL)
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table in Markdown, without columns that are empty. Newlines in a cell become line breaks."""
-    columns = zip(head, *rows, strict=True)
-    cells = [[_cell(text) for text in column] for column in columns if any(column[1:])]
-    names, *lines = zip(*cells, strict=True)
-    return "\n".join(f"| {' | '.join(row)} |" for row in [names, ["---"] * len(names), *lines])
-
-
-def _cell(text: str) -> str:
-    """Return a text as the cell of a table: its stars outside code escaped, the pages that it names as links."""
-    linked = re.sub(r'docs/([\w-]+)\.md(?:, "([^"]+)")?', _link, text)
-    parts = re.split(r"(`[^`]*`)", linked.replace("|", r"\|"))
-    plain = [part if part.startswith("`") else part.replace("*", r"\*") for part in parts]
-    return "".join(plain).replace("\n", "<br>")
-
-
-def _link(cited: re.Match[str]) -> str:
-    page, heading = cited.groups()
-    name = page.replace("-", " ")
-    return f"[{name}, {heading}]({page}.md#{heading.lower().replace(' ', '-')})" if heading else f"[{name}]({page}.md)"
-
-
-# Calls
 
 
 def call_of(name: str, function: Any) -> str:
@@ -184,41 +149,3 @@ def tools_for_tests() -> str:
             own = {each: value for each, value in vars(thing).items() if each[0] != "_" and inspect.isfunction(value)}
             rows += [_call_row(call_of(f"{name}.{each}", value), docstring_of(value)) for each, value in own.items()]
     return table(_CALLS, rows)
-
-
-BLOCKS: Mapping[str, Callable[[], str]] = {
-    **{f"methods-{kind}": partial(methods, kind) for kind in METHODS},
-    "applications": applications,
-    "results": results,
-    "functions": lambda: things(("decode_payload", decode_payload), ("ImageRecord.parse", ImageRecord.parse)),
-    "starlette": lambda: integrations(starlette),
-    "fastapi": lambda: integrations(fastapi),
-    "prometheus": lambda: integrations(prometheus),
-    "opentelemetry": lambda: integrations(opentelemetry),
-    "testing": tools_for_tests,
-}
-"""The program of each generated block, by its name."""
-
-
-def filled(page: str) -> str:
-    """Return the text of a page with its generated blocks made from the code of now."""
-    return _BLOCK.sub(lambda block: f"{block[1]}\n{BLOCKS[block[2]]()}\n\n{block[3]}", page)
-
-
-def blocks_in(page: str) -> list[str]:
-    """Return the names of the generated blocks of a page."""
-    return [name for _, name, _ in _BLOCK.findall(page)]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.docs.reference", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the tables into their pages")
-    if parser.parse_args().write:
-        for page in sorted(DOCS.glob("*.md")):
-            page.write_text(filled(page.read_text()))
-    else:
-        print(*(f"{name}\n\n{make()}\n" for name, make in BLOCKS.items()), sep="\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,65 @@
+"""The blocks of the documents that are made from the code, between two comments that name the block.
+
+`python -m tests.docs.reference --write` puts them into their pages.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from pixstore_asgi import (
+    ImageRecord,
+    PayloadResponse,
+    Pixstore,
+    PixstoreApp,
+    PixstoreMiddleware,
+    RecordsApp,
+    Variant,
+    decode_payload,
+)
+from pixstore_asgi.integrations import fastapi, opentelemetry, prometheus, starlette
+from pixstore_asgi.store.postgres import PostgresStore
+from pixstore_asgi.store.s3 import S3Bucket
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.docs.reference.api import METHODS, applications, integrations, methods, results, things, tools_for_tests
+from tests.docs.reference.commands import all_commands
+from tests.docs.reference.errors import exceptions
+from tests.docs.reference.events import audit, log_events
+from tests.docs.reference.options import options
+
+_BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end of generated: \2 -->\n)", re.DOTALL)
+
+BLOCKS: Mapping[str, Callable[[], str]] = {
+    **{f"methods-{kind}": partial(methods, kind) for kind in METHODS},
+    "applications": applications,
+    "results": results,
+    "functions": partial(things, ("decode_payload", decode_payload), ("ImageRecord.parse", ImageRecord.parse)),
+    "starlette": partial(integrations, starlette),
+    "fastapi": partial(integrations, fastapi),
+    "prometheus": partial(integrations, prometheus),
+    "opentelemetry": partial(integrations, opentelemetry),
+    "testing": tools_for_tests,
+    "options-pixstore": partial(options, Pixstore),
+    "options-variant": partial(options, Variant),
+    "options-applications": partial(options, PixstoreMiddleware, PixstoreApp, without=["app", "pixstore"]),
+    "options-records": partial(options, RecordsApp, without=["pixstore"]),
+    "options-response": partial(options, PayloadResponse, without=["payload"]),
+    "options-sqlite": partial(options, SqliteStore),
+    "options-postgres": partial(options, PostgresStore),
+    "options-s3": partial(options, S3Bucket),
+    "commands": all_commands,
+    "exceptions": exceptions,
+    "log-events": log_events,
+    "audit": audit,
+}
+"""The program of each block, by its name."""
+
+
+def filled(page: str) -> str:
+    """Return the text of a page with its blocks made from the code."""
+    return _BLOCK.sub(lambda block: f"{block[1]}\n{BLOCKS[block[2]]()}\n\n{block[3]}", page)
+
+
+def blocks_in(page: str) -> list[str]:
+    """Return the names of the blocks of a page."""
+    return [name for _, name, _ in _BLOCK.findall(page)]

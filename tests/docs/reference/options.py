@@ -1,0 +1,32 @@
+"""Tables of the options of classes: their defaults from the signatures, their meaning from the docstrings."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from tests.docs.reference.docstrings import docstring_of
+from tests.docs.reference.markdown import table
+
+_MIB = 1024 * 1024
+
+
+def options(*kinds: Any, without: Sequence[str] = ()) -> str:
+    """Return the table of the options of one class, or of several, without the arguments in `without`."""
+    rows = []
+    for kind in kinds:
+        meanings = docstring_of(kind).arguments
+        for name, each in inspect.signature(kind).parameters.items():
+            if name not in without and each.kind is not each.VAR_KEYWORD:
+                of = f" ({kind.__name__})" if len(kinds) > 1 and kind is not kinds[-1] else ""
+                rows.append([f"`{name}`{of}", _default(each), meanings[name]])
+    return table(["option", "default", "meaning"], rows)
+
+
+def _default(parameter: inspect.Parameter) -> str:
+    value = parameter.default
+    if value is parameter.empty:
+        return "required"
+    if callable(value):
+        return "the system's clock"
+    size = f" ({value // _MIB} MiB)" if isinstance(value, int) and value >= _MIB and value % _MIB == 0 else ""
+    return f"`{value!r}`{size}".replace(".0`", "`").replace("'", '"')
