@@ -1,7 +1,6 @@
-"""README.md: its commands, its Python snippets run as they stand, its record is one."""
+"""README.md: its commands, its first application, its links."""
 
-import base64
-import json
+import importlib.metadata
 import re
 
 import pytest
@@ -9,38 +8,39 @@ from starlette.testclient import TestClient
 
 from pixstore_asgi import ImageRecord
 from tests.docs.conftest import RunSnippet
-from tests.docs.readme import FASTAPI, MOUNT, README, SNIPPETS
+from tests.docs.readme import FIRST_PICTURE, INSTALL, README, RUN, URL
 from tests.support.paths import ROOT
 from tests.support.recipes import image_in, sent
 from tests.support.samples import picture
 
 
 def test_every_snippet_has_a_test() -> None:
-    """A snippet that is added gets its test here."""
-    assert len(SNIPPETS) == 2
+    """The only program is the first application, which tests/browser/test_newcomer.py also shows in a browser."""
+    assert re.findall(r"```(?:python|js|html|json)\n(.*?)```", README, re.DOTALL) == [FIRST_PICTURE]
+    lines = [line for line in FIRST_PICTURE.splitlines() if line]
+    assert len(lines) <= 32
 
 
-def test_the_first_mount_serves(run_snippet: RunSnippet) -> None:
-    """The mount on the first screen, under ten lines, answers requests."""
-    assert len(SNIPPETS[MOUNT].strip().splitlines()) < 10
-    with TestClient(run_snippet(SNIPPETS[MOUNT])["app"]) as http:
-        assert http.get("/pixstore-image/").content == b"\x03"
-
-
-def test_fastapi_snippet(run_snippet: RunSnippet) -> None:
-    """A record is a response field, an update keeps its id, and the middleware serves its picture."""
-    with TestClient(run_snippet(SNIPPETS[FASTAPI])["app"]) as http:
-        assert http.get("/api/players/Ada").json() == {"name": "Ada", "picture": None}
-        ids = set()
+def test_the_first_application_saves_and_serves(run_snippet: RunSnippet) -> None:
+    """It has no picture at first; then each upload replaces the picture shown, and no record may be stored."""
+    with TestClient(run_snippet(FIRST_PICTURE)["app"]) as http:
+        assert http.get("/picture").json() is None
         for kind in ("webp", "jpeg"):
-            assert http.put("/api/players/Ada/picture", content=picture(kind)).status_code == 200
-            response = http.get("/api/players/Ada")
-            record = ImageRecord.parse(response.json()["picture"])
-            ids.add(record.id)
+            saved = ImageRecord.parse(http.post("/picture", content=picture(kind)).raise_for_status().json())
+            response = http.get("/picture")
+            record = ImageRecord.parse(response.json())
+            assert record.id == saved.id
             assert response.headers["cache-control"] == "no-store"
             assert image_in(record, http.get(f"/pixstore-image/{record.id}", headers=sent(record))) == picture(kind)
-        assert len(ids) == 1
-        assert http.put("/api/players/Ada/picture", content=b"<html>").status_code == 400
+
+
+def test_its_commands_install_this_checkout_and_run_the_file() -> None:
+    """The packages besides this one are those that it imports and the server; the address is the server's default."""
+    this, *others = INSTALL.removeprefix("pip install ").split()
+    assert this == "."
+    assert {"fastapi", "uvicorn"} == {importlib.metadata.metadata(name)["Name"] for name in others}
+    assert RUN == "uvicorn app:app"
+    assert URL == "http://127.0.0.1:8000"
 
 
 @pytest.mark.parametrize("heading", ["Run it", "Test it"])
@@ -52,15 +52,7 @@ def test_commands_are_one_line(heading: str) -> None:
     assert (ROOT / command.split()[1]).is_file()
 
 
-def test_the_record_shown_is_one() -> None:
-    """The record that README shows parses, and its proof ends when the record says, by windows of 20 s."""
-    (block,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
-    shown = json.loads(block)
-    record = ImageRecord.parse(shown)
-    window = int.from_bytes(base64.b64decode(record.stateless_proof)[5:11], "big")
-    assert shown["proofExpiresAt"] == (window + 2) * 20_000
-
-
 def test_it_is_short() -> None:
-    """README is the first page of a user. A text longer than a first hour needs is in docs."""
-    assert len(README.splitlines()) < 250
+    """README is the first page of a user, who reads it in a few minutes. Everything else is in docs."""
+    assert len(README.splitlines()) <= 160
+    assert len(re.sub(r"```.*?```", "", README, flags=re.DOTALL).split()) <= 950

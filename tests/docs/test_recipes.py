@@ -50,6 +50,7 @@ def test_every_block_has_a_test() -> None:
     """A file that is added to a page gets its test here, in the files beside this one or in tests/browser."""
     assert set(FILES) == {
         "starlette_app.py",
+        "players_app.py",
         "quart_pictures.py",
         "own_endpoint.py",
         "gallery_app.py",

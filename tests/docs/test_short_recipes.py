@@ -40,6 +40,22 @@ def test_starlette(run_snippet: RunSnippet) -> None:
         assert http.get("/api/pictures/nobody").status_code == 404
 
 
+def test_fastapi(run_snippet: RunSnippet) -> None:
+    """A record is a response field, an update keeps its id, and the middleware serves its picture."""
+    with TestClient(run_snippet(FILES["players_app.py"])["app"]) as http:
+        assert http.get("/api/players/Ada").json() == {"name": "Ada", "picture": None}
+        ids = set()
+        for kind in ("webp", "jpeg"):
+            assert http.put("/api/players/Ada/picture", content=picture(kind)).status_code == 200
+            response = http.get("/api/players/Ada")
+            record = ImageRecord.parse(response.json()["picture"])
+            ids.add(record.id)
+            assert response.headers["cache-control"] == "no-store"
+            assert image_in(record, http.get(f"/pixstore-image/{record.id}", headers=sent(record))) == picture(kind)
+        assert len(ids) == 1
+        assert http.put("/api/players/Ada/picture", content=b"<html>").status_code == 400
+
+
 async def test_quart(run_snippet: RunSnippet) -> None:
     """Quart's body streams in, and the middleware serves the picture."""
     async with run_snippet(FILES["quart_pictures.py"])["app"].test_app() as running:
