@@ -17,7 +17,7 @@ from tests.support.postgres import Cluster, running_cluster
 from tests.support.s3 import S3Server, running_s3
 from tests.support.samples import SECRET
 from tests.support.stores import STORES
-from tests.support.tools import go_without, require
+from tests.support.tools import go_without, headless_chromium, require
 
 _SAID = pytest.StashKey[Said]()
 
@@ -129,7 +129,7 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    return require("chromium", "chromium (Debian)")
+    return headless_chromium()
 
 
 @pytest.fixture(scope="session")

@@ -64,9 +64,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.interop.table", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the tables into their pages")
     is_written = parser.parse_args().write
-    chromium = shutil.which("chromium")
+    chromium = shutil.which("chromium-headless-shell")
     if chromium is None:
-        sys.exit("chromium is missing: install the package chromium (Debian)")
+        sys.exit("chromium-headless-shell is missing: install the package chromium-headless-shell (Debian)")
     with tempfile.TemporaryDirectory() as folder, both_sides(Path(folder)) as sides, open_tabs(chromium) as tabs:
         table = render({number: observe(number, sides, tabs) for number in SCENARIOS})
         defects = render({number: observe_defect(number, sides, tabs) for number in range(1, len(DEFECTS) + 1)})

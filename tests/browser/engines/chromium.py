@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, sync_playwright
 
 from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS, NO_OTHER_HOST
 from tests.browser.engines.page import INSECURE_HOST
-from tests.support.tools import require
+from tests.support.tools import headless_chromium, require
 
 KNOWING_THE_INSECURE_HOST = [
     *CHROMIUM_ARGUMENTS[:-1],
@@ -103,7 +103,9 @@ class Chromium:
             assert profile is not None
             block_site_data(profile)
         arguments = KNOWING_THE_INSECURE_HOST if knows_insecure_host else CHROMIUM_ARGUMENTS
-        how: Any = {"executable_path": self._path, "args": arguments}
+        # The headless program does not read the preferences of a profile.
+        path = require("chromium", "chromium (Debian)") if stores_nothing else self._path
+        how: Any = {"executable_path": path, "args": arguments}
         chromium = self._driver.chromium
         if is_private:
             with chromium.launch(**how) as browser, browser.new_context() as context:
@@ -122,6 +124,6 @@ def block_site_data(profile: Path) -> None:
 @contextlib.contextmanager
 def chromium() -> Iterator[Chromium]:
     """Chromium while Playwright runs, which holds an event loop meanwhile."""
-    path = require("chromium", "chromium (Debian)")
+    path = headless_chromium()
     with sync_playwright() as driver:
         yield Chromium(path, driver)
