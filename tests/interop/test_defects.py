@@ -8,7 +8,7 @@ import pytest
 
 from tests.interop.scenarios.defects import DEFECTS
 from tests.interop.sides import Side
-from tests.interop.table import CLIENT_MARKER, CLIENT_README, shown_in
+from tests.interop.table import CLIENT_BLOCK, CLIENT_README, shown_in
 from tests.interop.tabs import Tabs
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser]
@@ -37,7 +37,7 @@ OURS = [
 
 def test_the_readme_lists_every_defect() -> None:
     """The client's README has one row for each defect, and says of our client the texts that are asserted here."""
-    rows = shown_in(CLIENT_README, CLIENT_MARKER).values()
+    rows = shown_in(CLIENT_README, CLIENT_BLOCK).values()
     assert [(row.title, row.ours) for row in rows] == [
         (defect.title, ours) for defect, ours in zip(DEFECTS, OURS, strict=True)
     ]

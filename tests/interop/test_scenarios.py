@@ -7,11 +7,11 @@ import pytest
 
 from tests.interop.scenarios import SCENARIOS, ClientScenario
 from tests.interop.sides import Side
-from tests.interop.table import MARKER, NPM_PAGE, observe, shown_in
+from tests.interop.table import BLOCK, NPM_PAGE, observe, shown_in
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser]
 
-SHOWN = shown_in(NPM_PAGE, MARKER)
+SHOWN = shown_in(NPM_PAGE, BLOCK)
 OURS = {
     # A path that is no percent-encoding is refused like any request without a proof.
     1: "MissingProof; the next client gets the image",
