@@ -17,11 +17,13 @@ EVENTS = {
     "on_served_failed": "The application's `on_served` raised. The answer was sent.",
     "records_failed": "A RecordsApp answered with 503 (warning) or 500 (error). The message has the reason.",
     "record_lacks_variant": "The row of a variant is damaged. The record was sent without this variant.",
-    "answered_503": "`add_error_handlers` answered StoreBusy with 503. Logged at most once in 5 s.",
+    "answered_503": "`add_error_handlers` answered StoreBusy with 503. The client gets a text without hosts and paths. "
+    "Logged at most once in 5 s.",
     "not_ready": "`/-/ready` answers 503 from now on. `obstacle` is secret or store. Logged once, until `ready_again`.",
     "ready_again": "`/-/ready` answers 200 again.",
-    "draining": "SIGTERM arrived. The server stops in `seconds`.",
-    "drain_has_no_effect": "The event loop is not in the main thread, so it gets no signals.",
+    "draining": "SIGTERM arrived, and `drain_s` is set. The server stops in `seconds`.",
+    "drain_has_no_effect": "The event loop is not in the main thread, so it gets no signals. Leave "
+    "`drain_s` out, or run the server in the main thread.",
     "secrets_kept": "Reading the secrets again failed. The previous secrets stay in use.",
     "proofs_unchecked": "The Pixstore has proof_window_ms=-1: it serves every image to everybody who knows its id.",
     "blobs_not_given": "The store has bodies in a bucket, and `blobs` is missing. These images can't be read.",
