@@ -1,6 +1,7 @@
 """Tables of the public names: calls, effects, results and exceptions, from signatures and docstrings."""
 
 import inspect
+import re
 from importlib import import_module
 from typing import Any
 
@@ -37,7 +38,7 @@ METHODS = {
 }
 """Every public method of Pixstore, by the section of python-api.md that lists it."""
 
-_CALLS = ["call", "effect", "returns", "raises"]
+_CALLS = ["call", "effect and result", "raises"]
 
 
 def call_of(name: str, function: Any) -> str:
@@ -63,8 +64,14 @@ def _argument(parameter: inspect.Parameter) -> str:
 
 
 def _call_row(call: str, doc: Docstring) -> list[str]:
-    raises = "\n".join(f"`{name}`: {text}" for name, text in doc.raises.items())
-    return [call, "\n".join(doc.text), doc.returns, raises]
+    returns = [f"**Returns:** {doc.returns}"] if doc.returns else []
+    return [call, "\n".join([*doc.text, *returns]), "\n".join(_error(*each) for each in doc.raises.items())]
+
+
+def _error(name: str, text: str) -> str:
+    """Return an exception with its reason. One that is like another call's, or plain, goes without."""
+    is_plain = text == "The store failed." or re.fullmatch(r"As in `\w+`\.", text)
+    return f"`{name}`" if is_plain else f"`{name}`: {text}"
 
 
 def methods(kind: str) -> str:

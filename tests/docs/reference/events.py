@@ -30,13 +30,12 @@ def log_events() -> str:
         [
             f"`{name}`",
             ", ".join(sorted(levels[name])),
-            "\n".join(sorted(messages[name] - {"`…: …`"})),
             ", ".join(f"`{field}`" for field in sorted(fields[name])),
-            meaning,
+            "\n".join([meaning, *sorted(messages[name] - {"`…: …`"})]),
         ]
         for name, meaning in EVENTS.items()
     ]
-    return table(["event", "level", "message", "fields", "meaning"], rows)
+    return table(["event", "level", "fields", "meaning and message"], rows)
 
 
 def audit() -> str:

@@ -24,7 +24,8 @@ def prose(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"(?<![\w-])(--[a-z][\w-]*)", r"`\1`", text.replace("*", r"\*"))
+    escaped = re.sub(r"(?<!\*)\*(?!\*)", r"\*", text)
+    return re.sub(r"(?<![\w-])(--[a-z][\w-]*)", r"`\1`", escaped)
 
 
 def _link(cited: re.Match[str]) -> str:
