@@ -95,7 +95,7 @@ class Saves:
         """Save an image that keeps its id and token from another store.
 
         if_token: replace the version with this token; for a variant, its original must have this token. encryption:
-        encrypt to the same bytes as the other store. Raises IntegrityError if it belongs to another image.
+        encrypt to the same bytes as the other store. Raises IntegrityError if `data` does not give the tag in it.
         """
         if not is_served_id(image_id) or token is None or as_token(token) != token:
             raise InputError(

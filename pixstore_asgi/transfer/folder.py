@@ -22,7 +22,7 @@ _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errn
 
 
 class Folder:
-    """One folder that is held open, so that it stays the same folder even if a folder is renamed. Use it with `with`.
+    """One open folder. It stays the same folder even if it or a parent folder is renamed. Use it with `with`.
 
     Raises InputError if it can't be opened or does not meet the options, and ConfigError if the system lacks the calls
     (Windows).

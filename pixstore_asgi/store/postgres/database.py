@@ -115,7 +115,7 @@ class Database:
                     _cut(holder._con)
 
     async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation that only reads. If the server goes away, retry for a while on another connection."""
+        """Run an operation that only reads. If the server is away, retry for `patience_s` on other connections."""
         return await self.read_within(self.patience_s, operation, *args, **kwargs)
 
     async def read_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -74,15 +74,15 @@ class Transaction(Protocol):
         ...
 
     async def lock_group(self, original: str) -> None:
-        """Lock the rows of an original and its variants until the transaction ends, so that only it can write them."""
+        """Lock the rows of an original and its variants until this transaction ends. Others wait before they write."""
         ...
 
     async def lock_images(self, image_ids: Sequence[str]) -> None:
-        """Lock the rows of these images until the transaction ends, so that only it can write them."""
+        """Lock the rows of these images until this transaction ends. Others wait before they write them."""
         ...
 
     async def lock_rows(self, which: str, *args: object) -> None:
-        """Lock the rows of {image} that meet a condition until the transaction ends, so that only it can write them."""
+        """Lock the rows of {image} that meet a condition until this transaction ends. Others wait before they write."""
         ...
 
     async def remove_chunks(self, bodies: Sequence[int], most: int) -> int:
