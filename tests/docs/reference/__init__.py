@@ -21,7 +21,17 @@ from pixstore_asgi.integrations import fastapi, opentelemetry, prometheus, starl
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
-from tests.docs.reference.api import METHODS, applications, integrations, methods, results, things, tools_for_tests
+from pixstore_asgi.transfer.variants import make_variants
+from tests.docs.reference.api import (
+    METHODS,
+    applications,
+    fixtures_for_pytest,
+    integrations,
+    methods,
+    results,
+    things,
+    tools_for_tests,
+)
 from tests.docs.reference.commands import all_commands
 from tests.docs.reference.errors import exceptions
 from tests.docs.reference.events import audit, log_events
@@ -33,12 +43,18 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     **{f"methods-{kind}": partial(methods, kind) for kind in METHODS},
     "applications": applications,
     "results": results,
-    "functions": partial(things, ("decode_payload", decode_payload), ("ImageRecord.parse", ImageRecord.parse)),
+    "functions": partial(
+        things,
+        ("decode_payload", decode_payload),
+        ("ImageRecord.parse", ImageRecord.parse),
+        ("make_variants", make_variants),
+    ),
     "starlette": partial(integrations, starlette),
     "fastapi": partial(integrations, fastapi),
     "prometheus": partial(integrations, prometheus),
     "opentelemetry": partial(integrations, opentelemetry),
     "testing": tools_for_tests,
+    "fixtures": fixtures_for_pytest,
     "options-pixstore": partial(options, Pixstore),
     "options-variant": partial(options, Variant),
     "options-applications": partial(options, PixstoreMiddleware, PixstoreApp, without=["app", "pixstore"]),

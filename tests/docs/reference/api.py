@@ -18,7 +18,8 @@ from pixstore_asgi import (
 )
 from pixstore_asgi.core.images import ExportedImage, Image, ImageInfo, Seal
 from pixstore_asgi.keys.rotation import KeyStatus
-from tests.docs.reference.docstrings import Docstring, constants_of, docstring_of
+from pixstore_asgi.testing import fixtures
+from tests.docs.reference.docstrings import Docstring, constants_of, docstring_of, functions_of
 from tests.docs.reference.markdown import table
 
 METHODS = {
@@ -156,3 +157,8 @@ def tools_for_tests() -> str:
             own = {each: value for each, value in vars(thing).items() if each[0] != "_" and inspect.isfunction(value)}
             rows += [_call_row(call_of(f"{name}.{each}", value), docstring_of(value)) for each, value in own.items()]
     return table(_CALLS, rows)
+
+
+def fixtures_for_pytest() -> str:
+    rows = [[f"`{name}`", " ".join(doc.text)] for name, doc in functions_of(fixtures).items()]
+    return table(["fixture", "meaning"], rows)

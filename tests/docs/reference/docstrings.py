@@ -50,6 +50,12 @@ def constants_of(module: Any) -> dict[str, Docstring]:
     return found
 
 
+def functions_of(module: Any) -> dict[str, Docstring]:
+    """Return the docstrings of a module's functions, also of decorated ones."""
+    body = ast.parse(inspect.getsource(module)).body
+    return {node.name: parsed(ast.get_docstring(node) or "") for node in body if isinstance(node, ast.FunctionDef)}
+
+
 def _items(section: str) -> dict[str, str]:
     return {name: _joined(text) for name, text in _ITEM.findall(section)}
 
