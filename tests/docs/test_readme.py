@@ -2,16 +2,20 @@
 
 import importlib.metadata
 import re
+import tomllib
 
 import pytest
 from starlette.testclient import TestClient
 
 from pixstore_asgi import ImageRecord
+from pixstore_asgi.store.sqlite.schema import MIN_SQLITE
 from tests.docs.conftest import RunSnippet
 from tests.docs.readme import FIRST_PICTURE, INSTALL, README, RUN, URL
 from tests.support.paths import ROOT
 from tests.support.recipes import image_in, sent
 from tests.support.samples import picture
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def test_every_snippet_has_a_test() -> None:
@@ -50,6 +54,24 @@ def test_commands_are_one_line(heading: str) -> None:
     (block,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
     (command,) = block.strip().splitlines()
     assert (ROOT / command.split()[1]).is_file()
+
+
+def test_the_extras_are_the_packages() -> None:
+    """Each extra for an application is listed, and no other."""
+    extras = set(PROJECT["optional-dependencies"]) - {"bench", "demo", "docs", "test"}
+    assert set(re.findall(r"'\.\[(\w+)\]'", README)) == extras
+
+
+def test_the_status_is_true() -> None:
+    """Version, Python, SQLite and browsers are those of the package, its metadata and the client's README."""
+    status = README.split("\n## Status\n")[1].split("\n## ")[0]
+    pythons = [name.split()[-1] for name in PROJECT["classifiers"] if re.search(r":: 3\.\d", name)]
+    browsers = re.search(r"Chrome and Edge from \d+, Firefox from \d+, Safari from [\d.]+\d", status)
+    assert f"**Version** {PROJECT['version']}," in status
+    assert f"Python {pythons[0]} to {pythons[-1]}," in status
+    assert f"SQLite from {'.'.join(map(str, MIN_SQLITE[:2]))}," in status
+    assert browsers
+    assert browsers[0] in (ROOT / "js_client" / "README.md").read_text().replace("\n", " ")
 
 
 def test_it_is_short() -> None:
