@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from pixstore_asgi import ImageRecord, Pixstore
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.core.keyring import KeyRing
 from tests.demo.process import run, running, signed_in
+from tests.support.paths import DOCS
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 
@@ -62,8 +64,19 @@ def test_a_shell_completes_commands_and_options() -> None:
     def answer(**variables: str) -> str:
         return CliRunner().invoke(commands, prog_name="pixstore-asgi", env=variables).output
 
-    for shell in ("zsh", "fish"):
+    lines = dict(
+        re.findall(r"^\| (\w+) \| `(.*COMPLETE=.*)` \|$", (DOCS / "command-line.md").read_text(), re.MULTILINE)
+    )
+    assert set(lines) == {"bash", "zsh", "fish"}
+    for shell, line in lines.items():
+        assert f"_PIXSTORE_ASGI_COMPLETE={shell}_source pixstore-asgi" in line
         assert "_PIXSTORE_ASGI_COMPLETE" in answer(_PIXSTORE_ASGI_COMPLETE=f"{shell}_source")
+    path = f"{script.parent}:{os.environ['PATH']}"
+    told = ["bash", "-c", f"{lines['bash']}; complete -p pixstore-asgi"]
+    assert (
+        "pixstore-asgi"
+        in subprocess.run(told, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True).stdout
+    )
     for words, expected in (("pixstore-asgi ver", "plain,verify"), ("pixstore-asgi doctor --u", "plain,--url")):
         number = str(words.count(" "))
         found = answer(_PIXSTORE_ASGI_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=number)
