@@ -81,11 +81,17 @@ def methods(kind: str) -> str:
     calls = table(_CALLS, [_call_row(call_of(name, each), docstring_of(each)) for name, each in named.items()])
     meanings: dict[tuple[str, str], list[str]] = {}
     for name, each in named.items():
-        for argument, text in docstring_of(each).arguments.items():
-            if not text.startswith("As in `"):
-                meanings.setdefault((argument, text), []).append(f"`{name}`")
+        for argument in docstring_of(each).arguments:
+            meanings.setdefault((argument, _meaning(name, argument)), []).append(f"`{name}`")
     rows = [[f"`{argument}`", ", ".join(of), text] for (argument, text), of in meanings.items()]
     return f"{calls}\n\n{table(['argument', 'of', 'meaning'], rows)}" if rows else calls
+
+
+def _meaning(method: str, argument: str) -> str:
+    """Return the meaning of an argument, also if the docstring says that it is the one of another method."""
+    text = docstring_of(vars(Pixstore)[method]).arguments[argument]
+    other = re.fullmatch(r"As in `(\w+)`\.", text)
+    return _meaning(other[1], argument) if other else text
 
 
 def missing_methods() -> set[str]:
