@@ -14,7 +14,7 @@ from tests.support.paths import ROOT
 
 CORPUS = Path(__file__).parent / "corpus"
 SEEDS = [(target, seed) for target in TARGETS for seed in sorted((CORPUS / target).iterdir())]
-SECONDS = int(os.environ.get("PIXSTORE_FUZZ_S", "10"))
+SECONDS = int(os.environ.get("PIXSTORE_FUZZ_S", "2"))
 
 
 @pytest.mark.parametrize(("target", "seed"), SEEDS, ids=lambda value: getattr(value, "name", value))
@@ -40,4 +40,4 @@ def test_nothing_is_found(target: str, tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
     (runs,) = re.findall(r"stat::number_of_executed_units: (\d+)", ended.stderr)
-    assert int(runs) > 500
+    assert int(runs) > 100
