@@ -6,7 +6,10 @@ from typing import Self
 
 
 class InThreads:
-    """Runs each work in a thread until the block ends. A work looks at `_ends` to notice that."""
+    """Runs each work in a thread until the block ends. A work looks at `_ends` to notice that.
+
+    A work pauses between its requests: clients without a pause only take the processor from the servers.
+    """
 
     def __init__(self, works: Sequence[Callable[[], None]]) -> None:
         self._ends = threading.Event()

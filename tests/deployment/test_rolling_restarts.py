@@ -39,7 +39,7 @@ LENGTHS = [
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Host]]:
     folder = tmp_path_factory.mktemp("hosts")
     environment = {"PIXSTORE_TEST_DB": str(folder / "pixstore.db"), "PIXSTORE_SECRET": SECRET}
-    with running_hosts(folder, environment, number=2) as running:
+    with running_hosts(folder, environment, number=2, workers=1) as running:
         yield running
 
 
@@ -107,7 +107,7 @@ class Load(InThreads):
             if not self._keep_alive:
                 http.headers["connection"] = "close"
             record = ImageRecord.parse(http.post("/images", content=picture()).raise_for_status().json())
-            while not self._ends.is_set():
+            while not self._ends.wait(0.01):
                 if answer := self._ask(http, "GET", f"/images/{record.id}"):
                     record = ImageRecord.parse(answer.json())
                 image = self._ask(http, "GET", f"/pixstore-image/{record.id}", headers=headers(record))

@@ -109,7 +109,7 @@ class Load:
                     await self._update(http)
                 case _:
                     await self._fetch(http)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.03)
 
     async def _save(self, http: httpx.AsyncClient) -> None:
         image = random.choice(IMAGES)

@@ -23,6 +23,7 @@ from tests.support.samples import large_png
 
 _SIZES = (2_000, 100_000, 1_200_000)
 _WRITERS = _READERS = 3
+_PAUSE_S = 0.1
 
 
 @dataclass
@@ -98,7 +99,7 @@ class Traffic(InThreads):
 
     def _run(self, number: int, act: Callable[[httpx.Client, str], None]) -> None:
         with client() as http:
-            while not self._ends.is_set():
+            while not self._ends.wait(_PAUSE_S):
                 try:
                     act(http, f"writer-{number}")
                 except Exception as error:  # the traffic goes on after any error, and the test sees it
