@@ -1,16 +1,26 @@
 """Starts, listens to, stops and kills the processes of tests.stress.worker."""
 
 import json
-import subprocess
-import sys
+import multiprocessing
+import os
 import threading
+from functools import cache
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.paths import ROOT
+from tests.stress import worker
 
 _PATIENCE_S = 60
+
+
+@cache
+def _forking() -> ForkServerContext:
+    """Return the server that forks the workers: it has imported the package, which takes longer than all else."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([worker.__name__])
+    return context
 
 
 class Worker:
@@ -19,20 +29,21 @@ class Worker:
     def __init__(self, role: str, target: Path | str, **options: object) -> None:
         self.role = role
         self.reports: list[dict[str, Any]] = []
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.stress.worker", role, str(target), json.dumps(options)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
+        until, self._until = _forking().Pipe(duplex=False)
+        self._said, says = _forking().Pipe(duplex=False)
+        self._process = _forking().Process(
+            target=worker.main, args=(until, says, dict(os.environ), role, str(target), options)
         )
+        self._process.start()
+        until.close()
+        says.close()
         self._news = threading.Condition()
         self._has_ended = False
         self._listener = threading.Thread(target=self._listen)
         self._listener.start()
 
     def _listen(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as lines:
+        with self._said, open(self._said.fileno(), "rb", closefd=False) as lines:
             for line in lines:
                 with self._news:
                     self.reports.append(json.loads(line))
@@ -54,27 +65,26 @@ class Worker:
 
     def wait(self, timeout_s: float) -> dict[str, Any]:
         """Wait for the process to end by itself, well, and return its last report."""
-        assert self._process.wait(timeout_s) == 0, f"the {self.role} failed, its traceback is on stderr"
+        self._process.join(timeout_s)
+        assert self._process.exitcode == 0, f"the {self.role} failed, its traceback is on stderr"
         self._listener.join()
         return self.reports[-1]
 
     def stop(self) -> dict[str, Any]:
         """Tell the process to come to its end and return its last report."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._until.close()
         return self.wait(_PATIENCE_S)
 
     def kill(self) -> None:
         """Kill the process with SIGKILL now."""
-        assert self._process.poll() is None, f"the {self.role} ended by itself, its traceback is on stderr"
+        assert self._process.is_alive(), f"the {self.role} ended by itself, its traceback is on stderr"
         self._end()
 
     def _end(self) -> None:
         self._process.kill()
-        self._process.wait()
+        self._process.join()
         self._listener.join()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._until.close()
 
     def __enter__(self) -> Self:
         return self

@@ -40,7 +40,7 @@ def most_overtaken(saves: Sequence[tuple[float, float]]) -> int:
 
 @pytest.mark.parametrize(
     "seconds",
-    [pytest.param(3, id="short"), pytest.param(120, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(600)])],
+    [pytest.param(2, id="short"), pytest.param(120, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(600)])],
 )
 def test_the_log_stays_small_and_no_save_starves(tmp_path: Path, seconds: float) -> None:
     """While four processes save and two read, the log is under 64 MiB at every look and each save has its turn soon."""

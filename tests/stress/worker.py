@@ -1,4 +1,4 @@
-"""What runs in a process of its own: `python -m tests.stress.worker ROLE STORE OPTIONS`, until stdin ends.
+"""What runs in a process of its own, until stdin ends.
 
 It tells what it does by lines of JSON on stdout, one system call each: what was told is not lost when it is killed.
 """
@@ -6,14 +6,14 @@ It tells what it does by lines of JSON on stdout, one system call each: what was
 import asyncio
 import contextlib
 import itertools
-import json
 import os
 import random
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
 from unittest import mock
 
 from pixstore_asgi import Pixstore
@@ -213,5 +213,17 @@ async def run(role: str, target: str, *, without_leases: bool = False, **options
             await store.close()
 
 
-if __name__ == "__main__":
-    asyncio.run(run(sys.argv[1], sys.argv[2], **json.loads(sys.argv[3])))
+def main(
+    until: Connection,
+    says: Connection,
+    environment: Mapping[str, str],
+    role: str,
+    target: str,
+    options: Mapping[str, Any],
+) -> None:
+    """Run in a new process until one pipe ends, and tell on the other one."""
+    os.environ.update(environment)
+    for connection, descriptor in ((until, 0), (says, 1)):
+        os.dup2(connection.fileno(), descriptor)
+        connection.close()
+    asyncio.run(run(role, target, **options))
