@@ -36,7 +36,7 @@ LENGTHS = [
 
 def commands_of(step: str) -> list[str]:
     """Return the settings and commands in a step, as they stand there."""
-    return [code for code in re.findall(r"`([^`]+)`", step) if re.match(r"\w+=|pixstore-asgi ", code)]
+    return [code for code in re.findall(r"`([^`]+)`", step) if re.match(r"\w+=.|pixstore-asgi ", code)]
 
 
 class Fleet:
