@@ -61,6 +61,13 @@ def _pages(app: Sphinx, kind: str) -> dict[str, str]:
     return found
 
 
+def _recipes(app: Sphinx) -> dict[str, str]:
+    """Return the recipes in the order of their list, each with the last cell of its row."""
+    path = Path(app.srcdir, "docs/recipes.md")
+    rows = re.findall(r"\]\((recipes/[\w-]+)\.md\) \|.*\| (.+) \|$", path.read_text(), re.MULTILINE)
+    return {f"docs/{page}": line for page, line in rows}
+
+
 def _toctree(*entries: str) -> str:
     return "\n".join(["```{toctree}", ":hidden:", ":glob:", *entries, "```"])
 
@@ -146,7 +153,7 @@ def _write_llms(app: Sphinx, out: Path) -> None:
     """Write llms.txt as llmstxt.org describes it, and the pages as Markdown beside their HTML."""
     lines = [f"# {app.config.project}", "", f"> {app.config.site_summary}"]
     for kind, entry in NAVIGATION.items():
-        pages = _pages(app, kind)
+        pages = _pages(app, kind) | (_recipes(app) if kind == "how-to" else {})
         lines += ["", f"## {'Optional' if kind == 'project' else entry['title']}", ""] if pages else []
         for page, line in pages.items():
             source = Path(app.srcdir, f"{page}.md")
