@@ -119,7 +119,7 @@ def test_the_plain_page_ends_a_load_that_nobody_waits_for(browser: Browser, tmp_
 def test_every_example_is_run() -> None:
     """An example that is added to the page gets its test here, and has about ten lines."""
     assert set(FILES) == {"show-picture.js", "element.html", "Pictures.svelte", *BUNDLED}
-    assert max(len(text.splitlines()) for text in FILES.values()) <= 15
+    assert max(len(text.splitlines()) for text in FILES.values()) <= 16
 
 
 def test_the_table_is_the_acceptance_list() -> None:
