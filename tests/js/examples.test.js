@@ -35,23 +35,30 @@ for (const [framework, render] of Object.entries(PLAYERS)) {
 }
 
 for (const [library, render] of Object.entries(RECIPES)) {
-  test(`with ${library} pictures are listed, replaced, deleted, and gone after a sign-out`, async (t) => {
+  test(`with ${library} pictures are listed by pages, replaced, deleted, and gone after a sign-out`, async (t) => {
     const texts = (page) => Promise.all([...page.querySelectorAll("img")].map((image) => textAt(image.getAttribute("src"))));
     const show = (page, wanted) => until(async () => (scrollToAll(), (await texts(page)).join() === wanted));
-    const records = ["one", "two"].map((text) => server.save(`players:${text}`, text));
+    const pages = [["one", "two"], ["three"], []].map((page) => page.map((text) => server.save(`players:${text}`, text)));
     const asked = [];
     setGlobal(t, "fetch", async (url, { method = "GET" } = {}) => {
       asked.push(`${method} ${url}`);
-      return method === "GET" ? Response.json(asked.length > 2 ? [] : records) : new Response(null, { status: 204 });
+      return method === "GET" ? Response.json(pages.shift() ?? []) : new Response(null, { status: 204 });
     });
+    const more = () => [...page.querySelectorAll("button")].find((button) => button.textContent === "More");
     initForRecipes({ databaseName: name }, server.fetcher);
     const { page, replacePicture, signOut, end } = render();
     await show(page, "one,two");
+    fireEvent.click(more());
+    await show(page, "one,two,three");
     await replacePicture(server.save("players:two", "another", { token: 2 }));
-    await show(page, "one,another");
+    await show(page, "one,another,three");
     fireEvent.click(page.querySelector("button"));
-    await show(page, "another");
-    assert.deepEqual(asked, ["GET /api/pictures", "DELETE /api/pictures/players:one"]);
+    await show(page, "another,three");
+    fireEvent.click(more());
+    await until(() => !more());
+    await show(page, "another,three");
+    const lists = ["", "players%3Atwo", "players%3Athree"].map((id) => `GET /api/pictures?after=${id}`);
+    assert.deepEqual(asked, [...lists.slice(0, 2), "DELETE /api/pictures/players:one", lists[2]]);
     await signOut();
     await until(() => urls.size === 0);
     cleanup();
