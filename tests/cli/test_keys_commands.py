@@ -20,6 +20,7 @@ from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.cli.keys_commands import keys
 from pixstore_asgi.keys import rotation
+from tests.support.console import section_of
 from tests.support.paths import DOCS
 from tests.support.rings import NEW, OLD, make_database
 from tests.support.samples import OTHER_SECRET, SECRET, picture
@@ -145,10 +146,10 @@ def test_what_is_left_is_told(database: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_copy_is_separated(database: Path) -> None:
-    """By the two commands of the deployment page a copy comes under an id of its own, with all its images."""
-    section = (DOCS / "deployment.md").read_text().split("\n## A copy for staging\n")[1].split("\n## ")[0]
+    """By the two commands of the page a copy comes under an id of its own, with all its images."""
+    section = section_of((DOCS / "moving-stores.md").read_text(), "Make a copy for staging")
     copy = database.with_name("staging.db")
-    for line in re.findall(r"^pixstore-asgi (.*)$", section, re.MULTILINE):
+    for line in re.findall(r"^\$ pixstore-asgi (.*)$", section, re.MULTILINE):
         here = line.replace("/var/lib/pictures", str(copy.parent)).replace("/srv/staging/pixstore.db", str(copy))
         result = CliRunner().invoke(commands, here.split(), env={"PIXSTORE_SECRET": BOTH})
         assert result.exit_code == 0, result.output

@@ -22,7 +22,7 @@ from pixstore_asgi.core.cipher import unseal
 from tests.support.nginx import PAGE, SITE, Nginx, running_nginx
 from tests.support.paths import ROOT
 from tests.support.samples import SECRET, large_png, picture
-from tests.support.servers import Server
+from tests.support.servers import Server, running
 from tests.support.service import running_service, unit, until
 from tests.support.tools import require
 
@@ -170,7 +170,31 @@ def test_the_largest_image_passes_and_more_is_refused(deployed: Deployment) -> N
         too_large = http.post("/api/pictures", content=large_png(32 * MIB + 1))
         assert "longer than max_image_bytes" in too_large.json()["detail"]
     with deployed.nginx.client(http2=True) as http:
-        assert http.post("/api/pictures", headers={"content-length": str(34 * MIB)}).status_code == 413
+        refused = http.post("/api/pictures", headers={"content-length": str(34 * MIB)})
+        assert refused.status_code == 413
+        assert refused.headers["content-type"] == "application/json"
+        assert refused.json() == {"detail": "the picture is too large"}
+        assert refused.headers["strict-transport-security"] == "max-age=31536000"
+
+
+def test_assets_are_compressed_and_nothing_else(nginx_path: str, tmp_path: Path) -> None:
+    """The application's own scripts below /assets/ come compressed, the same text elsewhere does not."""
+    script = "// a line of a script\n" * 1000
+    (tmp_path / "app.py").write_text(
+        "from starlette.applications import Starlette\n"
+        "from starlette.responses import PlainTextResponse\n"
+        "from starlette.routing import Route\n"
+        f"script = PlainTextResponse({script!r}, media_type='text/javascript')\n"
+        "app = Starlette(routes=[Route('/{path:path}', lambda request: script)])\n"
+    )
+    with (
+        running("uvicorn", "app:app", tmp_path, cwd=tmp_path, environment={}) as server,
+        running_nginx(nginx_path, tmp_path / "nginx", _port(server)) as nginx,
+        nginx.client() as http,
+    ):
+        codings = [http.get(path).headers.get("content-encoding") for path in ("/assets/app.js", "/app.js")]
+        assert http.get("/assets/app.js").text == script
+    assert codings == ["gzip", None]
 
 
 def test_without_its_lines_an_upload_is_spooled(deployed: Deployment, nginx_path: str, tmp_path: Path) -> None:

@@ -338,8 +338,8 @@ def metrics_got(port: int, certificate: Path | None) -> list[str]:
 
 @pytest.mark.parametrize("is_whole", [True, False], ids=["the page's", "without its line"])
 def test_a_closed_location_is_closed(site: Site, tmp_path: Path, is_whole: bool) -> None:
-    """The address that upkeep.md closes is closed under every path; without the line against `..` it is not."""
-    (closed,) = re.findall(r"`(location /metrics \{.*?\})`", (DOCS / "upkeep.md").read_text())
+    """The address that monitoring.md closes is closed under every path; without the line against `..` it is not."""
+    (closed,) = re.findall(r"`(location /metrics \{.*?\})`", (DOCS / "monitoring.md").read_text())
     configuration = NGINX_SITE.replace("    location / {", f"    {closed}\n    location / {{")
     if not is_whole:
         configuration = re.sub(r"if \(\$request_uri.*\n", "", configuration)

@@ -1,34 +1,22 @@
-"""deployment.md and choosing-a-store.md: two hosts behind nginx with the pages' configuration restart under load."""
+"""rolling-restarts.md: two hosts behind nginx restart under load, by the page's own steps."""
 
 import contextlib
-import re
 import socket
-from collections import Counter
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import httpx
 import pytest
 
-from pixstore_asgi import ImageRecord
-from tests.deployment.in_threads import InThreads
-from tests.support.hosts import STOPPED, Host, running_hosts
-from tests.support.nginx import PAGE, SITE, Nginx, running_nginx
-from tests.support.paths import DOCS, ROOT
-from tests.support.requests import headers
-from tests.support.samples import OTHER_SECRET, SECRET, picture
-from tests.support.service import until
-from tests.support.tools import require
+from tests.deployment.behind_nginx import Balanced, Load, address_of, balanced, nginx_program, restart
+from tests.support.console import Shell, section_of, steps_of
+from tests.support.hosts import Host, running_hosts
+from tests.support.nginx import TWO_HOSTS, before_hosts, running_nginx
+from tests.support.paths import DOCS
+from tests.support.samples import SECRET
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
-(UPSTREAM,) = re.findall(r"```nginx\n(.*?)```", (DOCS / "choosing-a-store.md").read_text(), re.DOTALL)
-NEW_SECRET = OTHER_SECRET
-ROTATION = [f"{NEW_SECRET} {SECRET}", f"{SECRET} {NEW_SECRET}"]
-"""PIXSTORE_SECRET of steps 2 and 3 in configuration.md."""
-
+PAGE = (DOCS / "rolling-restarts.md").read_text()
 LENGTHS = [
     pytest.param(1, id="short", marks=pytest.mark.timeout(120)),
     pytest.param(8, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
@@ -43,118 +31,55 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Host]]:
         yield running
 
 
-class Balanced(NamedTuple):
-    """nginx before two hosts."""
-
-    nginx: Nginx
-    hosts: list[Host]
-
-    def configure(self, site: str) -> None:
-        """Replace nginx's configuration, and wait until the workers with the old one are gone."""
-        (self.nginx.folder / "pictures.conf").write_text(site)
-        before = self.nginx.workers
-        self.nginx.reload()
-        until(lambda: not before & self.nginx.workers, self.nginx)
-
-
-def upstream_of(*addresses: str, text: str = UPSTREAM) -> str:
-    """Return the page's upstream with other addresses."""
-    for number, address in enumerate(addresses, 1):
-        assert text.count(f"10.0.0.1{number}:8000") == 1
-        text = text.replace(f"10.0.0.1{number}:8000", address)
-    return text
-
-
-def address_of(host: Host) -> str:
-    return host.url.removeprefix("http://")
-
-
 @contextlib.contextmanager
-def balanced(hosts: list[Host], folder: Path, *, upstream: str = UPSTREAM) -> Iterator[Balanced]:
-    program = require("nginx", "nginx-light (Debian)", ROOT / ".venv" / "nginx" / "usr" / "sbin")
-    site = upstream_of(*map(address_of, hosts), text=upstream) + SITE
-    with running_nginx(program, folder / "nginx", "pictures", site) as nginx:
-        yield Balanced(nginx, hosts)
+def shell(behind: Balanced, host: Host) -> Iterator[Shell]:
+    """Run a shell in which 10.0.0.11, and the machine itself, is this host behind this nginx."""
+
+    def systemctl(arguments: Sequence[str]) -> str:
+        if arguments == ["reload", "nginx"]:
+            behind.nginx.reload()
+        else:
+            assert arguments == ["restart", "pictures"]
+            restart(host)
+        return ""
+
+    folder = behind.nginx.folder
+    instead = {
+        "10.0.0.11:8000": address_of(host),
+        "127.0.0.1:8000": address_of(host),
+        "/etc/nginx/conf.d/pictures.conf": f"{folder}/pictures.conf",
+        "/var/log/nginx/pictures.log": f"{folder}/pictures.log",
+        "nginx -t -q": f"{nginx_program()} -t -q -p {folder} -e {folder}/error.log -c {folder}/nginx.conf",
+        "pgrep ": f"pgrep -P {behind.nginx.process.pid} ",
+    }
+    handlers = {"systemctl": systemctl, "ssh": lambda arguments: systemctl(arguments[2:])}
+    with Shell(folder, environment={}, instead=instead, handlers=handlers) as running:
+        yield running
 
 
-class Load(InThreads):
-    """Four clients that ask for records and images, and save some, until the block ends.
-
-    uploads: whether two of them save too. keep_alive: whether a client uses its connection again. done: how often each
-    kind of request went well. failed: the requests that did not.
-    """
-
-    def __init__(self, nginx: Nginx, *, uploads: bool, keep_alive: bool = True) -> None:
-        self._nginx = nginx
-        self._uploads = uploads
-        self._keep_alive = keep_alive
-        super().__init__([partial(self._run, number) for number in range(4)])
-        self.done: Counter[str] = Counter()
-        self.failed: list[str] = []
-
-    def go_on(self, requests: int) -> None:
-        """Wait until so many further requests have ended."""
-        wanted = self.ended + requests
-        until(lambda: self.ended >= wanted, self.failed)
-
-    @property
-    def ended(self) -> int:
-        return self.done.total() + len(self.failed)
-
-    def _run(self, number: int) -> None:
-        with contextlib.ExitStack() as stack:
-            http = stack.enter_context(self._nginx.client())
-            if not self._keep_alive:
-                http.headers["connection"] = "close"
-            record = ImageRecord.parse(http.post("/images", content=picture()).raise_for_status().json())
-            while not self._ends.wait(0.01):
-                if answer := self._ask(http, "GET", f"/images/{record.id}"):
-                    record = ImageRecord.parse(answer.json())
-                image = self._ask(http, "GET", f"/pixstore-image/{record.id}", headers=headers(record))
-                if image and image.headers["x-pixstore-state"] != "Success":
-                    self.failed.append(f"an image was answered with {image.headers['x-pixstore-state']}")
-                if self._uploads and number % 2:
-                    self._ask(http, "POST", "/images", content=picture())
-
-    def _ask(self, http: httpx.Client, method: str, path: str, **request: object) -> httpx.Response | None:
-        try:
-            answer = http.request(method, path, **request).raise_for_status()  # type: ignore[arg-type]
-        except httpx.HTTPError as error:
-            self.failed.append(f"{method}: {type(error).__name__} {error}".partition(" for url")[0])
-            return None
-        self.done[method] += 1
-        return answer
-
-
-def restart(host: Host) -> None:
-    assert host.stop(timeout_s=60) in STOPPED, host.log
-    host.start()
-    host.wait_until_ready()
-
-
-def restart_taken_out(behind: Balanced, host: Host) -> None:
-    """Restart a host by the page's steps."""
-    assert "`server 10.0.0.11:8000 max_fails=0 down;`" in PAGE
-    site = (behind.nginx.folder / "pictures.conf").read_text()
-    server = f"server {address_of(host)} max_fails=0"
-    assert site.count(f"{server};") == 1
-    behind.configure(site.replace(f"{server};", f"{server} down;"))
-    restart(host)
-    behind.configure(site)
+def failed_by_the_log(behind: Balanced) -> str:
+    """Return the number of failed requests that the page's last command prints."""
+    (check,) = steps_of(section_of(PAGE, "Check it"))
+    with shell(behind, behind.hosts[0]) as running:
+        code, printed = running.run(check.command)
+    assert code == 0
+    assert check.output == "0\n"
+    return printed.strip()
 
 
 @pytest.mark.parametrize("rounds", LENGTHS)
-def test_a_rotation_loses_no_read(hosts: list[Host], tmp_path: Path, rounds: int) -> None:
-    """While both hosts get a new secret, one after the other, no request for a record or an image fails."""
+def test_restarts_lose_no_read(hosts: list[Host], tmp_path: Path, rounds: int) -> None:
+    """While both hosts restart, one after the other, no request for a record or an image fails."""
     with balanced(hosts, tmp_path) as behind, Load(behind.nginx, uploads=False) as load:
-        for number in range(rounds):
+        for _ in range(rounds):
             for host in hosts:
-                host.environment["PIXSTORE_SECRET"] = ROTATION[number % 2]
-                restart(host)
+                with shell(behind, host) as running:
+                    running.follow(section_of(PAGE, "Restart each host"))
         load.go_on(300)
     print(load.done)
     assert load.failed == []
     assert load.done.total() >= 300 * rounds
+    assert failed_by_the_log(behind) == "0"
 
 
 @pytest.mark.parametrize("rounds", LENGTHS)
@@ -167,21 +92,25 @@ def test_no_upload_is_lost(hosts: list[Host], tmp_path: Path, rounds: int) -> No
     ):
         for _ in range(rounds):
             for host in hosts:
-                restart_taken_out(behind, host)
+                with shell(behind, host) as running:
+                    running.follow(section_of(PAGE, "Take each host out of nginx first"))
         load.go_on(100)
     print(load.done)
     assert load.failed == []
     assert load.done["POST"] > 10
+    assert failed_by_the_log(behind) == "0"
 
 
 def test_without_max_fails_requests_are_lost(hosts: list[Host], tmp_path: Path) -> None:
     """A host that has restarted gets no request while the other one restarts: the check can fail."""
-    upstream = UPSTREAM.replace(" max_fails=0", "")
+    upstream = TWO_HOSTS.replace(" max_fails=0", "")
     with balanced(hosts, tmp_path, upstream=upstream) as behind, Load(behind.nginx, uploads=False) as load:
         load.go_on(20)
         for host in hosts:
             restart(host)
+            host.wait_until_ready()
     assert any("502" in failure for failure in load.failed)
+    assert int(failed_by_the_log(behind)) > 0
 
 
 def test_a_host_that_is_gone_is_passed_over(hosts: list[Host], tmp_path: Path) -> None:
@@ -192,9 +121,8 @@ def test_a_host_that_is_gone_is_passed_over(hosts: list[Host], tmp_path: Path) -
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(gone.getsockname())
-        site = upstream_of(f"127.0.0.9:{gone.getsockname()[1]}", address_of(hosts[1])) + SITE
-        program = require("nginx", "nginx-light (Debian)", ROOT / ".venv" / "nginx" / "usr" / "sbin")
-        nginx = stack.enter_context(running_nginx(program, tmp_path / "nginx", "pictures", site))
+        site = before_hosts(f"127.0.0.9:{gone.getsockname()[1]}", address_of(hosts[1]))
+        nginx = stack.enter_context(running_nginx(nginx_program(), tmp_path / "nginx", None, site))
         with nginx.client() as http:
             assert [http.get("/pixstore-image/-/live").status_code for _ in range(2)] == [200, 200]
         assert "upstream timed out" in nginx.errors

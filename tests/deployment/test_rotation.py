@@ -1,4 +1,4 @@
-"""configuration.md: the steps that replace a secret, run as they stand while two server processes are under load."""
+"""rotating-the-secret.md: its steps, run as they stand while two server processes are under load."""
 
 import asyncio
 import json
@@ -7,7 +7,10 @@ import random
 import re
 import shlex
 import subprocess
+import sys
+import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,15 +21,21 @@ from pixstore_asgi import ImageRecord, Pixstore, decode_payload
 from pixstore_asgi.core.cipher import unseal
 from pixstore_asgi.errors import SecretError
 from tests.demo.process import COMMAND
+from tests.deployment.behind_nginx import Balanced, address_of, balanced, restart
+from tests.deployment.behind_nginx import Load as ReadLoad
+from tests.support.console import Shell, section_of, steps_of
+from tests.support.hosts import Host, running_hosts
 from tests.support.paths import DOCS, ROOT
+from tests.support.postgres import Cluster
 from tests.support.rings import OLD, make_database
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import Server, running
 
 pytestmark = pytest.mark.servers
 
-SECTION = (DOCS / "configuration.md").read_text().split("\n## Secrets\n")[1].split("\n## ")[0]
-STEPS = re.findall(r"^\d\. (.*(?:\n   .*)*)", SECTION, re.MULTILINE)
+PAGE = (DOCS / "rotating-the-secret.md").read_text()
+STEPS = re.split(r"^\d\. ", section_of(PAGE, "Steps"), flags=re.MULTILINE)[1:]
+EACH_HOST = "On each host"
 IMAGES = [picture(seed=seed) for seed in range(8)] + [large_png(300_000), large_png(900_000)]
 LENGTHS = [
     pytest.param(4, 0.3, id="short"),
@@ -35,8 +44,14 @@ LENGTHS = [
 
 
 def commands_of(step: str) -> list[str]:
-    """Return the settings and commands in a step, as they stand there."""
-    return [code for code in re.findall(r"`([^`]+)`", step) if re.match(r"\w+=.|pixstore-asgi ", code)]
+    """Return the settings and commands of a step, as they stand there; what a restart takes is one setting."""
+    codes = [command for command, _ in steps_of(step)]
+    if len(codes) > 1 and re.search(EACH_HOST, step, re.IGNORECASE):
+        (line,) = [code for code in codes if "PIXSTORE_SECRET" in code]
+        found = re.fullmatch(r'echo "PIXSTORE_SECRET=\\"(.*)\\"" > \S+', line)
+        assert found, line
+        return [f'PIXSTORE_SECRET="{found[1]}"']
+    return [code for code in codes if not code.startswith("old=")]
 
 
 class Fleet:
@@ -144,6 +159,9 @@ class Operator:
         self.done: list[str] = []
 
     async def do(self, code: str) -> None:
+        if code.startswith("export "):  # for the commands after it; the servers have it already
+            assert self.variables["PIXSTORE_SECRET"] == self._expanded(code.partition("=")[2])
+            return
         name, is_setting, value = code.partition("=")
         self.done.append(name if is_setting and name.isidentifier() else " ".join(code.split()[1:3]))
         if code.startswith("pixstore-asgi "):
@@ -151,11 +169,14 @@ class Operator:
         elif value.startswith("$("):
             self.variables[name] = (await self._run(value[2:-1])).strip()
         else:
-            self.variables[name] = re.sub(r"\$(\w+)", lambda found: self.variables[found[1]], value.strip('"'))
+            self.variables[name] = self._expanded(value)
             await self._fleet.roll_out(self.variables[name])
 
+    def _expanded(self, value: str) -> str:
+        return re.sub(r"\$(\w+)", lambda found: self.variables[found[1]], value.strip('"'))
+
     async def _run(self, command: str) -> str:
-        program, *arguments = shlex.split(command.replace("KEY_ID", OLD))
+        program, *arguments = shlex.split(command.replace("0a1b2c3d", OLD).replace("$STORE", "pixstore.db"))
         assert program == "pixstore-asgi"
         environment = {**os.environ, "PYTHONPATH": str(ROOT)} | {
             name: value for name, value in self.variables.items() if name == "PIXSTORE_SECRET"
@@ -214,3 +235,89 @@ async def test_a_secret_is_replaced_under_load(tmp_path: Path, clients: int, pau
     with pytest.raises(SecretError, match=f"written with secret {state.key_id}, but this process has {OLD}"):
         await Pixstore(path, secret=SECRET).open()
     print(f"\n{json.dumps(load.requests)} requests, {len(load.images)} images")
+
+
+class Operators:
+    """Two hosts on one store behind nginx, and a shell for whoever follows the page."""
+
+    def __init__(self, behind: Balanced, folder: Path, store: str) -> None:
+        self._behind = behind
+        self._folder = folder
+        self._at = behind.hosts[0]
+        for host in behind.hosts:
+            self._environment_of(host).write_text(f'PIXSTORE_SECRET="{SECRET}"\n')
+        self.shell = Shell(
+            folder,
+            environment={"STORE": store, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            instead={},
+            handlers={"systemctl": self._systemctl},
+        )
+        self._go_to(self._at)
+
+    def _environment_of(self, host: Host) -> Path:
+        return self._folder / f"{host.address}.env"
+
+    def _go_to(self, host: Host) -> None:
+        self._at = host
+        self.shell.instead |= {
+            "/etc/pictures/secret.env": str(self._environment_of(host)),
+            "127.0.0.1:8000": address_of(host),
+        }
+
+    def _systemctl(self, arguments: Sequence[str]) -> str:
+        assert arguments == ["restart", "pictures"]
+        (value,) = re.findall(r'^PIXSTORE_SECRET="(.*)"\n$', self._environment_of(self._at).read_text())
+        self._at.environment["PIXSTORE_SECRET"] = value
+        restart(self._at)
+        return ""
+
+    def follow(self, text: str) -> None:
+        """Do the numbered steps of a text; those that say so on each host."""
+        for step in re.split(r"^\d\. ", text, flags=re.MULTILINE)[1:]:
+            is_for_all = re.search(EACH_HOST, step, re.IGNORECASE)
+            for host in self._behind.hosts if is_for_all else self._behind.hosts[:1]:
+                self._go_to(host)
+                self.shell.follow(step)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("is_completed", [True, False], ids=["to the end", "and back"])
+def test_the_page_loses_no_read(tmp_path: Path, postgres: Cluster, is_completed: bool) -> None:
+    """By the page alone, on two hosts behind nginx and on PostgreSQL, no read fails; nor on the way back."""
+    store = postgres.create("rotation")
+    try:
+        asyncio.run(_save_three(store))
+        environment = {"PIXSTORE_TEST_DB": store, "PIXSTORE_SECRET": SECRET}
+        with (
+            running_hosts(tmp_path, environment, number=2, workers=1) as hosts,
+            balanced(hosts, tmp_path) as behind,
+            ReadLoad(behind.nginx, uploads=False) as load,
+        ):
+            load.go_on(50)
+            operators = Operators(behind, tmp_path, store)
+            started = time.monotonic()
+            with operators.shell as shell:
+                if is_completed:
+                    operators.follow(section_of(PAGE, "Steps"))
+                    shell.follow(section_of(PAGE, "Check it"))
+                else:
+                    steps, _, _ = section_of(PAGE, "Steps").partition("\n6. ")
+                    operators.follow(steps)
+                    operators.follow(section_of(PAGE, "Go back"))
+                    shell.run('export PIXSTORE_SECRET="$old"')
+                    code, printed = shell.run('pixstore-asgi keys status --database "$STORE"')
+                    assert (code, len(printed.splitlines())) == (0, 2), printed
+            took = time.monotonic() - started
+            load.go_on(50)
+        print(f"\n{load.done} in {took:.0f} s")
+        assert load.failed == []
+        assert load.done.total() > 300
+    finally:
+        postgres.run("DROP DATABASE rotation WITH (FORCE)")
+
+
+async def _save_three(store: str) -> None:
+    async with Pixstore(store, secret=SECRET) as pix:
+        for seed in range(3):
+            await pix.save_image(picture(seed=seed))

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from pixstore_asgi import ImageRecord, Pixstore
 from pixstore_asgi.cli.commands import commands
-from tests.support.nginx import SITE, running_nginx
+from tests.support.nginx import before_hosts, running_nginx
 from tests.support.pages import application_of
 from tests.support.paths import DOCS, ROOT
 from tests.support.postgres import Cluster, running_cluster
@@ -29,7 +29,6 @@ pytestmark = pytest.mark.servers
 PAGE = (DOCS / "choosing-a-store.md").read_text()
 APPLICATION = application_of("choosing-a-store.md")
 COMMANDS = dict(re.findall(r"### ([^\n]+)\n(?:(?!###).)*?```sh\n(?:export [^\n]+\n)?([^\n]+)\n```", PAGE, re.DOTALL))
-(UPSTREAM,) = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture
@@ -81,7 +80,7 @@ def test_each_step_saves_and_serves(step: str, tmp_path: Path, database: str, s3
 
 def test_old_bodies_come_into_a_bucket(database: str, s3: S3Server) -> None:
     """The page's copy into another schema has the images that the first one had, and their bodies in the bucket."""
-    (command,) = re.findall(r"```sh\npixstore-asgi (copy [^\n]+)\n```", PAGE)
+    (command,) = re.findall(r"```sh\npixstore-asgi (copy [^\n]+)\n```", (DOCS / "moving-stores.md").read_text())
     bucket = s3.url("old-bodies")
     here = command.replace("postgresql://app@db.example/app", database).replace(
         "s3://pictures/pix2?endpoint=https://s3.example", bucket
@@ -110,11 +109,8 @@ def test_several_hosts_serve_what_one_has_saved(tmp_path: Path, database: str, s
     environment = setting(COMMANDS["PostgreSQL and a bucket"], database, s3.url("hosts"))
     with contextlib.ExitStack() as stack:
         hosts = [stack.enter_context(host(tmp_path / name, environment)) for name in ("one", "two")]
-        upstream = UPSTREAM
-        for address, server in zip(("10.0.0.11:8000", "10.0.0.12:8000"), hosts, strict=True):
-            upstream = upstream.replace(address, server.url.removeprefix("http://"))
-        site = upstream + SITE
-        nginx = stack.enter_context(running_nginx(nginx_path, tmp_path / "nginx", "pictures", site))
+        site = before_hosts(*(server.url.removeprefix("http://") for server in hosts))
+        nginx = stack.enter_context(running_nginx(nginx_path, tmp_path / "nginx", None, site))
         http = stack.enter_context(nginx.client())
         record = saved(http, picture())
         for server in hosts:
@@ -127,7 +123,7 @@ def test_several_hosts_serve_what_one_has_saved(tmp_path: Path, database: str, s
 
 def dumped_and_restored(postgres: Cluster, database: str) -> str:
     """Dump a database as the page has it, put that into an empty one, and return its URL."""
-    (options,) = re.findall(r"`pg_dump (--\S+)`", PAGE)
+    (options,) = re.findall(r"`pg_dump (--\S+)`", (DOCS / "backup.md").read_text())
     dumped = subprocess.run([postgres.binaries / "pg_dump", options, database], capture_output=True, check=True).stdout
     restored = postgres.create("restored")
     subprocess.run([postgres.binaries / "psql", "-q", restored], input=dumped, capture_output=True, check=True)

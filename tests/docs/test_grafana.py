@@ -22,7 +22,7 @@ from tests.support.servers import running
 from tests.support.service import until
 from tests.support.tools import require
 
-APPLICATION = application_of("upkeep.md")
+APPLICATION = application_of("monitoring.md")
 DASHBOARD: dict[str, Any] = json.loads((DOCS / "grafana.json").read_text())
 
 
@@ -40,7 +40,7 @@ QUERIES = {
 
 def scrape_configs(targets: dict[str, str]) -> str:
     """Return the page's configuration of Prometheus with other targets, by those that stand there."""
-    ((text),) = re.findall(r"```yaml\n# prometheus.yml\n(.*?)```", (DOCS / "upkeep.md").read_text(), re.DOTALL)
+    ((text),) = re.findall(r"```yaml\n# prometheus.yml\n(.*?)```", (DOCS / "monitoring.md").read_text(), re.DOTALL)
     for there, target in targets.items():
         assert text.count(there) == 1
         text = text.replace(there, target)
@@ -113,6 +113,6 @@ def test_both_workers_are_one(prometheus: httpx.Client) -> None:
 
 def test_panels_ask_for_what_there_is() -> None:
     """Each metric that a panel names is in the tables of the page."""
-    page = set(re.findall(r"pixstore_\w+", (DOCS / "upkeep.md").read_text()))
+    page = set(re.findall(r"pixstore_\w+", (DOCS / "monitoring.md").read_text()))
     named = {re.sub(r"_(count|bucket)$", "", name) for name in re.findall(r"pixstore_\w+", " ".join(QUERIES.values()))}
     assert named <= page

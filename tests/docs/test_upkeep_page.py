@@ -1,24 +1,35 @@
-"""upkeep.md: each command of the page prints the text on the page."""
+"""upkeep.md and monitoring.md: each command prints the text below it, and the code of monitoring.md runs."""
 
 import asyncio
+import logging
 import os
 import re
 import shlex
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
-from pixstore_asgi import Pixstore
+from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp
 from pixstore_asgi.cli.commands import commands
-from pixstore_asgi.store.sqlite.backup import back_up
+from pixstore_asgi.testing import MemoryPixstore
+from tests.support.console import steps_of
 from tests.support.paths import DOCS
+from tests.support.requests import headers
 from tests.support.samples import SECRET, large_png
 
-PAGE = (DOCS / "upkeep.md").read_text()
-EXAMPLES = re.findall(r"^\$ pixstore-asgi (.+)\n((?:(?!```|\$ ).*\n)*)", PAGE, re.MULTILINE)
+MONITORING = (DOCS / "monitoring.md").read_text()
+STEPS = [*steps_of((DOCS / "upkeep.md").read_text()), *steps_of(MONITORING)]
+EXAMPLES = [
+    (command.removeprefix("pixstore-asgi "), output)
+    for command, output in STEPS
+    if command.startswith("pixstore-asgi ")
+]
 DIRECTORIES = {"players": 12, "teams": 3}
 KEY_ID = re.compile(r"(?<=secret )[0-9a-f]{8}|(?<=secret=\")[0-9a-f]{8}")
 MACHINE = {r"SQLite [\d.]+": "SQLite 3.46.1", r"[\d,.]+ GiB free": "56.4 GiB free", r"(?<=file system: )\S+": "ext4"}
@@ -59,8 +70,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("pixstore.db", "damaged.db"):
         asyncio.run(fill(tmp_path / name))
     damage(tmp_path / "damaged.db")
-    for copy in ("monday.db", "restored.db"):
-        back_up(tmp_path / "pixstore.db", tmp_path / copy)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
     return tmp_path
@@ -78,5 +87,36 @@ def test_examples_print_what_they_say(folder: Path, command: str, output: str) -
 
 
 def test_every_command_has_an_example() -> None:
-    """The page shows all that look after a store."""
-    assert {command.split()[0] for command, _ in EXAMPLES} == {"verify", "backup", "restore", "doctor", "stats", "gc"}
+    """The pages show all that look after a store, but for those of backup.md."""
+    assert {command.split()[0] for command, _ in EXAMPLES} == {"verify", "doctor", "stats", "gc"}
+
+
+def test_the_schema_version_is_the_present_one(folder: Path) -> None:
+    """The page's question to a database of this version gets the page's answer."""
+    ((command, output),) = [step for step in STEPS if step.command.startswith("sqlite3 ")]
+    program, path, statement = shlex.split(command)
+    assert (program, path) == ("sqlite3", "pixstore.db")
+    with closing(sqlite3.connect(path)) as db:
+        ((version,),) = db.execute(statement).fetchall()
+    assert f"{version}\n" == output
+
+
+@pytest.mark.parametrize("file", ["audit.py", "traced.py"])
+def test_the_code_sees_each_answer(file: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The applications of the page serve an image, and the audit has a line with who asked for what."""
+    (code,) = re.findall(rf"```python\n# {file}\n(.*?)```", MONITORING, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102
+    caplog.set_level(logging.INFO, "audit")
+    asyncio.run(ask_for_one(names["images"]))
+    if file == "audit.py":
+        assert re.fullmatch(r"None asked for '\S+': Success, \d+ bytes", caplog.messages[-1])
+
+
+async def ask_for_one(images: Callable[[Pixstore], PixstoreApp]) -> None:
+    async with MemoryPixstore() as pix:
+        record = ImageRecord.parse(await pix.save_image(large_png(2_000)))
+        transport = httpx.ASGITransport(images(pix))
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as http:
+            answer = await http.get(f"/{record.id}", headers=headers(record))
+    assert answer.headers["x-pixstore-state"] == "Success"

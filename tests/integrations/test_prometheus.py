@@ -22,7 +22,7 @@ from tests.support.requests import headers
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import running
 
-APPLICATION = application_of("upkeep.md")
+APPLICATION = application_of("monitoring.md")
 
 
 async def test_answers_are_counted_by_state(pix: Pixstore) -> None:

@@ -24,7 +24,8 @@ from tests.support.paths import DOCS
 from tests.support.servers import free_port
 
 PAGE = (DOCS / "deployment.md").read_text()
-(SITE,) = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
+SITE, TWO_HOSTS = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
+_ONE_HOST = re.search(r"upstream pictures \{.*?\n\}\n", SITE, re.DOTALL)
 
 # The host around the site compresses, caches and spools everything that the site does not exclude.
 _AROUND = """
@@ -94,8 +95,8 @@ class Nginx:
 
 
 @contextlib.contextmanager
-def running_nginx(program: str, folder: Path, upstream: int | str, site: str = SITE) -> Iterator[Nginx]:
-    """Run nginx in front of an application on a port, or of an upstream that the site names, until the block ends.
+def running_nginx(program: str, folder: Path, port: int | None, site: str = SITE) -> Iterator[Nginx]:
+    """Run nginx in front of an application on a port, or of the hosts that the site names, until the block ends.
 
     nginx cannot spool anything: files stand at the paths of its spool folders.
     """
@@ -103,7 +104,7 @@ def running_nginx(program: str, folder: Path, upstream: int | str, site: str = S
     http_port, https_port = free_port(), free_port()
     _make_certificate(folder)
     (folder / "spool").mkdir()
-    (folder / "pictures.conf").write_text(adapted(site, folder, http_port, https_port, upstream))
+    (folder / "pictures.conf").write_text(adapted(site, folder, http_port, https_port, port))
     user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_AROUND.format(folder=folder, user=user))
     command = [program, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
@@ -123,16 +124,24 @@ def running_nginx(program: str, folder: Path, upstream: int | str, site: str = S
         process.wait(20)
 
 
-def adapted(site: str, folder: Path, http_port: int, https_port: int, upstream: int | str) -> str:
+def before_hosts(*addresses: str, upstream: str = TWO_HOSTS) -> str:
+    """Return the page's configuration with its upstream of two hosts, at these addresses."""
+    assert _ONE_HOST
+    for number, address in enumerate(addresses, 1):
+        assert upstream.count(f"10.0.0.1{number}:8000") == 1
+        upstream = upstream.replace(f"10.0.0.1{number}:8000", address)
+    return SITE.replace(_ONE_HOST[0], upstream)
+
+
+def adapted(site: str, folder: Path, http_port: int, https_port: int, port: int | None) -> str:
     """Return the page's configuration with this test's ports and paths."""
-    behind = upstream if isinstance(upstream, str) else f"127.0.0.1:{upstream}"
     for text, instead in {
         "listen 80;": f"listen 127.0.0.1:{http_port};",
         "listen 443 ssl": f"listen 127.0.0.1:{https_port} ssl",
         "/etc/ssl/pictures.example/fullchain.pem": f"{folder}/fullchain.pem",
         "/etc/ssl/pictures.example/privkey.pem": f"{folder}/privkey.pem",
         "/var/log/nginx/pictures.log": f"{folder}/pictures.log",
-        "http://127.0.0.1:8000;": f"http://{behind};",
+        **({"server 127.0.0.1:8000 ": f"server 127.0.0.1:{port} "} if port else {}),
     }.items():
         assert site.count(text) == 1, text
         site = site.replace(text, instead)
