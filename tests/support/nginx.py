@@ -25,7 +25,7 @@ from tests.support.servers import free_port
 
 PAGE = (DOCS / "deployment.md").read_text()
 SITE, TWO_HOSTS = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
-_ONE_HOST = re.search(r"upstream pictures \{.*?\n\}\n", SITE, re.DOTALL)
+(_ONE_HOST,) = re.findall(r"upstream pictures \{.*?\n\}\n", SITE, re.DOTALL)
 
 # The host around the site compresses, caches and spools everything that the site does not exclude.
 _AROUND = """
@@ -126,11 +126,10 @@ def running_nginx(program: str, folder: Path, port: int | None, site: str = SITE
 
 def before_hosts(*addresses: str, upstream: str = TWO_HOSTS) -> str:
     """Return the page's configuration with its upstream of two hosts, at these addresses."""
-    assert _ONE_HOST
     for number, address in enumerate(addresses, 1):
         assert upstream.count(f"10.0.0.1{number}:8000") == 1
         upstream = upstream.replace(f"10.0.0.1{number}:8000", address)
-    return SITE.replace(_ONE_HOST[0], upstream)
+    return str(SITE.replace(_ONE_HOST, upstream))
 
 
 def adapted(site: str, folder: Path, http_port: int, https_port: int, port: int | None) -> str:
