@@ -18,8 +18,9 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from anyio.from_thread import start_blocking_portal
 
-from pixstore_asgi import ImageRecord
+from pixstore_asgi import ImageRecord, Pixstore
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.batches import image_in as image_in_frame
 from tests.support.paths import ROOT
@@ -52,10 +53,24 @@ def project(tmp_path: Path) -> Path:
     return write_files(tmp_path)
 
 
-@pytest.fixture
-def site(project: Path) -> Iterator[Server]:
-    with recipe(project, "owners_app", SESSION_KEY=SESSION_KEY) as server:
+@pytest.fixture(scope="module")
+def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with recipe(write_files(tmp_path_factory.mktemp("owners")), "owners_app", SESSION_KEY=SESSION_KEY) as server:
         yield server
+
+
+@pytest.fixture
+def site(shared_site: Server) -> Server:
+    """The application that most tests share, without pictures and with nothing audited."""
+    project = folder_of(shared_site)
+    rows(project / "pixstore.db", "DELETE FROM image")
+    for table in ("picture", "issued"):
+        rows(project / "owners.db", f"DELETE FROM {table}")
+    return shared_site
+
+
+def folder_of(site: Server) -> Path:
+    return site.log_file.parent
 
 
 def signed_in(site: Server, user: str) -> httpx.Client:
@@ -94,12 +109,41 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def sweep(project: Path, *arguments: str) -> list[str]:
+def run_sweep(project: Path, *arguments: str) -> list[str]:
     """Run the recipe's sweep as a process of its own and return its lines."""
     paths = {"PYTHONPATH": f"{project}:{ROOT}", "SESSION_KEY": SESSION_KEY, "PIXSTORE_SECRET": SECRET}
     command = [sys.executable, "owners_sweep.py", *arguments]
     done = subprocess.run(command, cwd=project, env={**os.environ, **paths}, stdout=subprocess.PIPE, check=True)
     return done.stdout.decode().splitlines()
+
+
+@pytest.fixture
+def in_project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path, str], Any]]:
+    """Yield a function that imports a module of a project into this process."""
+
+    def import_it(project: Path, name: str) -> Any:
+        monkeypatch.chdir(project)
+        monkeypatch.syspath_prepend(project)
+        monkeypatch.setenv("SESSION_KEY", SESSION_KEY)
+        monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
+        return import_module(name)
+
+    yield import_it
+    for name in ("owners_sweep", "owners_app"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def sweep(in_project: Callable[[Path, str], Any], capsys: pytest.CaptureFixture[str]) -> Callable[..., list[str]]:
+    """Yield a function that runs the recipe's sweep in this process and returns its lines."""
+
+    def sweep_it(project: Path, *, delete: bool = False) -> list[str]:
+        module = in_project(project, "owners_sweep")
+        capsys.readouterr()
+        asyncio.run(module.main(delete=delete))
+        return capsys.readouterr().out.splitlines()
+
+    return sweep_it
 
 
 @contextlib.contextmanager
@@ -146,6 +190,7 @@ def test_a_batch_is_answered_image_by_image(site: Server) -> None:
 
 def test_nobody_else_gets_a_record_or_an_image(site: Server) -> None:
     """Another user gets no record, no image with a stolen one, and deletes nothing; without a session nothing works."""
+    begun = len(site.log)
     with signed_in(site, "ada") as ada, signed_in(site, "bob") as bob, httpx.Client(base_url=site.url) as nobody:
         image_id = upload(ada, picture())
         (stolen,) = records(ada)
@@ -160,11 +205,12 @@ def test_nobody_else_gets_a_record_or_an_image(site: Server) -> None:
         ]:
             assert nobody.request(method, path).status_code == 401
         assert len(records(ada)) == 1
-        assert "Traceback" not in site.log
+        assert "Traceback" not in site.log[begun:]
 
 
-def test_a_deleted_picture_is_gone(site: Server, project: Path) -> None:
+def test_a_deleted_picture_is_gone(site: Server) -> None:
     """After a delete neither row, image nor record is there, and the record from before gets 403."""
+    project = folder_of(site)
     with signed_in(site, "ada") as ada:
         image_id = upload(ada, picture())
         (record,) = records(ada)
@@ -174,8 +220,9 @@ def test_a_deleted_picture_is_gone(site: Server, project: Path) -> None:
         assert images(project) == rows(project / "owners.db", "SELECT id FROM picture") == []
 
 
-def test_the_audit_has_a_row_for_each_record(site: Server, project: Path) -> None:
+def test_the_audit_has_a_row_for_each_record(site: Server) -> None:
     """The audit has the user, version and time of each record. Key and proof are nowhere in its database."""
+    project = folder_of(site)
     with signed_in(site, "ada") as ada, signed_in(site, "bob") as bob:
         begun = time.time_ns() // 1_000_000
         handed_out = [record for _ in range(2) if upload(ada, picture()) for record in records(ada)]
@@ -189,8 +236,9 @@ def test_the_audit_has_a_row_for_each_record(site: Server, project: Path) -> Non
             assert secret not in kept
 
 
-def test_the_page_shows_the_owners_pictures(site: Server, project: Path, node_path: str) -> None:
+def test_the_page_shows_the_owners_pictures(site: Server, node_path: str) -> None:
     """The page's module, run by Node with a cookie, fetches records and a batch, and refreshes one record or none."""
+    project, begun = folder_of(site), len(site.log)
     with signed_in(site, "ada") as ada:
         sizes = {upload(ada, image): len(image) for image in (picture("png"), picture("webp"), picture("jpeg"))}
         module = (project / "owner-pictures.js").read_text() + IN_NODE
@@ -199,18 +247,19 @@ def test_the_page_shows_the_owners_pictures(site: Server, project: Path, node_pa
         command = [node_path, str(page), site.url, ada.headers["cookie"], *sizes]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=60)
     assert json.loads(done.stdout) == {"shown": sizes, "refreshed": [*sizes, None]}
-    assert site.log.count("POST /pixstore-image/-/batch") == 1
+    assert site.log[begun:].count("POST /pixstore-image/-/batch") == 1
 
 
 # What is left where something breaks off
 
 
-def test_a_failed_row_leaves_no_picture(site: Server, project: Path) -> None:
+def test_a_failed_row_leaves_no_picture(site: Server) -> None:
     """Where the row can't be written the upload fails, and the picture that was saved before it is deleted."""
+    project, begun = folder_of(site), len(site.log)
     rows(project / "owners.db", NO_ROWS)
     with signed_in(site, "ada") as ada:
         assert ada.post("/api/pictures", content=picture()).status_code == 500
-        until(lambda: "no rows today" in site.log)
+        until(lambda: "no rows today" in site.log[begun:])
         assert images(project) == []
         assert rows(project / "pixstore.db", "SELECT count(*) FROM image") == [(1,)]  # it was saved
         rows(project / "owners.db", "DROP TRIGGER refuse")
@@ -219,17 +268,11 @@ def test_a_failed_row_leaves_no_picture(site: Server, project: Path) -> None:
 
 
 @pytest.fixture
-async def owners(project: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
+async def owners(project: Path, in_project: Callable[[Path, str], Any]) -> AsyncIterator[Any]:
     """Yield the application's module, running in this process."""
-    monkeypatch.chdir(project)
-    monkeypatch.syspath_prepend(project)
-    monkeypatch.setenv("SESSION_KEY", SESSION_KEY)
-    monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
-    monkeypatch.delitem(sys.modules, "owners_app", raising=False)
-    module = import_module("owners_app")
+    module = in_project(project, "owners_app")
     async with module.lifespan(module.app), module.pix:
         yield module
-    del sys.modules["owners_app"]
 
 
 def commit_waits(project: Path) -> bool:
@@ -279,7 +322,7 @@ async def test_a_cancelled_upload_leaves_nothing(
     assert images(project) == rows(project / "owners.db", "SELECT id FROM picture") == []
 
 
-def test_the_sweep_finds_what_a_kill_left(project: Path) -> None:
+def test_the_sweep_finds_what_a_kill_left(project: Path, sweep: Callable[..., list[str]]) -> None:
     """A picture of a process that died before its row was written is deleted, once it is older than any upload."""
     with recipe(project, "owners_app", SESSION_KEY=SESSION_KEY) as site, signed_in(site, "ada") as ada:
         kept = upload(ada, picture())
@@ -290,14 +333,14 @@ def test_the_sweep_finds_what_a_kill_left(project: Path) -> None:
             site.stop(signal.SIGKILL)
             uploading.join()
     (orphan,) = set(images(project)) - {kept}
-    assert sweep(project, "--delete") == []  # it might be an upload in progress
+    assert sweep(project, delete=True) == []  # it might be an upload in progress
     assert set(images(project)) == {kept, orphan}
     rows(project / "pixstore.db", "UPDATE image SET created_ms = created_ms - 7200000")
     assert sweep(project) == [f"picture without a row: {orphan}"]
     assert set(images(project)) == {kept, orphan}
-    assert sweep(project, "--delete") == [f"picture without a row: {orphan}"]
+    assert sweep(project, delete=True) == [f"picture without a row: {orphan}"]
     assert images(project) == [kept]
-    assert sweep(project, "--delete") == []
+    assert sweep(project, delete=True) == []
 
 
 def _post_and_lose(http: httpx.Client) -> None:
@@ -314,20 +357,29 @@ def test_the_sweep_spares_an_upload_in_progress(project: Path) -> None:
             uploading = threading.Thread(target=upload, args=(ada, picture()))
             uploading.start()
             until(lambda: images(project))
-            assert sweep(project, "--delete") == []
+            assert run_sweep(project, "--delete") == []
         uploading.join()
         (record,) = records(ada)
         assert image_in(record, ada.get(f"/pixstore-image/{record.id}", headers=sent(record))) == picture()
 
 
-def test_the_sweep_reports_rows_without_a_picture(site: Server, project: Path) -> None:
+async def save_pictures(project: Path, count: int) -> list[str]:
+    """Save pictures from this process, without rows."""
+    async with Pixstore(project / "pixstore.db", secret=SECRET) as pix:
+        return [(await pix.save_image(picture())).id for _ in range(count)]
+
+
+def test_the_sweep_reports_rows_without_a_picture(site: Server, sweep: Callable[..., list[str]]) -> None:
     """A settled row without its picture is reported and kept. More pictures than one page are listed and searched."""
+    project = folder_of(site)
+    with start_blocking_portal() as portal:
+        ids = portal.call(save_pictures, project, 101)
+    values = ", ".join(f"('{image_id}', 'ada', {number})" for number, image_id in enumerate(ids))
+    rows(project / "owners.db", f"INSERT INTO picture VALUES {values}")
     with signed_in(site, "ada") as ada:
-        ids = [upload(ada, picture()) for _ in range(101)]
         assert [len(ada.get("/api/records", params={"page": page}).json()) for page in range(3)] == [50, 50, 1]
         assert len(records(ada, *ids[:100])) == 100
-        rows(project / "owners.db", "UPDATE picture SET created_ms = created_ms - 7200000")
         rows(project / "owners.db", "INSERT INTO picture VALUES ('lost', 'ada', 1), ('just now', 'ada', 1 << 60)")
-        assert sweep(project, "--delete") == ["row without a picture: lost"]
+        assert sweep(project, delete=True) == ["row without a picture: lost"]
         assert set(images(project)) == set(ids)
         assert rows(project / "owners.db", "SELECT count(*) FROM picture") == [(103,)]
