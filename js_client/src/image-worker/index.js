@@ -7,14 +7,15 @@ import { endpointBeside } from "../options/endpoint.js";
 /**
  * @typedef {object} ImageWorkerOptions
  * @property {string} recordsUrl  URL of a RecordsApp, or of an API that answers in the same way, on the page's origin
- * @property {string | undefined} [endpoint]  as in the client's options
- * @property {string | undefined} [scope]  the common path of the pages, as the mount's `service_worker_scope`; default
- *   "/"
- * @property {string | undefined} [namespace]  as in the page's client, so that both share the cache
- * @property {string | undefined} [databaseName]  the same
- * @property {CacheKind | undefined} [cache]  the same
- * @property {((error: unknown) => void) | undefined} [onError]  called if the worker cannot be used, unless the browser
- *   has no service workers
+ * @property {string | undefined} [endpoint]  the mount, on the page's origin; default: the mount that served this file
+ * @property {string | undefined} [scope]  the common path of the pages: `service_worker_scope` of the mount, or a path
+ *   below it; default: "/"
+ * @property {string | undefined} [namespace]  as in the page's client, so that both share the cache and `clear()` empties
+ *   it; default: as in the client
+ * @property {string | undefined} [databaseName]  as `namespace`
+ * @property {CacheKind | undefined} [cache]  as `namespace`
+ * @property {((error: unknown) => void) | undefined} [onError]  called with the reason if the worker cannot be used,
+ *   unless the browser has no service workers
  */
 
 /** The longest wait for the worker, because the page shows no images meanwhile. */

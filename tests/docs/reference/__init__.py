@@ -35,7 +35,7 @@ from tests.docs.reference.api import (
 from tests.docs.reference.commands import all_commands
 from tests.docs.reference.errors import exceptions
 from tests.docs.reference.events import audit, log_events
-from tests.docs.reference.options import options
+from tests.docs.reference.options import options, options_of_typedef
 
 _BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end of generated: \2 -->\n)", re.DOTALL)
 
@@ -63,6 +63,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "options-sqlite": partial(options, SqliteStore),
     "options-postgres": partial(options, PostgresStore),
     "options-s3": partial(options, S3Bucket),
+    "options-image-worker": partial(options_of_typedef, "image-worker/index.js", "ImageWorkerOptions"),
     "commands": all_commands,
     "exceptions": exceptions,
     "log-events": log_events,

@@ -1,11 +1,13 @@
 """Tables of the options of classes: their defaults from the signatures, their meaning from the docstrings."""
 
 import inspect
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from tests.docs.reference.docstrings import docstring_of
 from tests.docs.reference.markdown import table
+from tests.support.paths import ROOT
 
 _MIB = 1024 * 1024
 
@@ -19,6 +21,18 @@ def options(*kinds: Any, without: Sequence[str] = ()) -> str:
             if name not in without and each.kind is not each.VAR_KEYWORD:
                 of = f" ({kind.__name__})" if len(kinds) > 1 and kind is not kinds[-1] else ""
                 rows.append([f"`{name}`{of}", _default(each), meanings[name]])
+    return table(["option", "default", "meaning"], rows)
+
+
+def options_of_typedef(file: str, name: str) -> str:
+    """Return the table of the properties of a type that a file of the browser client declares in JSDoc."""
+    source = (ROOT / "js_client" / "src" / file).read_text()
+    (typedef,) = re.findall(rf"@typedef {{object}} {name}\n(.*?)\*/", source, re.DOTALL)
+    text = re.sub(r"\n \*   ", " ", typedef)
+    rows = []
+    for option, meaning in re.findall(r"@property {.*} (\[?\w+\]?)  (.*)", text):
+        said, _, default = meaning.partition("; default: ")
+        rows.append([f"`{option.strip('[]')}`", default if option.startswith("[") else "required", said])
     return table(["option", "default", "meaning"], rows)
 
 
