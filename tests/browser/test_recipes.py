@@ -51,21 +51,16 @@ OPACITY = """() => {
   canvas.drawImage(document.querySelector("dialog img"), 0, 0, 1, 1);
   return canvas.getImageData(0, 0, 1, 1).data[3];
 }"""
-CHOOSE = """
+CHOOSE_FILE = """async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 500, height: 250 });
+  canvas.getContext("2d");
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
   const files = new DataTransfer();
-  files.items.add(new File([data], "picture.png"));
+  files.items.add(new File([blob], "picture.png"));
   const input = document.querySelector("input");
   input.files = files.files;
   input.dispatchEvent(new Event("change"));
 }"""
-CHOOSE_BYTES = "(size) => { const data = new Uint8Array(size);" + CHOOSE
-CHOOSE_FILE = (
-    """async () => {
-  const canvas = Object.assign(document.createElement("canvas"), { width: 500, height: 250 });
-  canvas.getContext("2d");
-  const data = await new Promise((resolve) => canvas.toBlob(resolve));"""
-    + CHOOSE
-)
 LOSING = """let lost = 0;
 globalThis.WebSocket = class extends WebSocket {{
   send(data) {{
@@ -217,41 +212,6 @@ def test_the_gallery_shows_more_by_pages(browser: Browser, tmp_path: Path) -> No
         page.evaluate("document.querySelector('#more').click()")
         wait_for(page, "document.querySelector('#more').hidden")
         assert page.evaluate("document.querySelectorAll('main button').length") == 51
-
-
-UPLOAD_SCRIPT = """
-const send = XMLHttpRequest.prototype.send;
-globalThis.parts = [];
-XMLHttpRequest.prototype.send = function (body) {
-  this.upload.addEventListener("progress", ({ loaded, total }) => parts.push(loaded / total));
-  if (globalThis.isHeld) this.upload.addEventListener("loadstart", () => document.querySelector("p button").click());
-  send.call(this, body);
-};
-"""
-
-
-def test_an_upload_shows_its_progress(browser: Browser, tmp_path: Path) -> None:
-    """The picture is shown after the upload; a refusal, a picture that is too large and a cancelled one show a text."""
-    with (
-        recipe(write_files(tmp_path), "starlette_app") as server,
-        open_page(browser, first_script=UPLOAD_SCRIPT) as page,
-    ):
-        page.goto(f"{server.url}/page/upload.html")
-        wait_for(page, "document.querySelector('input').onchange !== null")
-        page.evaluate(CHOOSE_FILE)
-        wait_for(page, "document.querySelector('pix-image img')?.naturalWidth === 500")
-        assert page.evaluate("parts.at(-1)") == 1
-        assert page.evaluate("[document.querySelector('p').hidden, document.querySelector('progress').value]") == [
-            True,
-            1,
-        ]
-        for size, text in ((10, "not an image of a format"), (33 * 1024 * 1024, "larger than 32 MiB")):
-            page.evaluate(CHOOSE_BYTES, size)
-            wait_for(page, f"document.querySelector('output').value.includes('{text}')")
-        page.evaluate("globalThis.isHeld = true")
-        page.evaluate(CHOOSE_BYTES, 20_000_000)
-        wait_for(page, "document.querySelector('output').value === 'cancelled'")
-        assert page.evaluate("document.querySelectorAll('pix-image').length") == 1
 
 
 PLAIN = """<!doctype html>
