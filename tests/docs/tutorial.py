@@ -16,7 +16,7 @@ from tests.support.servers import uvicorn_of
 PAGE = (DOCS / "tutorial.md").read_text()
 STAGES = re.split(r"^## (?=\d\. )", PAGE, flags=re.MULTILINE)[1:]
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
-_FIRST_LINE = re.compile(r"(?:#|//|<!--|/\*) ([\w./-]+\.(?:py|html|css|js))(?:, above: (.+?))?(?: -->| \*/)?\n")
+_FIRST_LINE = re.compile(r" *(?:#|//|<!--|/\*) ([\w./-]+\.(?:py|html|css|js))(?:, above: (.+?))?(?: -->| \*/)?\n")
 
 
 class Change(NamedTuple):
@@ -40,7 +40,8 @@ def changes(stage: int) -> list[Change]:
 
 def commands(stage: int) -> list[list[str]]:
     """Return the lines of each block of commands of a stage."""
-    return [text.splitlines() for language, text in _BLOCK.findall(STAGES[stage - 1]) if language == "sh"]
+    blocks = [text for language, text in _BLOCK.findall(STAGES[stage - 1]) if language == "sh"]
+    return [text.replace("\\\n", "").splitlines() for text in blocks]
 
 
 def write_stage(stage: int, folder: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS
@@ -107,8 +107,9 @@ def _shoot_half_an_upload(page: Page, bad: Path, large: Path, *, path: Path) -> 
 def _shoot(page: Page, path: Path, pictures: int) -> None:
     for place in range(pictures):
         expect_shown(photos(page).nth(place))
-    shot = Image.open(io.BytesIO(page.screenshot()))
-    shot.convert("RGB").save(path, quality=_QUALITY, method=6)
+    shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    ImageDraw.Draw(shot).rectangle((0, 0, shot.width - 1, shot.height - 1), outline="gray")
+    shot.save(path, quality=_QUALITY, method=6)
 
 
 def main() -> None:
