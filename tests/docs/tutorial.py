@@ -16,7 +16,7 @@ from tests.support.servers import uvicorn_of
 PAGE = (DOCS / "tutorial.md").read_text()
 STAGES = re.split(r"^## (?=\d\. )", PAGE, flags=re.MULTILINE)[1:]
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
-_FIRST_LINE = re.compile(r" *(?:#|//|<!--|/\*) ([\w./-]+\.(?:py|html|css|js))(?:, above: (.+?))?(?: -->| \*/)?\n")
+_FIRST_LINE = re.compile(r"(?:#|//|<!--|/\*) ([\w./-]+\.(?:py|html|css|js))(?:, above: (.+?))?(?: -->| \*/)?\n")
 
 
 class Change(NamedTuple):
