@@ -1,11 +1,13 @@
 """deployment.md: its nginx configuration and its service's command line, run before the Starlette recipe."""
 
 import contextlib
+import os
 import re
 import shlex
 import signal
 import socket
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from playwright.sync_api import sync_playwright
 from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS
 from pixstore_asgi import ImageRecord, Pixstore, decode_payload
 from pixstore_asgi.core.cipher import unseal
+from tests.support.console import Shell, section_of
 from tests.support.nginx import PAGE, SITE, Nginx, running_nginx
 from tests.support.paths import ROOT
 from tests.support.samples import SECRET, large_png, picture
@@ -333,3 +336,13 @@ def test_the_units_limits_leave_room() -> None:
     drain = max(map(int, re.findall(r"drain_s=(\d+)", PAGE)))
     assert int(service["TimeoutStopSec"]) > drain + grace
     assert service["KillMode"] == "mixed"
+
+
+def test_the_secrets_file_is_roots_own(tmp_path: Path) -> None:
+    """By the page's commands the file is closed to others, and the unit would read one whole secret from it."""
+    file = tmp_path / "secret.env"
+    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    with Shell(tmp_path, environment=environment, instead={"/etc/pictures/secret.env": str(file)}) as shell:
+        shell.follow(section_of(PAGE, "Run the application as a service"))
+    assert unit()["Service"]["EnvironmentFile"] == "/etc/pictures/secret.env"
+    assert re.fullmatch(r'PIXSTORE_SECRET="[\w-]{43}"\n', file.read_text())

@@ -109,6 +109,7 @@ def test_without_max_fails_requests_are_lost(hosts: list[Host], tmp_path: Path) 
         for host in hosts:
             restart(host)
             host.wait_until_ready()
+    print(f"{len(load.failed)} of {load.ended} failed")
     assert any("502" in failure for failure in load.failed)
     assert int(failed_by_the_log(behind)) > 0
 
