@@ -6,29 +6,30 @@ export type ImageWorkerOptions = {
      */
     recordsUrl: string;
     /**
-     * as in the client's options
+     * the mount, on the page's origin; default: the mount that served this file
      */
     endpoint?: string | undefined;
     /**
-     * the common path of the pages, as the mount's `service_worker_scope`; default
-     * "/"
+     * the common path of the pages: `service_worker_scope` of the mount, or a path
+     * below it; default: "/"
      */
     scope?: string | undefined;
     /**
-     * as in the page's client, so that both share the cache
+     * as in the page's client, so that both share the cache and `clear()` empties
+     * it; default: as in the client
      */
     namespace?: string | undefined;
     /**
-     * the same
+     * as `namespace`
      */
     databaseName?: string | undefined;
     /**
-     * the same
+     * as `namespace`
      */
     cache?: CacheKind | undefined;
     /**
-     * called if the worker cannot be used, unless the browser
-     * has no service workers
+     * called with the reason if the worker cannot be used,
+     * unless the browser has no service workers
      */
     onError?: ((error: unknown) => void) | undefined;
 };
