@@ -49,15 +49,13 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def _pages(app: Sphinx, kind: str) -> dict[str, str]:
-    """Return the pages of a kind that exist, in their order, each with its line."""
+    """Return the pages of a kind in their order, each with its line."""
     found: dict[str, str] = {}
     for pattern, line in NAVIGATION[kind]["pages"].items():
         paths = sorted(Path(app.srcdir).glob(f"{pattern}.md"))
+        if not paths:
+            log.warning("navigation.toml: there is no page %s", pattern)
         found |= {path.relative_to(app.srcdir).with_suffix("").as_posix(): line for path in paths}
-    if kind == "how-to":  # a page that no kind lists
-        listed = {page for each in NAVIGATION.values() for page in each["pages"]}
-        names = (f"docs/{path.stem}" for path in sorted(Path(app.srcdir, "docs").glob("*.md")))
-        found |= {name: "" for name in names if name not in listed}
     return found
 
 
@@ -73,7 +71,7 @@ def _toctree(*entries: str) -> str:
 
 
 def _door(app: Sphinx, kind: str) -> str:
-    return kind if Path(app.srcdir, f"{kind}.md").is_file() else next(iter(_pages(app, kind)), "")
+    return kind if Path(app.srcdir, f"{kind}.md").is_file() else next(iter(_pages(app, kind)))
 
 
 def _fill(app: Sphinx, page: str, source: list[str]) -> None:
@@ -81,13 +79,13 @@ def _fill(app: Sphinx, page: str, source: list[str]) -> None:
     text = source[0]
     if page == "index" and "<!-- navigation -->" in text:
         doors = [(NAVIGATION[kind], _door(app, kind)) for kind in DOORS]
-        boxes = [f"- [{kind['title']}](/{door}.md)\n\n  {kind['about']}" for kind, door in doors if door]
+        boxes = [f"- [{kind['title']}](/{door}.md)\n\n  {kind['about']}" for kind, door in doors]
         text = text.replace("<!-- doors -->", "\n".join(["````{container} doors", *boxes, "````"]))
         text = text.replace("<!-- first picture -->", _first_picture(app))
-        text = text.replace("<!-- navigation -->", _toctree(*filter(None, (_door(app, kind) for kind in NAVIGATION))))
+        text = text.replace("<!-- navigation -->", _toctree(*(_door(app, kind) for kind in NAVIGATION)))
     elif page in NAVIGATION:
         pages = _pages(app, page)
-        lines = [f"- [](/{name}.md){line and ': '}{line}" for name, line in pages.items() if "/results/" not in name]
+        lines = [f"- [](/{name}.md): {line}" for name, line in pages.items() if "/results/" not in name]
         text = text.replace("<!-- pages -->", "\n".join([*lines, "", _toctree(*pages)]))
     elif page == "docs/recipes" and Path(app.srcdir, "docs/recipes").is_dir():
         text += "\n" + _toctree("recipes/*")
@@ -154,12 +152,12 @@ def _write_llms(app: Sphinx, out: Path) -> None:
     lines = [f"# {app.config.project}", "", f"> {app.config.site_summary}"]
     for kind, entry in NAVIGATION.items():
         pages = _pages(app, kind) | (_recipes(app) if kind == "how-to" else {})
-        lines += ["", f"## {'Optional' if kind == 'project' else entry['title']}", ""] if pages else []
+        lines += ["", f"## {'Optional' if kind == 'project' else entry['title']}", ""]
         for page, line in pages.items():
             source = Path(app.srcdir, f"{page}.md")
             address = f"{page}.html" if "{eval-rst}" in source.read_text() else f"{page}.md"
             title = app.env.titles[page].astext()
-            lines.append(f"- [{title}]({address})" + (f": {line}" if line else ""))
+            lines.append(f"- [{title}]({address}): {line}")
     (out / "llms.txt").write_text("\n".join(lines) + "\n")
     for page in app.env.found_docs - set(OWN) - {"api"}:
         (out / f"{page}.md").write_text(Path(app.srcdir, f"{page}.md").read_text())

@@ -11,7 +11,7 @@ from pixstore_asgi import ImageRecord
 from pixstore_asgi.store.sqlite.schema import MIN_SQLITE
 from tests.docs.conftest import RunSnippet
 from tests.docs.readme import FIRST_PICTURE, INSTALL, README, RUN, URL
-from tests.support.paths import ROOT
+from tests.support.paths import DOCS, ROOT
 from tests.support.recipes import image_in, sent
 from tests.support.samples import picture
 
@@ -54,6 +54,11 @@ def test_commands_are_one_line(heading: str) -> None:
     (block,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
     (command,) = block.strip().splitlines()
     assert (ROOT / command.split()[1]).is_file()
+
+
+def test_every_page_is_linked() -> None:
+    """README, as the first page on a repository's host, leads to each page of docs."""
+    assert [path.name for path in DOCS.glob("*.md") if f"(docs/{path.name}" not in README] == []
 
 
 def test_the_extras_are_the_packages() -> None:
