@@ -29,7 +29,7 @@ from tests.support.payloads import served
 from tests.support.s3 import S3Server
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 from tests.support.sqlite import WITH_KEYS
-from tests.support.stores import STORES, Place, new_place
+from tests.support.stores import MIXED, Place, new_place
 
 _T = TypeVar("_T")
 
@@ -88,7 +88,7 @@ def test_help_is_complete() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("store", ["sqlite", *STORES])
+@pytest.mark.parametrize("store", MIXED)
 def test_images_of_before_get_variants(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """In every store, records of images that were saved without carry all of it afterwards, and pages get the pictures;
     the images themselves, their tokens and keys stay, while an application has them open."""

@@ -31,11 +31,11 @@ from tests.support.payloads import served
 from tests.support.postgres import Cluster
 from tests.support.requests import headers
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
-from tests.support.stores import STORES, Place, new_place
+from tests.support.stores import MIXED, Place, new_place
 
 pytestmark = pytest.mark.slow
 
-KINDS = ("memory", "sqlite", *STORES)
+KINDS = ["memory", *MIXED]
 SERVED = (WireState.SUCCESS, picture())
 
 

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -101,13 +101,11 @@ async def host_on(driver: str, url: str) -> AsyncIterator[Host]:
 
 
 @pytest.fixture
-async def url(postgres: Cluster, request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    """A database of the test's own, with a table of the application's."""
-    name = f"host_{abs(hash(request.node.nodeid))}"
-    made = postgres.create(name)
-    postgres.run("CREATE TABLE post (image text PRIMARY KEY)", name)
-    yield made
-    postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
+def url(postgres: Cluster) -> Iterator[str]:
+    """A database with a table of the application's."""
+    with postgres.lent() as made:
+        postgres.run("CREATE TABLE post (image text PRIMARY KEY)", made.rpartition("/")[2])
+        yield made
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,19 @@ OWNER = "postgres" if os.geteuid() == 0 else None
 """The user of PostgreSQL and pgbouncer, because they refuse to run as root."""
 
 _PACKAGE = "postgresql"
+_EMPTY = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid();
+    DO $$
+    DECLARE
+        made name;
+    BEGIN
+        FOR made IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$' LOOP
+            EXECUTE format('DROP SCHEMA %I CASCADE', made);
+        END LOOP;
+    END $$;
+    CREATE SCHEMA public;
+"""
 
 
 @dataclass
@@ -31,6 +44,8 @@ class Cluster:
     folder: Path
     port: int
     process: subprocess.Popen[bytes] | None = None
+    _spare: list[str] = field(default_factory=list)
+    _lent: int = 0
 
     def url(self, database: str = "postgres", *, password: str = PASSWORD, port: int | None = None) -> str:
         return f"postgresql://{USER}:{password}@127.0.0.1:{port or self.port}/{database}"
@@ -77,6 +92,18 @@ class Cluster:
         """Make an empty database and return its URL."""
         self.run(f"CREATE DATABASE {database}")
         return self.url(database)
+
+    @contextmanager
+    def lent(self) -> Iterator[str]:
+        """Lend the URL of an empty database, and empty it after the block: a new one takes 0.1 s of processor time."""
+        if not self._spare:
+            self._lent += 1
+            self.create(f"lent_{self._lent}")
+            self._spare.append(f"lent_{self._lent}")
+        database = self._spare.pop()
+        yield self.url(database)
+        self.run(_EMPTY, database)
+        self._spare.append(database)
 
     def run(self, statement: str, database: str = "postgres") -> str:
         """Run a statement and return its rows as psql prints them."""

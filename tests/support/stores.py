@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from tests.support.s3 import S3Server
 
 STORES = ("postgres", "sqlite+s3", "postgres+s3")
+MIXED = [
+    "sqlite",
+    pytest.param("postgres", marks=pytest.mark.soak),
+    pytest.param("sqlite+s3", marks=pytest.mark.soak),
+    "postgres+s3",
+]
+"""All stores. The long runs have two of them: they are made of the parts of the other two."""
 _numbers = itertools.count(1)
 
 
@@ -28,11 +36,12 @@ class Place(NamedTuple):
 
 
 def new_place(store: str, folder: Path, request: pytest.FixtureRequest) -> Place:
-    """Return an empty place of one of STORES; the servers that it needs are started."""
+    """Return an empty place of one of STORES for one test; the servers that it needs are started."""
     name, database = f"place_{os.getpid()}_{next(_numbers)}", str(folder / "pixstore.db")
     if "postgres" in store:
         cluster: Cluster = request.getfixturevalue("postgres")
-        database = cluster.create(name)
+        request.addfinalizer((lending := ExitStack()).close)
+        database = lending.enter_context(cluster.lent())
     if "s3" not in store:
         return Place(database, None, {})
     s3: S3Server = request.getfixturevalue("s3_server")

@@ -22,7 +22,7 @@ from pixstore_asgi.store.postgres.transaction import Transaction
 from pixstore_asgi.store.sqlite.backup import part_of
 from pixstore_asgi.transfer.store_copy import back_up_store
 from tests.support.samples import SECRET, large_png, picture
-from tests.support.stores import STORES, Place, new_place
+from tests.support.stores import MIXED, STORES, Place, new_place
 from tests.transfer.copies import Content, content_of
 
 IMAGES = {"players:small": picture(), "players:large": large_png(1_500_000), "plain": large_png(300_000)}
@@ -78,7 +78,7 @@ def run(command: str, place: Place, *options: object) -> Result:
     return CliRunner().invoke(commands, arguments, env={"PIXSTORE_SECRET": SECRET})
 
 
-@pytest.mark.parametrize("kind", ["sqlite", *STORES])
+@pytest.mark.parametrize("kind", MIXED)
 def test_a_backup_is_restored_into_any_store(
     place: Place, make_place: Callable[[str], Place], kind: str, tmp_path: Path
 ) -> None:

@@ -30,7 +30,7 @@ from tests.support.postgres import Cluster
 from tests.support.s3 import BUCKET, S3Server
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 from tests.support.sqlite import KEY_OF_IMAGE
-from tests.support.stores import STORES, Place, new_place
+from tests.support.stores import Place, new_place
 from tests.transfer.npm_files import NpmFiles
 
 IMAGES = {"players:small": picture(), "players:large": large_png(1_500_000), "plain": large_png(300_000)}
@@ -39,7 +39,7 @@ CHANGED = {False: ("changed_ms", "changed_ms"), True: ("changed_ms) VALUES (1, 0
 LONG_AGO = {False: "changed_ms = 0", True: "changed_at = now() - interval '1 day'"}
 
 
-@pytest.fixture(params=["sqlite", *STORES])
+@pytest.fixture(params=["sqlite", "postgres", "sqlite+s3", pytest.param("postgres+s3", marks=pytest.mark.soak)])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A place of each kind, with three images."""
     made = new_place(request.param, tmp_path, request)
