@@ -324,26 +324,22 @@ async def check_dead(operation: Operation, base: Base, path: Path) -> None:
     check_file(path)
 
 
-async def die_at(name: str, base: Base, folder: Path, every: int) -> None:
-    command = helper("die", name, base.folder, base.small, base.large, folder, every)
-    result = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True, timeout=100)
-    last, code = map(int, result.stdout.split())
-    assert (last > 1, code) == (True, 0), result.stderr
-    for step in range(1, last + 1, every):
-        await check_dead(OPERATIONS[name], base, folder / str(step) / DATABASE)
+EVERY = [pytest.param(17, id="some"), pytest.param(1, id="all", marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-async def test_a_process_that_dies_harms_nothing(base: Base, folder: Path, name: str) -> None:
-    """A process killed before some of its statements leaves the old or the new images, and a database that works."""
-    await die_at(name, base, folder, 17)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("name", OPERATIONS)
-async def test_a_process_that_dies_anywhere_harms_nothing(base: Base, folder: Path, name: str) -> None:
-    """A process killed before any of its statements leaves the old or the new images, and a database that works."""
-    await die_at(name, base, folder, 1)
+@pytest.mark.parametrize("every", EVERY)
+async def test_a_process_that_dies_harms_nothing(base: Base, folder: Path, every: int) -> None:
+    """A process killed before some of its statements, in any operation, leaves the old or the new images, and a
+    database that works.
+    """
+    command = helper("die", base.folder, base.small, base.large, folder, every)
+    result = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True, timeout=800)
+    ends = [(name, int(step), int(code)) for name, step, code in map(str.split, result.stdout.splitlines())]
+    assert [name for name, _, _ in ends] == list(OPERATIONS)
+    for name, last, code in ends:
+        assert (last > 1, code) == (True, 0), result.stderr
+        for step in range(1, last + 1, every):
+            await check_dead(OPERATIONS[name], base, folder / name / str(step) / DATABASE)
 
 
 def work_and_kill(path: Path, seed: int, after_s: float) -> list[list[str]]:

@@ -318,7 +318,8 @@ def check_file(path: Path) -> None:
 def die_at_each_step(name: str, base: Base, folder: Path, every: int) -> None:
     """Run an operation in one forked process after another, each killed one step later, each on its own copy.
 
-    Copy and outcome are in a folder named by the step. Ends with the first process that lives.
+    Copy and outcome are in a folder named by the step. Ends with the first process that lives: prints its step and exit
+    code.
     """
     step = 1
     while True:
@@ -329,7 +330,7 @@ def die_at_each_step(name: str, base: Base, folder: Path, every: int) -> None:
             os._exit(0)
         _, status = os.waitpid(process, 0)
         if not os.WIFSIGNALED(status):
-            print(step, os.waitstatus_to_exitcode(status))
+            print(name, step, os.waitstatus_to_exitcode(status))
             return
         step += every
 
@@ -372,7 +373,8 @@ def _say(*words: object) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "die":
-        name, source, small, large, target, every = sys.argv[2:]
-        die_at_each_step(name, Base(Path(source), small, large), Path(target), int(every))
+        source, small, large, target, every = sys.argv[2:]
+        for name in OPERATIONS:
+            die_at_each_step(name, Base(Path(source), small, large), Path(target, name), int(every))
     else:
         asyncio.run(work_until_killed(Path(sys.argv[2]), int(sys.argv[3])))
