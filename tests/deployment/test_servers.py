@@ -20,7 +20,16 @@ from tests.support.servers import SERVERS, Server, running, serving
 
 pytestmark = pytest.mark.servers
 
-CASES = [pytest.param(server, app, id=f"{server}-{app}") for server in SERVERS for app in ("bare_mount", "wrapped")]
+CASES = [
+    pytest.param(server, app, how, id=f"{how.name}-{server}-{app}", marks=marks)
+    for server in SERVERS
+    for app, how, marks in (
+        ("bare_mount", signal.SIGTERM, ()),
+        ("wrapped", signal.SIGINT, ()),
+        ("wrapped", signal.SIGTERM, pytest.mark.soak),
+        ("bare_mount", signal.SIGINT, pytest.mark.soak),
+    )
+]
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -49,8 +58,7 @@ def raw(server: Server, request: bytes) -> bytes:
     return answer
 
 
-@pytest.mark.parametrize(("server", "app"), CASES)
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+@pytest.mark.parametrize(("server", "app", "how"), CASES)
 async def test_it_serves_and_exits(tmp_path: Path, server: str, app: str, how: signal.Signals) -> None:
     """Images are saved and served, small and large; the signal ends the process, and the images are still there."""
     with serving(server, app, tmp_path) as running:
