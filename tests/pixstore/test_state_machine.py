@@ -658,7 +658,7 @@ def limits(examples: int, steps: int) -> settings:
 @pytest.mark.timeout(300)
 def test_any_order_of_calls_keeps_to_the_model(machine: type[PixstoreMachine]) -> None:
     """Reads equal a simple model, tokens rise, open streams end with their own version, and no lease is left."""
-    run_state_machine_as_test(machine, settings=limits(12, 25))
+    run_state_machine_as_test(machine, settings=limits(6, 25))
 
 
 @pytest.mark.soak

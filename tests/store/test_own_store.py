@@ -83,16 +83,19 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("stamp", ["", CANNOT_TELL], ids=["a stamp that holds", "no stamp twice"])
-def test_a_store_of_ones_own_is_tested_by_ten_lines(tmp_path: Path, stamp: str) -> None:
-    """The documented example has ten lines at most, and all its tests pass for a store that keeps the contract."""
+def test_a_store_of_ones_own_is_tested_by_ten_lines(tmp_path: Path) -> None:
+    """The documented example has ten lines at most, and all its tests pass for stores that keep the contract.
+
+    One of them returns a stamp that holds, the other one no stamp twice.
+    """
     assert len(example().splitlines()) <= 10
-    write(tmp_path, MY_PACKAGE + stamp)
+    write(tmp_path, MY_PACKAGE, 1)
+    write(tmp_path, MY_PACKAGE + CANNOT_TELL, 2)
     result = run(tmp_path, "-m", "pytest", "-q", "-W", "error")
     assert result.returncode == 0, result.stdout + result.stderr
     found = re.search(r"^(\d+) passed in", result.stdout, re.MULTILINE)
     assert found, result.stdout
-    assert int(found[1]) >= 40
+    assert int(found[1]) >= 80
 
 
 def test_a_store_that_breaks_the_contract_fails(tmp_path: Path) -> None:

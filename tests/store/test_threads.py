@@ -23,7 +23,7 @@ SCRIPT = """
     from pixstore_asgi.store.sqlite import SqliteStore
 
     store, ids, counts = SqliteStore(sys.argv[1]), [f"image-{number}" for number in range(100)], collections.Counter()
-    stop = time.monotonic() + 2
+    stop = time.monotonic() + 1
 
     async def fill():
         await store.open()
