@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,7 @@ from click.testing import CliRunner
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.testing import MemoryPixstore
-from tests.support.console import steps_of
+from tests.support.console import Shell, steps_of
 from tests.support.paths import DOCS
 from tests.support.requests import headers
 from tests.support.samples import SECRET, large_png
@@ -99,6 +100,19 @@ def test_the_schema_version_is_the_present_one(folder: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         ((version,),) = db.execute(statement).fetchall()
     assert f"{version}\n" == output
+
+
+def test_a_timer_writes_the_gauges(folder: Path) -> None:
+    """The page's command leaves a whole file for the node exporter, and no other."""
+    (command,) = re.findall(r"```sh\n(cd .*?\n.*?)\n```", MONITORING)
+    there = folder / "exporter"
+    there.mkdir()
+    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    instead = {"/var/lib/prometheus/node-exporter": str(there), "/var/lib/pictures": str(folder)}
+    with Shell(folder, environment=environment, instead=instead) as shell:
+        assert shell.run(command) == (0, "")
+    assert [path.name for path in there.iterdir()] == ["pixstore.prom"]
+    assert "pixstore_images 15\n" in (there / "pixstore.prom").read_text()
 
 
 @pytest.mark.parametrize("file", ["audit.py", "traced.py"])
