@@ -88,7 +88,7 @@ def _fill(app: Sphinx, page: str, source: list[str]) -> None:
         lines = [f"- [](/{name}.md): {line}" for name, line in pages.items() if "/results/" not in name]
         text = text.replace("<!-- pages -->", "\n".join([*lines, "", _toctree(*pages)]))
     elif page == "docs/recipes" and Path(app.srcdir, "docs/recipes").is_dir():
-        text += "\n" + _toctree("recipes/*")
+        text += "\n" + _toctree(*(f"/{recipe}" for recipe in _recipes(app)))
     source[0] = text
 
 
