@@ -86,7 +86,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(application: Path) -> Iterator[str]:
     """The finished application, with the users that the page adds."""
     reader = Reader(application)
-    for line in commands(2)[0][:-1]:
+    for line in [line for block in commands(2) for line in block][:-1]:
         reader.enter(line)
     with reader.at_stage(5, writes=False) as url:
         yield url
