@@ -1,7 +1,9 @@
 """docs/tutorial.md: its application, assembled from the page, in a real browser."""
 
 import io
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +19,9 @@ from tests.demo.browsing import browsing
 from tests.docs import tutorial_shots
 from tests.docs.tutorial import PAGE, STAGES, Reader, commands, write_stages
 from tests.docs.tutorial_page import add_photos, expect_shown, photos, sign_in, slow_upload
-from tests.support.paths import DOCS
+from tests.support.paths import DOCS, ROOT
 from tests.support.samples import picture
+from tests.support.tools import go_without
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -283,6 +286,20 @@ def test_the_page_is_short_and_shows_its_screenshots() -> None:
     assert all(path.stat().st_size < MOST_BYTES for path in tutorial_shots.FOLDER.iterdir())
     size = (tutorial_shots.SIZE["width"], tutorial_shots.SIZE["height"])
     assert set(sizes_in(tutorial_shots.FOLDER).values()) == {size}
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+def test_the_installation_and_the_tests_work_in_a_new_environment(tmp_path: Path) -> None:
+    """The commands of stages 1 and 6, entered as they stand, in a home of their own."""
+    script = "\n".join(["set -e", *commands(1)[0], 'cp "$STAGES"/*.py .', *commands(6)[0]])
+    write_stages(6, tmp_path)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "STAGES": str(tmp_path)}
+    done = subprocess.run(["sh", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if "Failed to establish a new connection" in done.stderr:
+        go_without("pip reaches no package index")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
 
 
 @pytest.mark.soak
