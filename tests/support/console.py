@@ -28,7 +28,7 @@ def steps_of(text: str) -> list[Step]:
     """Return the commands of all console blocks in a text, in order."""
     blocks = re.findall(r"^( *)```console\n(.*?)^\1```", text, re.DOTALL | re.MULTILINE)
     joined = "".join(textwrap.dedent(block) for _, block in blocks)
-    return [Step(*found) for found in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", joined, re.MULTILINE)]
+    return [Step(*found) for found in re.findall(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", joined, re.MULTILINE)]
 
 
 class Shell:
