@@ -1,8 +1,11 @@
 """backup.md and moving-stores.md: their steps in order, with a running host, a real PostgreSQL and a real bucket."""
 
 import asyncio
+import contextlib
 import os
 import re
+import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -110,6 +113,34 @@ def test_a_sqlite_store_is_backed_up_and_restored(folder: Path, sqlite_host: Hos
         assert operator.state_of(later) == "Success"
         shell.follow(restoring)
         assert operator.state_of(later) == "NotFound"
+
+
+def test_each_night_leaves_a_verified_backup(folder: Path) -> None:
+    """The page's script replaces the backup of last week, but by none that does not verify."""
+    ((script),) = re.findall(r"```sh\n(#!/bin/sh\n.*?)```", BACKUP, re.DOTALL)
+    store, settings = folder / "pictures" / "pixstore.db", folder / "secret.env"
+    settings.write_text(f'PIXSTORE_SECRET="{SECRET}"\n')
+    for there, here in {
+        "/etc/pictures/secret.env": settings,
+        "/srv/pictures/.venv/bin": Path(sys.executable).parent,
+        "/var/lib/pictures": store.parent,
+        "/backup": folder / "backup",
+    }.items():
+        script = script.replace(there, str(here))
+
+    def codes() -> list[int]:
+        command, environment = ["sh", "-c", script], {**os.environ, "LC_ALL": "C"}
+        return [subprocess.run(command, env=environment, check=False).returncode for _ in range(2)]
+
+    asyncio.run(fill(str(store)))
+    assert codes() == [0, 0]
+    (backup,) = [path for path in (folder / "backup").iterdir() if path.suffix == ".db"]
+    assert backup.stem.endswith("day")
+    before = backup.stat().st_mtime_ns
+    with contextlib.closing(sqlite3.connect(store)) as db, db:
+        db.execute("UPDATE chunk SET data = zeroblob(length(data)) WHERE id = (SELECT min(id) FROM chunk)")
+    assert codes() == [1, 1]
+    assert backup.stat().st_mtime_ns == before
 
 
 def test_postgresql_and_a_bucket_are_one_file(folder: Path, databases: dict[str, str], s3: S3Server) -> None:
