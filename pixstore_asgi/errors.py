@@ -176,7 +176,7 @@ class StoreBusy(StoreError):
     """
 
     http_status = 503
-    away: Literal["database", "bucket"] | None = None
+    away: Literal["database", "bucket", "folder"] | None = None
 
     @property
     def detail(self) -> str:

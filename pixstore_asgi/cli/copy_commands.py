@@ -14,7 +14,7 @@ from ..core.keyring import KeyRing
 from ..errors import InputError, SecretError
 from ..keys.file import read_key_file
 from ..keys.find import find_configured_ring, is_in_environment
-from ..store.connect import bucket_at
+from ..store.connect import bodies_at
 from ..store.contract import ImageStore
 from ..store.inspection import lacks_its_bucket
 from ..store.sqlite import backup as sqlite_backup
@@ -117,7 +117,7 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
 def _check_places(source: Database, target: Database, from_blobs: str | None, to_blobs: str | None) -> None:
     if _is_same(source, target):
         raise click.UsageError("--to and --from name the same store: choose another target")
-    places = [bucket_at(blobs).place for blobs in (from_blobs, to_blobs) if blobs is not None]
+    places = [bodies_at(blobs).place for blobs in (from_blobs, to_blobs) if blobs is not None]
     if len(set(places)) < len(places):  # otherwise the gc of one store would remove bodies of the other
         raise click.UsageError("--to-blobs and --from-blobs name the same place: choose another prefix")
 

@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..errors import ConfigError, InputError, StoreError
-from ..store.connect import bucket_at, connect, scheme_of, sqlite_path
+from ..store.connect import bodies_at, connect, scheme_of, sqlite_path
 from ..store.contract import ImageStore
 from ..store.inspection import Inspectable, lacks_its_bucket
 from ..store.objects import Bodies, versions_among
@@ -96,7 +96,7 @@ def bucket_url(_: click.Context, __: click.Parameter, url: str | None) -> str | 
     """Return the URL in an option. A URL that does not name a bucket is a usage error."""
     try:
         if url is not None:
-            bucket_at(url)
+            bodies_at(url)
     except ConfigError as error:
         raise click.BadParameter(str(error)) from error
     return url
@@ -179,7 +179,7 @@ async def check_prefix(blobs: str, target: Database | None) -> None:
 
     target: the store that will use the prefix, or None if it does not exist yet.
     """
-    bucket = bucket_at(blobs)
+    bucket = bodies_at(blobs)
     await bucket.open()
     try:
         if target is not None:

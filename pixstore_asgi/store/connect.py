@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from ..errors import ConfigError
 from ..process import Clock, wall_clock_ms
 from .contract import ImageStore
+from .files import BodyFolder
 
 _SQLITE_URL = "a sqlite URL is sqlite:///relative/path or sqlite:////absolute/path and nothing more"
 
@@ -34,8 +35,8 @@ def connect(
     Raises ConfigError for any other target.
 
     target: a file path, a URL (sqlite:///relative.db, sqlite:////absolute.db, postgresql://user@host/db) or a store.
-    blobs: s3://bucket/prefix, which keeps bodies instead of the database. clock_ms, options: for a store that is made
-    here.
+    blobs: s3://bucket/prefix, which keeps bodies instead of the database, or a folder, which keeps bodies above 1 MiB.
+    clock_ms, options: for a store that is made here.
     """
     if not isinstance(target, str | os.PathLike):
         if not hasattr(target, "open_stream"):
@@ -47,7 +48,7 @@ def connect(
     if isinstance(text, bytes):
         raise ConfigError("store must be a path of text, a URL or an ImageStore")
     driver = DRIVERS[scheme_of(text)]
-    return driver.connect(text, bodies=None if blobs is None else bucket_at(blobs), clock_ms=clock_ms, **options)
+    return driver.connect(text, bodies=None if blobs is None else bodies_at(blobs), clock_ms=clock_ms, **options)
 
 
 def _advice(target: object) -> str:
@@ -116,6 +117,11 @@ def _connect_sqlite(target: str, **options: Any) -> ImageStore:
 
 
 def _connect_postgres(target: str, **options: Any) -> ImageStore:
+    if isinstance(options.get("bodies"), BodyFolder):
+        raise ConfigError(
+            "bodies in a folder need a SQLite database: several hosts use one PostgreSQL, and no check can tell that "
+            "all of them have the same folder; use a bucket"
+        )
     if not find_spec("asyncpg"):
         raise ConfigError("a store in PostgreSQL needs asyncpg: pip install '.[postgres]' in the checkout")
     from .postgres.errors import check_url, without_schema
@@ -126,13 +132,20 @@ def _connect_postgres(target: str, **options: Any) -> ImageStore:
     return PostgresStore(url, schema=DEFAULT_SCHEMA if schema is None else schema, **options)
 
 
-def bucket_at(url: str) -> "S3Bucket":
-    """Return the S3Bucket for a URL, without I/O. Raises ConfigError."""
+def bodies_at(place: str) -> "S3Bucket | BodyFolder":
+    """Return the bucket or folder for a URL or a path, without I/O. Raises ConfigError."""
+    if place.startswith("file:"):
+        parts = urlsplit(place)
+        if parts.netloc or parts.query or parts.fragment or not parts.path.startswith("/"):
+            raise ConfigError("the URL of a folder is file:///absolute/path and nothing more")
+        return BodyFolder(unquote(parts.path))
+    if "://" not in place and not re.match("s3:", place, re.IGNORECASE):
+        return BodyFolder(place)
     if not find_spec("obstore"):
         raise ConfigError("blobs in S3 need obstore: pip install '.[s3]' in the checkout")
     from .s3 import S3Bucket
 
-    return S3Bucket(url)
+    return S3Bucket(place)
 
 
 _POSTGRES = Driver("postgresql://user@host/database", _connect_postgres)

@@ -48,8 +48,22 @@ class Bodies(Protocol):
     `str()` of it names the place without credentials, for error messages.
     """
 
+    smallest_bytes: int
+    """The length from which on bodies go here. Shorter ones stay in the database."""
+
     async def open(self) -> None:
         """Make the object store ready. Repeated calls do nothing. Raises StoreError if it can't be used."""
+        ...
+
+    async def attach(self, database_id: bytes, *, is_new: bool) -> None:
+        """Check that this place is the database's own. Repeated calls do nothing. Raises StoreError if it is not.
+
+        is_new: whether the database has no body outside its tables, so that an empty place may become its own.
+        """
+        ...
+
+    async def add_owner(self, database_id: bytes) -> None:
+        """Accept a further id in `attach`, which then forgets all other ids. For a database that changes its id."""
         ...
 
     async def close(self) -> None:

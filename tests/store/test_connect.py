@@ -8,7 +8,7 @@ from pydantic import PostgresDsn
 from sqlalchemy import make_url
 
 from pixstore_asgi import ConfigError
-from pixstore_asgi.store.connect import DRIVERS, Driver, bucket_at, connect
+from pixstore_asgi.store.connect import DRIVERS, Driver, bodies_at, connect
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -113,8 +113,8 @@ def test_what_names_no_store_is_refused(target: Any) -> None:
 
 def test_one_place_of_a_bucket_is_known_by_any_spelling() -> None:
     """A slash at the end or a region is no other place; another prefix or endpoint is."""
-    place = bucket_at("s3://bucket/prefix").place
+    place = bodies_at("s3://bucket/prefix").place
     same = ("s3://bucket/prefix/", "s3://bucket/prefix?region=x")
-    assert [bucket_at(url).place == place for url in same] == [True] * 2
+    assert [bodies_at(url).place == place for url in same] == [True] * 2
     others = ("s3://bucket/other", "s3://prefix/bucket", "s3://bucket/prefix?endpoint=http://127.0.0.1:1")
-    assert [bucket_at(url).place == place for url in others] == [False] * 3
+    assert [bodies_at(url).place == place for url in others] == [False] * 3

@@ -30,6 +30,8 @@ class S3Bucket:
         ConfigError: The URL is not valid.
     """
 
+    smallest_bytes = 0
+
     def __init__(self, url: str, *, busy_timeout_s: float = 10.0) -> None:
         check_numbers(busy_timeout_s=busy_timeout_s)
         self._place = Place.of(url)
@@ -57,6 +59,12 @@ class S3Bucket:
             with suppress(NoSuchObject):  # this answer shows that the bucket exists
                 await objects.get(_PROBE)
             self._clients.put(objects)
+
+    async def attach(self, database_id: bytes, *, is_new: bool) -> None:
+        """Do nothing: gc checks the place before it removes anything."""
+
+    async def add_owner(self, database_id: bytes) -> None:
+        """Do nothing, as `attach` does."""
 
     async def is_empty(self) -> bool:
         """Return whether the prefix has no objects."""

@@ -103,7 +103,12 @@ class SqliteStore(TableStore[Engine]):
 
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
         engine = self._engines.opened()
-        return await engine.on_writer(self._separate, engine, database_id, check, rewrap)
+        if self._bodies:
+            await self._bodies.add_owner(database_id)
+        separated = await engine.on_writer(self._separate, engine, database_id, check, rewrap)
+        if self._bodies:
+            await self._bodies.attach(database_id, is_new=False)
+        return separated
 
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:
         return await self._engines.opened().write(keys.replace_wrapped_keys, wrapped, checks, may_admit=True)

@@ -118,11 +118,15 @@ async def begin_write(
     engine: Engine, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith, bodies: Bodies | None
 ) -> Writer:
     """Return the writer of a new version. Its body goes to the object store `bodies`, or to the database if that is
-    None.
+    None or does not take bodies of this length.
     """
-    sink: Sink = ChunkSink(engine)
-    if bodies is not None:
-        sink = ObjectSink(engine, await engine.write(begin_object, version), bodies.upload(version.hex()))
+    sink: Sink
+    if bodies is None:
+        sink = ChunkSink(engine)
+    elif bodies.smallest_bytes:
+        sink = SizedSink(engine, version, bodies)
+    else:
+        sink = await ObjectSink.begin(engine, version, bodies)
     return Writer(image_id, version, clock_ms, commit, sink)
 
 
@@ -241,6 +245,11 @@ class ObjectSink(_PendingBody):
         super().__init__(engine, body)
         self._upload = upload
 
+    @classmethod
+    async def begin(cls, engine: Engine, version: bytes, bodies: Bodies) -> "ObjectSink":
+        """Insert the row of the object and begin its upload."""
+        return cls(engine, await engine.write(begin_object, version), bodies.upload(version.hex()))
+
     async def write(self, piece: bytes | memoryview) -> None:
         await self.touch()
         await self._upload.write(piece)
@@ -252,3 +261,47 @@ class ObjectSink(_PendingBody):
 
     async def _stop(self) -> None:
         await self._upload.abort()
+
+
+class SizedSink:
+    """Writes a body to the database if it is short, else to an object store. A short body stays in memory until its
+    end.
+    """
+
+    def __init__(self, engine: Engine, version: bytes, bodies: Bodies) -> None:
+        self._engine = engine
+        self._version = version
+        self._bodies = bodies
+        self._pieces: list[bytes] = []
+        self._bytes = 0
+        self._sink: ObjectSink | ChunkSink | None = None
+
+    async def write(self, piece: bytes | memoryview) -> None:
+        if self._sink is None and self._bytes + len(piece) >= self._bodies.smallest_bytes:
+            await self._begin(await ObjectSink.begin(self._engine, self._version, self._bodies))
+        if self._sink is None:
+            self._pieces.append(bytes(piece))
+            self._bytes += len(piece)
+        else:
+            await self._sink.write(piece)
+
+    async def finish(self, image_id: str, meta: ImageMeta) -> NewVersion:
+        if self._sink is None:
+            await self._begin(ChunkSink(self._engine))
+        assert self._sink is not None
+        return await self._sink.finish(image_id, meta)
+
+    async def drop(self) -> None:
+        self._pieces = []
+        if self._sink is not None:
+            await self._sink.drop()
+
+    def release(self) -> None:
+        if self._sink is not None:
+            self._sink.release()
+
+    async def _begin(self, sink: ObjectSink | ChunkSink) -> None:
+        self._sink = sink
+        pieces, self._pieces = self._pieces, []
+        for piece in pieces:
+            await sink.write(piece)

@@ -64,7 +64,18 @@ class TableStore(ABC, Generic[E]):
         if self._engine is None:
             if self._bodies:
                 await self._bodies.open()
-            self._engines.put(await self._connect())
+            engine = await self._connect()
+            try:
+                await self._attach_bodies(engine)
+            except BaseException:
+                await engine.close()
+                raise
+            self._engines.put(engine)
+
+    async def _attach_bodies(self, engine: E) -> None:
+        if self._bodies:
+            is_new = not await engine.read(body_rows.has_objects, live=False)
+            await self._bodies.attach(await engine.read(keys.database_id), is_new=is_new)
 
     async def close(self) -> None:
         self._engines.drop_ended()

@@ -1,0 +1,5 @@
+"""Bodies in files of a folder."""
+
+from .folder import BodyFolder
+
+__all__ = ["BodyFolder"]

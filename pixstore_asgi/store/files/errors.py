@@ -1,0 +1,43 @@
+"""Errors of the file system as StoreErrors with advice."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...errors import StoreBusy, StoreDamaged, StoreError
+
+_TOO_MANY = "too many files are open: raise the limit of open files (ulimit -n, LimitNOFILE=), and try again"
+_MAKE_ROOM = "the disk is full: make room and try again"
+_CHECK_DISK = "reading or writing it failed: check the disk"
+_LET_WRITE = "let the process read and write the folder"
+
+
+class FolderAway(StoreBusy):
+    """The folder of bodies is missing, or another one is in its place."""
+
+    away = "folder"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"the folder {folder} is missing or was replaced: mount it or move it back, and try again")
+
+
+class NoSuchBody(StoreDamaged):
+    """The folder has no file of this body."""
+
+
+@contextmanager
+def translated(folder: Path) -> Iterator[None]:
+    """Translate errors of the file system into StoreErrors. FileNotFoundError passes: the caller knows the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreError(f"the folder {folder} can't be used: {_MAKE_ROOM}") from error
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise StoreBusy(f"the folder {folder} can't be used: {_TOO_MANY}") from error
+        if error.errno == errno.EIO:
+            raise StoreDamaged(f"the folder {folder} can't be used: {_CHECK_DISK}") from error
+        raise StoreError(f"the folder {folder} can't be used ({error.strerror}): {_LET_WRITE}") from error

@@ -1,0 +1,194 @@
+"""BodyFolder: keeps long bodies as files below a folder."""
+
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+import anyio.to_thread
+
+from ...core.images import StoredImage
+from ...errors import ConfigError, StoreError
+from ..chunk_stream import ChunkStream
+from ..contract import WHOLE_BYTES
+from ..durable import sync
+from .errors import FolderAway, translated
+from .streams import FileUpload, open_file
+
+_OWNERS = "pixstore-bodies"
+_PARTS = "parts"
+_IGNORED = {"lost+found"}  # a file system's own folder, if the folder is a mount point
+_LISTED_AT_ONCE = 1000
+_ABANDONED_S = 24 * 3600  # no upload pauses that long
+
+
+class BodyFolder:
+    """Keeps bodies above 1 MiB as files below a folder. Shorter ones stay in the database.
+
+    The file of a body is named after its version and lies in one of 256 subfolders. It is written and synced under a
+    temporary name in `parts`, then renamed; only then does the commit make it current. A file never changes. The file
+    `pixstore-bodies` holds the id of the database that the folder belongs to. A folder is used by one database only.
+
+    Args:
+        path: The folder. It is created with mode 0700 for a new database if it is missing.
+
+    Raises:
+        ConfigError: The path is empty.
+    """
+
+    smallest_bytes = WHOLE_BYTES + 1
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        text = os.fspath(path)
+        if not text:
+            raise ConfigError("blobs is empty: leave it out, or None, to keep bodies in the database")
+        if "\0" in text:
+            raise ConfigError("blobs names no folder: a path has no NUL")
+        self.path = Path(text).absolute()
+        self._identity: tuple[int, int] | None = None
+
+    @property
+    def place(self) -> str:
+        """The folder's real path. Two paths of the same folder have equal values."""
+        return os.path.realpath(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    async def open(self) -> None:
+        """Do nothing: `attach` makes the folder ready, because it needs the database's id."""
+
+    async def attach(self, database_id: bytes, *, is_new: bool) -> None:
+        await anyio.to_thread.run_sync(self._attach, database_id, is_new)
+
+    async def add_owner(self, database_id: bytes) -> None:
+        await anyio.to_thread.run_sync(self._add_owner, database_id)
+
+    async def close(self) -> None:
+        """Do nothing: a body's file is open only while it is read or written."""
+
+    async def is_empty(self) -> bool:
+        """Return whether the folder has no bodies."""
+        return not await anyio.to_thread.run_sync(lambda: any(self._names()))
+
+    def upload(self, name: str) -> FileUpload:
+        part = self.path / _PARTS / f"{name}.{secrets.token_hex(4)}"
+        return FileUpload(self.path, part, self._file(name), self._check)
+
+    def stream(self, image: StoredImage, name: str) -> ChunkStream:
+        return open_file(self.path, image, self._file(name), self._check)
+
+    async def has(self, name: str) -> bool:
+        return await anyio.to_thread.run_sync(self._has, name)
+
+    async def remove(self, names: Sequence[str]) -> None:
+        await anyio.to_thread.run_sync(self._remove, names)
+
+    async def names(self) -> AsyncIterator[Sequence[str]]:
+        names = self._names()
+        while some := await anyio.to_thread.run_sync(lambda: list(islice(names, _LISTED_AT_ONCE))):
+            yield some
+
+    def _file(self, name: str) -> Path:
+        return self.path / name[:2] / name
+
+    def _attach(self, database_id: bytes, is_new: bool) -> None:
+        try:
+            with translated(self.path):
+                self._prepare(database_id, is_new)
+        except FileNotFoundError as error:
+            raise StoreError(f"the folder {self.path} does not exist: create it, or mount it") from error
+
+    def _prepare(self, database_id: bytes, is_new: bool) -> None:
+        if is_new:
+            self.path.mkdir(mode=0o700, exist_ok=True)
+            if not {*os.listdir(self.path)} - _IGNORED:
+                self._write_owners([database_id])
+        owners = self._owners()
+        if not owners:
+            raise StoreError(self._of_others(is_new))
+        if database_id not in owners:
+            raise StoreError(f"the folder {self.path} holds the bodies of another database: give each its own folder")
+        if len(owners) > 1:
+            self._write_owners([database_id])
+        (self.path / _PARTS).mkdir(mode=0o700, exist_ok=True)
+        self._identity = self._identity_now()
+
+    def _add_owner(self, database_id: bytes) -> None:
+        with translated(self.path):
+            self._check()
+            self._write_owners([*self._owners(), database_id])
+
+    def _owners(self) -> list[bytes]:
+        try:
+            return [bytes.fromhex(line) for line in (self.path / _OWNERS).read_text("ascii").split()]
+        except (FileNotFoundError, ValueError):
+            return []
+
+    def _write_owners(self, owners: Sequence[bytes]) -> None:
+        """Write the ids of the databases, in one step."""
+        written = self.path / f".{_OWNERS}.{secrets.token_hex(4)}"
+        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(descriptor, "".join(f"{owner.hex()}\n" for owner in owners).encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(written, self.path / _OWNERS)
+        sync(self.path)
+
+    def _of_others(self, is_new: bool) -> str:
+        if is_new:
+            return f"the folder {self.path} holds other files: name an empty folder, or one that does not exist yet"
+        return (
+            f"the folder {self.path} is not the one of this database, which has bodies elsewhere: check that blobs= "
+            "names the place of its saves and that it is mounted, or restore it from a backup"
+        )
+
+    def _identity_now(self) -> tuple[int, int] | None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found = os.stat(self.path)
+            return found.st_dev, found.st_ino
+        return None
+
+    def _check(self) -> None:
+        """Raise FolderAway if the folder is not the one that was opened."""
+        if self._identity is None or self._identity_now() != self._identity:
+            raise FolderAway(self.path)
+
+    def _has(self, name: str) -> bool:
+        with translated(self.path):
+            self._check()
+            return self._file(name).exists()
+
+    def _names(self) -> Iterator[str]:
+        """Yield the names of all bodies and unfinished parts."""
+        with translated(self.path):
+            self._check()
+            for folder in sorted(self.path.iterdir()):
+                if folder.is_dir() and folder.name not in _IGNORED:
+                    yield from sorted(os.listdir(folder))
+
+    def _remove(self, names: Sequence[str]) -> None:
+        with translated(self.path):
+            self._check()
+            folders = set()
+            for name in names:
+                with suppress(FileNotFoundError):
+                    self._file(name).unlink()
+                    folders.add(self._file(name).parent)
+            self._remove_parts(frozenset(names))
+            for folder in folders:
+                sync(folder)
+
+    def _remove_parts(self, names: frozenset[str]) -> None:
+        """Remove the unfinished parts of these bodies, and those that were abandoned long ago."""
+        abandoned = time.time() - _ABANDONED_S
+        with os.scandir(self.path / _PARTS) as parts:
+            for part in parts:
+                with suppress(FileNotFoundError):
+                    if part.name.partition(".")[0] in names or part.stat().st_mtime < abandoned:
+                        os.unlink(part.path)

@@ -1,0 +1,185 @@
+"""Reads one body from its file, or writes one."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import anyio.to_thread
+
+from ...core.images import StoredImage
+from ...errors import StoreDamaged
+from ..chunk_stream import ChunkStream
+from ..contract import CHUNK_BYTES
+from ..durable import sync
+from .errors import FolderAway, NoSuchBody, translated
+
+_WRITTEN_BYTES = 4 * CHUNK_BYTES
+_NO_WAIT: int = getattr(os, "RWF_NOWAIT", 0)  # Linux
+
+
+class _Descriptor:
+    """An open file. It is closed when the last reader, on any thread, has dropped it: its number is never reused
+    during a read.
+    """
+
+    def __init__(self, path: Path, flags: int) -> None:
+        self.number = os.open(path, flags | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+
+    def __del__(self) -> None:
+        with suppress(AttributeError, OSError):  # the open failed, or the interpreter ends
+            os.close(self.number)
+
+
+def open_file(folder: Path, image: StoredImage, path: Path, check: Callable[[], None]) -> ChunkStream:
+    """Return a stream of an image's file, which is opened at the first read. Then it stays readable after its removal.
+
+    check: raises FolderAway if the folder is missing.
+    """
+    file = _Reader(folder, image, path, check)
+    return ChunkStream(image, [], file.read, "its file is cut short: restore it from a backup", file.close)
+
+
+class _Reader:
+    """Reads chunks of one file: from the system's cache on the event loop's thread, else on another thread."""
+
+    def __init__(self, folder: Path, image: StoredImage, path: Path, check: Callable[[], None]) -> None:
+        self._folder = folder
+        self._image = image
+        self._path = path
+        self._check = check
+        self._file: _Descriptor | None = None
+
+    async def read(self, number: int) -> bytes:
+        start = number * CHUNK_BYTES
+        length = min(CHUNK_BYTES, self._image.meta.size - start)
+        if self._file is None:
+            self._file, first = await anyio.to_thread.run_sync(self._open, length, start)
+            return first
+        if (chunk := _cached(self._file, length, start)) is not None:
+            return chunk
+        return await anyio.to_thread.run_sync(self._read, self._file, length, start)
+
+    def close(self) -> None:
+        self._file = None
+
+    def _open(self, length: int, start: int) -> tuple[_Descriptor, bytes]:
+        try:
+            with translated(self._folder):
+                file = _Descriptor(self._path, os.O_RDONLY)
+                found = os.fstat(file.number).st_size
+        except FileNotFoundError:
+            self._check()
+            raise NoSuchBody(
+                f"the file of image {self._image.id} is missing from {self._folder}: restore it from a backup"
+            ) from None
+        if found != self._image.meta.size:
+            raise StoreDamaged(
+                f"the file of image {self._image.id} in {self._folder} has another length than the image: restore it "
+                "from a backup"
+            )
+        return file, self._read(file, length, start)
+
+    def _read(self, file: _Descriptor, length: int, start: int) -> bytes:
+        with translated(self._folder):
+            return os.pread(file.number, length, start)
+
+
+def _cached(file: _Descriptor, length: int, start: int) -> bytes | None:
+    """Return bytes of a file if the system has all of them in its cache, else None."""
+    if not _NO_WAIT:
+        return None
+    buffer = bytearray(length)
+    try:
+        found = os.preadv(file.number, [buffer], start, _NO_WAIT)
+    except OSError:  # not in the cache, or a file system without this flag
+        return None
+    return bytes(buffer) if found == length else None
+
+
+class FileUpload:
+    """Writes one body to a temporary file, then syncs and renames it. A MiB is written while the next one arrives.
+
+    part, path: the temporary and the final file. check: raises FolderAway if the folder is missing.
+    """
+
+    def __init__(self, folder: Path, part: Path, path: Path, check: Callable[[], None]) -> None:
+        self._folder = folder
+        self._part = part
+        self._path = path
+        self._check = check
+        self._pieces: list[bytes] = []
+        self._bytes = 0
+        self._file: _Descriptor | None = None
+        self._writing: asyncio.Task[None] | None = None
+
+    async def write(self, piece: bytes | memoryview) -> None:
+        self._pieces.append(bytes(piece))
+        self._bytes += len(piece)
+        if self._bytes >= _WRITTEN_BYTES:
+            await self._written()
+            self._start(self._write, self._take())
+
+    async def finish(self) -> None:
+        await self._written()
+        self._start(self._finish, self._take())
+        await self._written()
+
+    async def abort(self) -> None:
+        self._take()
+        if self._writing is not None:
+            await asyncio.gather(asyncio.shield(self._writing), return_exceptions=True)
+        if self._file is not None:
+            self._file = None
+            await anyio.to_thread.run_sync(self._remove)
+
+    def _start(self, function: Callable[[list[bytes]], None], pieces: list[bytes]) -> None:
+        self._writing = asyncio.ensure_future(anyio.to_thread.run_sync(function, pieces))
+
+    async def _written(self) -> None:
+        """Wait for the running part of the write. Raises its StoreError."""
+        if self._writing is not None:
+            await asyncio.shield(self._writing)  # its thread goes on, and `abort` waits for it
+            self._writing = None
+
+    def _take(self) -> list[bytes]:
+        pieces, self._pieces, self._bytes = self._pieces, [], 0
+        return pieces
+
+    def _write(self, pieces: list[bytes]) -> None:
+        with self._in_folder():
+            if self._file is None:
+                self._check()
+                self._file = _Descriptor(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            for piece in pieces:
+                left = memoryview(piece)
+                while left:
+                    left = left[os.write(self._file.number, left) :]
+
+    def _finish(self, pieces: list[bytes]) -> None:
+        self._write(pieces)
+        with self._in_folder():
+            assert self._file is not None
+            os.fsync(self._file.number)
+            self._check()  # the folder may have been moved during the write
+            place = self._path.parent
+            if not place.exists():
+                place.mkdir(mode=0o700, exist_ok=True)
+                sync(self._folder)
+            os.replace(self._part, self._path)
+            sync(place)
+            self._file = None
+
+    @contextmanager
+    def _in_folder(self) -> Iterator[None]:
+        """Translate errors of the block. Raises FolderAway if the folder is missing."""
+        try:
+            with translated(self._folder):
+                yield
+        except FileNotFoundError:
+            raise FolderAway(self._folder) from None
+
+    def _remove(self) -> None:
+        with suppress(OSError):  # gc removes it, because the row of this body is marked dead
+            self._part.unlink()

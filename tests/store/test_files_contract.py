@@ -1,0 +1,26 @@
+"""A store with long bodies in files keeps the contract of all stores."""
+
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi.process import Clock
+from pixstore_asgi.store.contract import ImageStore
+from pixstore_asgi.store.contract_tests import SharedStoreContract
+from pixstore_asgi.store.files import BodyFolder
+from pixstore_asgi.store.sqlite import SqliteStore
+
+
+class TestSqliteStoreWithFolder(SharedStoreContract):
+    """SqliteStore keeps the contract with a folder for long bodies, also between processes."""
+
+    def make_store(self, folder: Path, clock: Clock) -> ImageStore:
+        return SqliteStore(folder / "images.db", bodies=BodyFolder(folder / "bodies"), clock_ms=clock)
+
+
+class TestSqliteStoreWithAllBodiesInFiles(TestSqliteStoreWithFolder):
+    """The contract's bodies are short: with a limit of 1 byte, all of them are files."""
+
+    @pytest.fixture(autouse=True)
+    def use_files(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(BodyFolder, "smallest_bytes", 1)
