@@ -55,8 +55,9 @@ class Bodies(Protocol):
         """Make the object store ready. Repeated calls do nothing. Raises StoreError if it can't be used."""
         ...
 
-    async def attach(self, database_id: bytes, *, is_new: bool) -> None:
-        """Check that this place is the database's own. Repeated calls do nothing. Raises StoreError if it is not.
+    async def attach(self, database_id: bytes, *, is_new: bool) -> bool:
+        """Check that this place is the database's own, and return whether that is certain. Raises StoreError if it is
+        not the database's own.
 
         is_new: whether the database has no body outside its tables, so that an empty place may become its own.
         """

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from pixstore_asgi.store.files import BodyFolder
+
 if TYPE_CHECKING:
     from tests.support.postgres import Cluster
     from tests.support.s3 import S3Server
 
-STORES = ("postgres", "sqlite+s3", "postgres+s3")
+STORES = ("postgres", "sqlite+files", "sqlite+s3", "postgres+s3")
 MIXED = [
     "sqlite",
     pytest.param("postgres", marks=pytest.mark.soak),
+    pytest.param("sqlite+files", marks=pytest.mark.soak),
     pytest.param("sqlite+s3", marks=pytest.mark.soak),
     "postgres+s3",
 ]
-"""All stores. The long runs have two of them: they are made of the parts of the other two."""
+"""All stores. By default a long test has two of them, which are made of the parts of the others."""
 _numbers = itertools.count(1)
 
 
@@ -42,6 +45,9 @@ def new_place(store: str, folder: Path, request: pytest.FixtureRequest) -> Place
         cluster: Cluster = request.getfixturevalue("postgres")
         request.addfinalizer((lending := ExitStack()).close)
         database = lending.enter_context(cluster.lent())
+    if "files" in store:
+        request.getfixturevalue("monkeypatch").setattr(BodyFolder, "smallest_bytes", 1)  # tests have short bodies
+        return Place(database, str(folder / "bodies"), {})
     if "s3" not in store:
         return Place(database, None, {})
     s3: S3Server = request.getfixturevalue("s3_server")

@@ -12,11 +12,10 @@ import anyio.to_thread
 
 from ...core.images import StoredImage
 from ...errors import ConfigError, StoreError
-from ..chunk_stream import ChunkStream
 from ..contract import WHOLE_BYTES
 from ..durable import sync
 from .errors import FolderAway, translated
-from .streams import FileUpload, open_file
+from .streams import FileStream, FileUpload
 
 _OWNERS = "pixstore-bodies"
 _PARTS = "parts"
@@ -61,8 +60,9 @@ class BodyFolder:
     async def open(self) -> None:
         """Do nothing: `attach` makes the folder ready, because it needs the database's id."""
 
-    async def attach(self, database_id: bytes, *, is_new: bool) -> None:
+    async def attach(self, database_id: bytes, *, is_new: bool) -> bool:
         await anyio.to_thread.run_sync(self._attach, database_id, is_new)
+        return True
 
     async def add_owner(self, database_id: bytes) -> None:
         await anyio.to_thread.run_sync(self._add_owner, database_id)
@@ -78,8 +78,8 @@ class BodyFolder:
         part = self.path / _PARTS / f"{name}.{secrets.token_hex(4)}"
         return FileUpload(self.path, part, self._file(name), self._check)
 
-    def stream(self, image: StoredImage, name: str) -> ChunkStream:
-        return open_file(self.path, image, self._file(name), self._check)
+    def stream(self, image: StoredImage, name: str) -> FileStream:
+        return FileStream(self.path, image, self._file(name), self._check)
 
     async def has(self, name: str) -> bool:
         return await anyio.to_thread.run_sync(self._has, name)
@@ -165,11 +165,11 @@ class BodyFolder:
             return self._file(name).exists()
 
     def _names(self) -> Iterator[str]:
-        """Yield the names of all bodies and unfinished parts."""
+        """Yield the names of all files in the subfolders, without unfinished parts."""
         with translated(self.path):
             self._check()
             for folder in sorted(self.path.iterdir()):
-                if folder.is_dir() and folder.name not in _IGNORED:
+                if folder.is_dir() and folder.name not in _IGNORED | {_PARTS}:
                     yield from sorted(os.listdir(folder))
 
     def _remove(self, names: Sequence[str]) -> None:

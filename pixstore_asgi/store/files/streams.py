@@ -2,21 +2,23 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 import anyio.to_thread
 
 from ...core.images import StoredImage
-from ...errors import StoreDamaged
-from ..chunk_stream import ChunkStream
+from ...errors import StoreDamaged, StoreError
 from ..contract import CHUNK_BYTES
 from ..durable import sync
 from .errors import FolderAway, NoSuchBody, translated
 
 _WRITTEN_BYTES = 4 * CHUNK_BYTES
 _NO_WAIT: int = getattr(os, "RWF_NOWAIT", 0)  # Linux
+_of_thread = threading.local()
 
 
 class _Descriptor:
@@ -32,70 +34,107 @@ class _Descriptor:
             os.close(self.number)
 
 
-def open_file(folder: Path, image: StoredImage, path: Path, check: Callable[[], None]) -> ChunkStream:
-    """Return a stream of an image's file, which is opened at the first read. Then it stays readable after its removal.
+class FileStream:
+    """An ImageStream of one file, which is opened at the first read. Then it stays readable after its removal.
 
-    check: raises FolderAway if the folder is missing.
+    Chunks in the system's cache are read on the event loop's thread, others on another thread. The system reads the
+    next chunk from the disk while the caller uses the current one.
+
+    path: the file. check: raises FolderAway if the folder is missing.
     """
-    file = _Reader(folder, image, path, check)
-    return ChunkStream(image, [], file.read, "its file is cut short: restore it from a backup", file.close)
-
-
-class _Reader:
-    """Reads chunks of one file: from the system's cache on the event loop's thread, else on another thread."""
 
     def __init__(self, folder: Path, image: StoredImage, path: Path, check: Callable[[], None]) -> None:
+        self.image = image
         self._folder = folder
-        self._image = image
         self._path = path
         self._check = check
         self._file: _Descriptor | None = None
+        self._next = 0
+        self._end = image.meta.size
 
-    async def read(self, number: int) -> bytes:
-        start = number * CHUNK_BYTES
-        length = min(CHUNK_BYTES, self._image.meta.size - start)
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        start, length = self._next, min(CHUNK_BYTES, self._end - self._next)
+        if length == 0:
+            await self.aclose()
+            raise StopAsyncIteration
+        try:
+            chunk = await self._chunk(start, length)
+            if len(chunk) != length:
+                raise StoreDamaged(self._says("is cut short"))
+        except StoreError:
+            await self.aclose()
+            raise
+        self._next = start + length
+        return chunk
+
+    def skip(self, most: int) -> int:
+        skipped = min(most, self._end - self._next) // CHUNK_BYTES * CHUNK_BYTES
+        self._next += skipped
+        return skipped
+
+    async def aclose(self) -> None:
+        self._file, self._end = None, self._next
+
+    async def _chunk(self, start: int, length: int) -> bytes:
         if self._file is None:
-            self._file, first = await anyio.to_thread.run_sync(self._open, length, start)
+            self._file, first = await anyio.to_thread.run_sync(self._open, start, length)
             return first
-        if (chunk := _cached(self._file, length, start)) is not None:
+        if (chunk := _cached(self._file, start, length)) is not None:
             return chunk
-        return await anyio.to_thread.run_sync(self._read, self._file, length, start)
+        return await anyio.to_thread.run_sync(self._read, self._file, start, length)
 
-    def close(self) -> None:
-        self._file = None
-
-    def _open(self, length: int, start: int) -> tuple[_Descriptor, bytes]:
+    def _open(self, start: int, length: int) -> tuple[_Descriptor, bytes]:
         try:
             with translated(self._folder):
                 file = _Descriptor(self._path, os.O_RDONLY)
                 found = os.fstat(file.number).st_size
         except FileNotFoundError:
             self._check()
-            raise NoSuchBody(
-                f"the file of image {self._image.id} is missing from {self._folder}: restore it from a backup"
-            ) from None
-        if found != self._image.meta.size:
-            raise StoreDamaged(
-                f"the file of image {self._image.id} in {self._folder} has another length than the image: restore it "
-                "from a backup"
-            )
-        return file, self._read(file, length, start)
+            raise NoSuchBody(self._says("is missing")) from None
+        if found != self.image.meta.size:
+            raise StoreDamaged(self._says("has another length than the image"))
+        return file, self._read(file, start, length)
 
-    def _read(self, file: _Descriptor, length: int, start: int) -> bytes:
+    def _read(self, file: _Descriptor, start: int, length: int) -> bytes:
         with translated(self._folder):
-            return os.pread(file.number, length, start)
+            chunk = os.pread(file.number, length, start)
+            _read_ahead(file, start + length)
+            return chunk
+
+    def _says(self, fault: str) -> str:
+        return f"the file of image {self.image.id} in {self._folder} {fault}: restore it from a backup"
 
 
-def _cached(file: _Descriptor, length: int, start: int) -> bytes | None:
+def _cached(file: _Descriptor, start: int, length: int) -> bytes | None:
     """Return bytes of a file if the system has all of them in its cache, else None."""
     if not _NO_WAIT:
         return None
-    buffer = bytearray(length)
+    buffer = _buffer()[:length]
     try:
         found = os.preadv(file.number, [buffer], start, _NO_WAIT)
     except OSError:  # not in the cache, or a file system without this flag
         return None
-    return bytes(buffer) if found == length else None
+    if found != length:
+        return None
+    _read_ahead(file, start + length)
+    return bytes(buffer)
+
+
+def _buffer() -> memoryview:
+    """Return a buffer of this thread. It is copied before this thread can run anything else."""
+    if not hasattr(_of_thread, "buffer"):
+        _of_thread.buffer = memoryview(bytearray(CHUNK_BYTES))
+    buffer: memoryview = _of_thread.buffer
+    return buffer
+
+
+def _read_ahead(file: _Descriptor, start: int) -> None:
+    """Let the system read the next chunk into its cache. It does not wait for the disk."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.number, start, CHUNK_BYTES, os.POSIX_FADV_WILLNEED)
 
 
 class FileUpload:

@@ -60,11 +60,11 @@ class S3Bucket:
                 await objects.get(_PROBE)
             self._clients.put(objects)
 
-    async def attach(self, database_id: bytes, *, is_new: bool) -> None:
-        """Do nothing: gc checks the place before it removes anything."""
+    async def attach(self, database_id: bytes, *, is_new: bool) -> bool:
+        return False
 
     async def add_owner(self, database_id: bytes) -> None:
-        """Do nothing, as `attach` does."""
+        """Do nothing: a bucket knows no ids of databases."""
 
     async def is_empty(self) -> bool:
         """Return whether the prefix has no objects."""

@@ -110,12 +110,14 @@ class ObjectGc:
 
     It first checks that the object store has objects of current rows. In a wrong bucket or prefix, a removal succeeds
     without removing anything: the rows would be deleted, and their objects would stay forever in the right one.
+
+    is_known: whether the object store is certainly the right one.
     """
 
     def __init__(self, bodies: Bodies, grace_s: float) -> None:
         self._bodies = bodies
         self._grace_s = grace_s
-        self._is_known = False
+        self.is_known = False
 
     async def collect(self, engine: Engine, limit: int) -> int:
         """Remove up to `limit` objects; return how many. Raises OtherPlace, StoreBusy or another StoreError.
@@ -125,7 +127,7 @@ class ObjectGc:
         """
         await self.check(engine)
         claimed = await engine.write(claim_objects, self._grace_s, limit)
-        if not self._is_known:  # no live row to check the place by: remove only objects that exist there
+        if not self.is_known:  # no live row to check the place by: remove only objects that exist there
             absent = [row for row, name in claimed.items() if not await self._bodies.has(name)]
             await engine.write(unclaim_objects, absent)
             claimed = {row: name for row, name in claimed.items() if row not in absent}
@@ -139,7 +141,7 @@ class ObjectGc:
 
         It looks for several bodies. After the first success it checks no more.
         """
-        if self._is_known:
+        if self.is_known:
             return
         oldest, newest = await engine.read(live_names, _CHECKED_NAMES)
         if not oldest:
@@ -151,7 +153,7 @@ class ObjectGc:
                     "there: check that blobs= names the bucket and prefix of this database; if it does, run "
                     "`pixstore-asgi verify`, and restore the missing bodies"
                 )
-        self._is_known = True
+        self.is_known = True
 
     async def _has_any(self, names: Sequence[str]) -> bool:
         for name in names:  # any of them is enough: one lost object must not stop gc

@@ -73,9 +73,9 @@ class TableStore(ABC, Generic[E]):
             self._engines.put(engine)
 
     async def _attach_bodies(self, engine: E) -> None:
-        if self._bodies:
+        if self._bodies and self._object_gc:
             is_new = not await engine.read(body_rows.has_objects, live=False)
-            await self._bodies.attach(await engine.read(keys.database_id), is_new=is_new)
+            self._object_gc.is_known |= await self._bodies.attach(await engine.read(keys.database_id), is_new=is_new)
 
     async def close(self) -> None:
         self._engines.drop_ended()

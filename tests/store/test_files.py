@@ -1,0 +1,334 @@
+"""Bodies in files beyond the contract: which bodies, order of the steps, faults at each step, wrong folders."""
+
+import asyncio
+import errno
+import itertools
+import os
+import resource
+import stat
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixstore_asgi import ConfigError
+from pixstore_asgi.errors import StoreBusy, StoreConflict, StoreDamaged, StoreError
+from pixstore_asgi.store.connect import connect
+from pixstore_asgi.store.contract import CHUNK_BYTES, WHOLE_BYTES, CommitTerms, Expect
+from pixstore_asgi.store.contract_tests.steps import body_of, read, save, written
+from pixstore_asgi.store.files import BodyFolder, streams
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.support.service import until
+
+LONG = body_of(WHOLE_BYTES + 3 * CHUNK_BYTES + 7)
+OTHER = body_of(len(LONG), seed=1)
+
+
+def store_of(folder: Path, bodies: Path | None = None, **options: Any) -> SqliteStore:
+    ticks = itertools.count(1_700_000_000_000, 1000)  # a body is older than no grace period at once
+    options = {"sweep_grace_s": 0, "clock_ms": lambda: next(ticks), **options}
+    return SqliteStore(folder / "images.db", bodies=BodyFolder(bodies or folder / "bodies"), **options)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    """An open store with a folder, and without a grace period."""
+    made = store_of(tmp_path)
+    await made.open()
+    yield made
+    await made.close()
+
+
+@asynccontextmanager
+async def opened(store: SqliteStore) -> AsyncIterator[SqliteStore]:
+    """Keep a store open during the block."""
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return all files of bodies and unfinished parts."""
+    return sorted(path for path in (folder / "bodies").glob("*/*") if path.is_file())
+
+
+@pytest.mark.parametrize(("size", "files"), [(WHOLE_BYTES, 0), (WHOLE_BYTES + 1, 1), (len(LONG), 1)])
+async def test_only_bodies_above_a_mib_are_files(store: SqliteStore, tmp_path: Path, size: int, files: int) -> None:
+    """A body of exactly 1 MiB stays in the database. The file has the ciphertext and nothing else."""
+    body = body_of(size)
+    await save(store, "a", body)
+    assert await read(store, "a") == body
+    assert [path.read_bytes() for path in files_in(tmp_path)] == [body] * files
+
+
+async def test_one_long_piece_is_a_file(store: SqliteStore, tmp_path: Path) -> None:
+    """The length counts, not the number of pieces."""
+    writer, meta = await written(store, "a", b"")
+    await writer.write(LONG)
+    await writer.commit(replace(meta, size=len(LONG)))
+    assert [path.read_bytes() for path in files_in(tmp_path)] == [LONG]
+
+
+async def test_nobody_else_reads_the_files(store: SqliteStore, tmp_path: Path) -> None:
+    """Files have mode 0600, and folders 0700."""
+    await save(store, "a", LONG)
+    for path in (tmp_path / "bodies").rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+
+
+async def test_images_of_before_stay_readable(tmp_path: Path) -> None:
+    """A database with long bodies in it may get a folder later, and new bodies go there."""
+    async with opened(SqliteStore(tmp_path / "images.db")) as before:
+        await save(before, "a", LONG)
+    async with opened(store_of(tmp_path)) as after:
+        await save(after, "b", OTHER)
+        assert (await read(after, "a"), await read(after, "b")) == (LONG, OTHER)
+        assert len(files_in(tmp_path)) == 1
+
+
+async def test_a_stream_outlives_its_file(store: SqliteStore, tmp_path: Path) -> None:
+    """A reader that has begun reads its version to the end, although an update and a sweep have removed the file."""
+    await save(store, "a", LONG)
+    stream = await store.open_stream("a")
+    assert stream is not None
+    first = await anext(stream)
+    await save(store, "a", OTHER)
+    await store.sweep()
+    assert [path.read_bytes() for path in files_in(tmp_path)] == [OTHER]
+    assert first + b"".join([chunk async for chunk in stream]) == LONG
+
+
+async def test_reading_needs_no_flag_of_linux(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without RWF_NOWAIT all chunks are read on other threads."""
+    monkeypatch.setattr(streams, "_NO_WAIT", 0)
+    await save(store, "a", LONG)
+    assert await read(store, "a") == LONG
+
+
+async def test_an_aborted_write_leaves_no_file(store: SqliteStore, tmp_path: Path) -> None:
+    """Its part is removed at once."""
+    writer, _ = await written(store, "a", LONG)
+    await asyncio.to_thread(until, lambda: files_in(tmp_path), "that the part is there")
+    await writer.abort()
+    assert files_in(tmp_path) == []
+
+
+async def test_a_refused_commit_leaves_no_file_after_a_sweep(store: SqliteStore, tmp_path: Path) -> None:
+    """The file is complete by then. The next sweep removes it, and the current image stays."""
+    await save(store, "a", LONG)
+    writer, meta = await written(store, "a", OTHER)
+    with pytest.raises(StoreConflict):
+        await writer.commit(meta, CommitTerms(expect=Expect.ABSENT))
+    await store.sweep()
+    assert [path.read_bytes() for path in files_in(tmp_path)] == [LONG]
+
+
+@pytest.mark.parametrize("step", ["open", "write", "fsync", "replace"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
+async def test_a_fault_at_any_step_loses_nothing(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, code: int
+) -> None:
+    """Whichever call fails, the save raises StoreError, the earlier version stays, and no file is left."""
+    await save(store, "a", LONG)
+    calls = 0
+    real: Callable[..., Any] = getattr(os, step)
+
+    def fail_within_bodies(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        where = os.readlink(f"/proc/self/fd/{arguments[0]}") if isinstance(arguments[0], int) else arguments[0]
+        if str(tmp_path / "bodies") not in str(where):
+            return real(*arguments, **named)
+        calls += 1
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, step, fail_within_bodies)
+        with pytest.raises(StoreError):
+            await save(store, "a", OTHER)
+    assert calls
+    assert await read(store, "a") == LONG
+    await store.sweep()
+    assert [path.read_bytes() for path in files_in(tmp_path)] == [LONG]
+    await save(store, "a", OTHER)
+    assert await read(store, "a") == OTHER
+
+
+async def test_the_file_is_synced_before_its_row_is_written(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Write, fsync of the file, rename, fsync of the folders, and only then the commit."""
+    steps: list[str] = []
+
+    def recorded(name: str) -> Callable[..., Any]:
+        real: Callable[..., Any] = getattr(os, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            where = os.readlink(f"/proc/self/fd/{arguments[0]}") if isinstance(arguments[0], int) else arguments[0]
+            if str(tmp_path / "bodies") in str(where):
+                steps.append(f"{name} {Path(where).parent.name if 'parts' in str(where) else 'folder'}")
+            return real(*arguments, **named)
+
+        return call
+
+    writer, meta = await written(store, "a", LONG)
+    with monkeypatch.context() as patched:
+        for name in ("fsync", "replace"):
+            patched.setattr(os, name, recorded(name))
+        commit = store._engines.opened().commit
+
+        async def recorded_commit(new: Any) -> Any:
+            steps.append("commit")
+            return await commit(new)
+
+        patched.setattr(writer, "_commit_with", recorded_commit)
+        await writer.commit(meta)
+    assert steps == ["fsync parts", "fsync folder", "replace parts", "fsync folder", "commit"]
+
+
+async def test_a_missing_file_is_named_and_harms_no_other_image(store: SqliteStore, tmp_path: Path) -> None:
+    """Reading it is StoreDamaged with the image's id and the folder."""
+    await save(store, "a", LONG)
+    (file,) = files_in(tmp_path)
+    await save(store, "b", OTHER)
+    file.unlink()
+    with pytest.raises(StoreDamaged, match=r"the file of image a in .*bodies is missing: restore it from a backup"):
+        await read(store, "a")
+    assert await read(store, "b") == OTHER
+
+
+@pytest.mark.parametrize("length", [0, len(LONG) - 1, len(LONG) + 1])
+async def test_a_file_of_another_length_is_refused(store: SqliteStore, tmp_path: Path, length: int) -> None:
+    """No byte of it is returned."""
+    await save(store, "a", LONG)
+    (file,) = files_in(tmp_path)
+    os.truncate(file, length)
+    stream = await store.open_stream("a")
+    assert stream is not None
+    with pytest.raises(StoreDamaged, match=r"the file of image a in .* has another length than the image"):
+        await anext(stream)
+
+
+async def test_a_folder_that_was_moved_away_is_named_and_may_come_back(store: SqliteStore, tmp_path: Path) -> None:
+    """Reads and saves raise StoreBusy meanwhile, short images stay readable, and nothing is lost."""
+    await save(store, "a", LONG)
+    await save(store, "short", b"short")
+    await save(store, "gone", OTHER)
+    await store.delete("gone")
+    (tmp_path / "bodies").rename(tmp_path / "moved")
+    for use in (read(store, "a"), save(store, "b", OTHER), store.sweep()):
+        with pytest.raises(StoreBusy, match=r"the folder .*bodies is missing or was replaced") as raised:
+            await use
+        assert raised.value.away == "folder"
+    assert await read(store, "short") == b"short"
+    (tmp_path / "bodies").mkdir()  # as an empty mount point
+    with pytest.raises(StoreBusy, match="is missing or was replaced"):
+        await save(store, "b", OTHER)
+    (tmp_path / "bodies").rmdir()
+    (tmp_path / "moved").rename(tmp_path / "bodies")
+    await save(store, "b", OTHER)
+    assert (await read(store, "a"), await read(store, "b")) == (LONG, OTHER)
+
+
+async def test_a_database_with_files_opens_only_with_its_own_folder(tmp_path: Path) -> None:
+    """A missing, an empty and another database's folder are refused, and none of them is created or changed."""
+    async with opened(store_of(tmp_path)) as store:
+        await save(store, "a", LONG)
+    (tmp_path / "other").mkdir()
+    async with opened(store_of(tmp_path / "other")):
+        pass
+    (tmp_path / "empty").mkdir()
+    for folder, reason in [
+        ("missing", "is not the one of this database"),
+        ("empty", "is not the one of this database"),
+        ("other/bodies", "holds the bodies of another database"),
+    ]:
+        with pytest.raises(StoreError, match=reason):
+            await store_of(tmp_path, tmp_path / folder).open()
+    assert not (tmp_path / "missing").exists()
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+async def test_a_new_database_takes_no_folder_with_other_files(tmp_path: Path) -> None:
+    """A folder for bodies is new or empty. The folder that a file system makes for lost files does not count."""
+    (tmp_path / "bodies" / "lost+found").mkdir(parents=True)
+    async with opened(store_of(tmp_path)) as store:
+        await save(store, "a", LONG)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").touch()
+    (tmp_path / "new").mkdir()
+    with pytest.raises(StoreError, match="holds other files: name an empty folder"):
+        await store_of(tmp_path / "new", tmp_path / "photos").open()
+
+
+async def test_foreign_files_stay(store: SqliteStore, tmp_path: Path) -> None:
+    """A sweep removes only files of bodies."""
+    foreign = tmp_path / "bodies" / "ab" / "notes.txt"
+    foreign.parent.mkdir(exist_ok=True)
+    foreign.touch()
+    await save(store, "a", LONG)
+    await store.delete("a")
+    assert await store.sweep() == 1
+    assert files_in(tmp_path) == [foreign]
+
+
+async def test_exhausted_descriptors_are_named(store: SqliteStore, tmp_path: Path) -> None:
+    """A read and a save raise StoreBusy, and succeed when there are descriptors again."""
+    await save(store, "a", LONG)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held: list[int] = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+        with suppress(OSError):
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        with pytest.raises(StoreBusy, match="too many files are open: raise the limit"):
+            await read(store, "a")
+        with pytest.raises(StoreBusy, match="too many files are open: raise the limit"):
+            await save(store, "a", OTHER)
+    finally:
+        for number in held:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert await read(store, "a") == LONG
+
+
+async def test_a_cancelled_write_leaves_no_file(store: SqliteStore, tmp_path: Path) -> None:
+    """At any moment: the part that a thread writes meanwhile is removed, too."""
+    for turns in range(12):
+        task = asyncio.ensure_future(save(store, "a", LONG))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+    await store.delete("a")
+    await store.sweep()
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("blobs", "path"),
+    [("/srv/pictures", "/srv/pictures"), ("file:///srv/my%20pictures", "/srv/my pictures"), ("here", "here")],
+)
+def test_a_path_or_file_url_is_a_folder(tmp_path: Path, blobs: str, path: str) -> None:
+    """A path may be relative, a URL is absolute."""
+    bodies = connect(tmp_path / "images.db", blobs).bodies  # type: ignore[attr-defined]
+    assert isinstance(bodies, BodyFolder)
+    assert bodies.path == Path(path).absolute()
+
+
+@pytest.mark.parametrize("blobs", ["file://host/srv", "file:relative", "file:///srv?x=1", "a\0b"])
+def test_other_file_urls_are_refused(tmp_path: Path, blobs: str) -> None:
+    """With a reason, before anything is opened."""
+    with pytest.raises(ConfigError, match=r"the URL of a folder is file:///absolute/path|no NUL"):
+        connect(tmp_path / "images.db", blobs)
+
+
+def test_postgresql_takes_no_folder(tmp_path: Path) -> None:
+    """Its hosts could each have a folder of their own."""
+    with pytest.raises(ConfigError, match="bodies in a folder need a SQLite database"):
+        connect("postgresql://user@127.0.0.1/none", str(tmp_path))
