@@ -221,6 +221,7 @@ async def _warn_of_missing_bucket(store: ImageStore) -> None:
     """Log once, at the start, that the option `blobs` is missing. Otherwise each image would report it."""
     if await lacks_its_bucket(store):
         _log.warning(
-            "this store has bodies in a bucket, but blobs= is not given: pass it, or these images can't be read",
+            "this store has bodies outside its database, but blobs= is not given: pass it, or these images can't be "
+            "read",
             extra=event("blobs_not_given"),
         )

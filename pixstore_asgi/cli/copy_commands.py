@@ -26,7 +26,7 @@ from .stores import (
     DatabaseType,
     NewPath,
     blobs,
-    bucket_url,
+    bodies_place,
     check_made,
     check_prefix,
     count_of,
@@ -64,13 +64,13 @@ _ONE_MORE = "When the source gets no more writes, run the same command a last ti
 )
 @click.option(
     "--from-blobs",
-    callback=bucket_url,
+    callback=bodies_place,
     metavar="URL",
     help="The bucket with the bodies of the source, if they are in one: s3://bucket/prefix.",
 )
 @click.option(
     "--to-blobs",
-    callback=bucket_url,
+    callback=bodies_place,
     metavar="URL",
     help="The bucket for the bodies of the target, if they are to be in one.",
 )
@@ -212,7 +212,7 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
 )
 @click.option(
     "--blobs",
-    callback=bucket_url,
+    callback=bodies_place,
     metavar="URL",
     help="The bucket for the bodies of the store, if they are to be in one: s3://bucket/prefix.",
 )
@@ -247,7 +247,7 @@ def restore(source: Path, database: Database, blobs: str | None) -> None:
 
 def _tell_of_rows_alone(database: Path) -> None:
     if sqlite_backup.has_objects(database):
-        click.echo("The backup has only rows: the bodies are in the bucket. Pass --blobs to back them up too.")
+        click.echo("The backup lacks the bodies that are outside the database. Pass --blobs to back them up too.")
 
 
 @asynccontextmanager

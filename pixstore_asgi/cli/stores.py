@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 from ..errors import ConfigError, InputError, StoreError
 from ..store.connect import bodies_at, connect, scheme_of, sqlite_path
 from ..store.contract import ImageStore
+from ..store.files import BodyFolder
 from ..store.inspection import Inspectable, lacks_its_bucket
 from ..store.objects import Bodies, versions_among
 
@@ -92,14 +93,14 @@ class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic only i
         return self._path.shell_complete(ctx, param, incomplete)
 
 
-def bucket_url(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
-    """Return the URL in an option. A URL that does not name a bucket is a usage error."""
+def bodies_place(_: click.Context, __: click.Parameter, place: str | None) -> str | None:
+    """Return the URL or path in an option. One that names neither a bucket nor a folder is a usage error."""
     try:
-        if url is not None:
-            bodies_at(url)
+        if place is not None:
+            bodies_at(place)
     except ConfigError as error:
         raise click.BadParameter(str(error)) from error
-    return url
+    return place
 
 
 existing_database = click.option(
@@ -112,7 +113,10 @@ existing_database = click.option(
 """Adds `--database` to a command: the database must exist."""
 
 blobs = click.option(
-    "--blobs", callback=bucket_url, metavar="URL", help="As the application's blobs, if its bodies are in a bucket."
+    "--blobs",
+    callback=bodies_place,
+    metavar="PLACE",
+    help="As the application's blobs, if it has bodies in a bucket or a folder.",
 )
 """Adds `--blobs` to a command."""
 
@@ -148,7 +152,7 @@ async def opened_as_made(database: Database, blobs: str | None, **options: Any) 
     async with opened(database, blobs, **options) as store:
         if await lacks_its_bucket(store):
             raise InputError(
-                "this store has bodies in a bucket: pass --blobs with the value of the application's blobs"
+                "this store has bodies outside its database: pass --blobs with the value of the application's blobs"
             )
         yield store
 
@@ -180,6 +184,8 @@ async def check_prefix(blobs: str, target: Database | None) -> None:
     target: the store that will use the prefix, or None if it does not exist yet.
     """
     bucket = bodies_at(blobs)
+    if isinstance(bucket, BodyFolder):  # it knows the database that it belongs to
+        return
     await bucket.open()
     try:
         if target is not None:

@@ -26,7 +26,7 @@ EVENTS = {
     "`drain_s` out, or run the server in the main thread.",
     "secrets_kept": "Reading the secrets again failed. The previous secrets stay in use.",
     "proofs_unchecked": "The Pixstore has proof_window_ms=-1: it serves every image to everybody who knows its id.",
-    "blobs_not_given": "The store has bodies in a bucket, and `blobs` is missing. These images can't be read.",
+    "blobs_not_given": "The store has bodies outside its database, and `blobs` is missing. These images can't be read.",
     "database_migrated": "A SQLite database of schema version 8 or below is migrated. The message has the most space "
     "that this takes.",
     "database_rewritten": "A SQLite database of an early version is rewritten once.",

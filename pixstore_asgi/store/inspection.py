@@ -150,7 +150,7 @@ async def found_by(look: Awaitable[Sequence[Fault]]) -> Sequence[Fault]:
 
 
 async def lacks_its_bucket(store: object) -> bool:
-    """Return whether an open store has bodies in a bucket, but was opened without that bucket."""
+    """Return whether an open store has bodies outside its database, but was opened without their place."""
     return isinstance(store, Inspectable) and store.bodies is None and await store.has_objects()
 
 

@@ -22,7 +22,9 @@ class InObjectStore(StoreError):
     """
 
     def __init__(self, image: StoredImage) -> None:
-        super().__init__(f"the body of image {image.id} is in a bucket: open the store with the blobs=… of its save")
+        super().__init__(
+            f"the body of image {image.id} is outside the database: open the store with the blobs=… of its save"
+        )
         self.image = image
 
 

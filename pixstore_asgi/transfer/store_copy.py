@@ -275,6 +275,6 @@ async def _copied(source: ImageStore, copy: SqliteStore, ring: KeyRing | None) -
         await copy.open()
         stack.push_async_callback(copy.close)
         if await copy.has_objects():
-            raise InputError("the earlier backup has only rows, and their bodies are in a bucket: name a new file")
+            raise InputError("the earlier backup has only rows, and their bodies are elsewhere: name a new file")
         async for step in await stack.enter_async_context(aclosing(copy_store(source, copy, ring=ring))):
             yield step

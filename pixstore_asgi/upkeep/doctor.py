@@ -78,7 +78,9 @@ async def _engine(store: Inspectable) -> Finding:
 
 async def _bodies(store: Inspectable) -> Finding:
     if await lacks_its_bucket(store):
-        return Finding("bodies", "some are in a bucket", "pass --blobs with the value of the application's blobs")
+        return Finding(
+            "bodies", "some are outside the database", "pass --blobs with the value of the application's blobs"
+        )
     if store.bodies is None:
         return Finding("bodies", "all are in the database")
     try:

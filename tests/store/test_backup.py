@@ -552,7 +552,7 @@ def test_bodies_in_a_bucket_are_no_lack(tmp_path: Path, s3: S3Server) -> None:
     for command in (["backup", "--database", database, "--to"], ["restore", "--database", database, "--from"]):
         code, output = run(*command, tmp_path / "backup.db")
         assert (code, output.count("\n")) == (0, 2)
-        assert "only rows: the bodies are in the bucket" in output
+        assert "lacks the bodies that are outside the database" in output
     query(database, f"PRAGMA user_version = {len(MIGRATIONS)}")
     os.utime(database)
     assert asyncio.run(read_from_bucket(database, blobs, image_id)) == large_png(2_000_000)

@@ -12,15 +12,11 @@ from pixstore_asgi.store.sqlite import SqliteStore
 
 
 class TestSqliteStoreWithFolder(SharedStoreContract):
-    """SqliteStore keeps the contract with a folder for long bodies, also between processes."""
-
-    def make_store(self, folder: Path, clock: Clock) -> ImageStore:
-        return SqliteStore(folder / "images.db", bodies=BodyFolder(folder / "bodies"), clock_ms=clock)
-
-
-class TestSqliteStoreWithAllBodiesInFiles(TestSqliteStoreWithFolder):
-    """The contract's bodies are short: with a limit of 1 byte, all of them are files."""
+    """SqliteStore keeps the contract with its bodies in files, also between processes."""
 
     @pytest.fixture(autouse=True)
     def use_files(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(BodyFolder, "smallest_bytes", 1)
+        monkeypatch.setattr(BodyFolder, "smallest_bytes", 1)  # the contract's bodies are short
+
+    def make_store(self, folder: Path, clock: Clock) -> ImageStore:
+        return SqliteStore(folder / "images.db", bodies=BodyFolder(folder / "bodies"), clock_ms=clock)

@@ -198,14 +198,14 @@ def test_a_row_of_another_image(place: Place, tables: Tables) -> None:
 
 @pytest.mark.parametrize("image_id", IMAGES)
 def test_a_changed_byte_of_a_body(place: Place, tables: Tables, s3_server: S3Server, image_id: str) -> None:
-    """One bit of any body, in the database or in a bucket, is found."""
+    """One bit of any body, in the database, a folder or a bucket, is found."""
     where = f"id = '{image_id}'"
     if place.blobs:
         name = tables.run(f"SELECT hex(version) FROM image WHERE {where}").lower()
-        url = object_url(s3_server, place, name)
-        body = bytearray(httpx.get(url).content)
+        objects = objects_of(place, s3_server)
+        body = bytearray(objects.read(name))
         body[len(body) // 2] ^= 1
-        httpx.put(url, content=bytes(body)).raise_for_status()
+        objects.write(name, bytes(body))
     else:
         blob = tables.run(f"SELECT blob FROM image WHERE {where}")
         tables.flip("data", "chunk", f"id = {blob} << 16")
@@ -221,11 +221,11 @@ def test_what_is_lost_or_of_nobody(place: Place, tables: Tables, s3_server: S3Se
     expected = {"image plain": "its row points to a body that does not exist", f"body {stray}": "no image points to it"}
     if place.blobs:
         for name in ("00" * 16, "a-note.txt"):
-            httpx.put(object_url(s3_server, place, name), content=b"stray").raise_for_status()
+            objects_of(place, s3_server).write(name, b"stray")
             expected[f"object {name}"] = "no row of the database has it"
         small = tables.run("SELECT hex(version) FROM image WHERE id = 'players:small'").lower()
-        httpx.delete(object_url(s3_server, place, small)).raise_for_status()
-        expected["image players:small"] = "its body is missing in the bucket"
+        objects_of(place, s3_server).remove(small)
+        expected["image players:small"] = "its body is missing"
     else:
         tables.run(f"DELETE FROM chunk WHERE id = {blobs['players:large']} << 16")
         expected["image players:large"] = "a part of its body is missing"
@@ -243,9 +243,47 @@ def test_a_key_of_nobody(place: Place, tables: Tables) -> None:
     assert faults(place) == {"body 999": "it has a key, and no image points to it"}
 
 
-def object_url(s3: S3Server, place: Place, name: str) -> str:
+class Bucket:
+    """The objects of a place in the S3 server, without S3."""
+
+    def __init__(self, place: Place, s3: S3Server) -> None:
+        assert place.blobs is not None
+        self._url = f"http://127.0.0.1:{s3.filer_port}/buckets/{BUCKET}{urlsplit(place.blobs).path}"
+
+    def read(self, name: str) -> bytes:
+        return httpx.get(f"{self._url}/{name}").raise_for_status().content
+
+    def write(self, name: str, content: bytes) -> None:
+        httpx.put(f"{self._url}/{name}", content=content).raise_for_status()
+
+    def remove(self, name: str) -> None:
+        httpx.delete(f"{self._url}/{name}").raise_for_status()
+
+
+class Folder:
+    """The files of a folder of bodies."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, name: str) -> bytes:
+        return self._file(name).read_bytes()
+
+    def write(self, name: str, content: bytes) -> None:
+        self._file(name).parent.mkdir(exist_ok=True)
+        self._file(name).write_bytes(content)
+
+    def remove(self, name: str) -> None:
+        self._file(name).unlink()
+
+    def _file(self, name: str) -> Path:
+        return self._folder / name[:2] / name
+
+
+def objects_of(place: Place, s3: S3Server) -> Bucket | Folder:
+    """Return the bodies outside the database of a place."""
     assert place.blobs is not None
-    return f"http://127.0.0.1:{s3.filer_port}/buckets/{BUCKET}{urlsplit(place.blobs).path}/{name}"
+    return Bucket(place, s3) if "://" in place.blobs else Folder(Path(place.blobs))
 
 
 async def test_a_store_that_tells_nothing_of_itself() -> None:

@@ -24,7 +24,7 @@ from ...errors import ConfigError, PixstoreError, StoreBusy, StoreDamaged, Store
 if TYPE_CHECKING:
     from obstore import GetResult
 
-_FORM = "blobs must be s3://bucket/prefix, optionally with ?endpoint=URL or ?region=name"
+_FORM = "blobs must be a folder or s3://bucket/prefix, optionally with ?endpoint=URL or ?region=name"
 _REFUSALS = {
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY is not the one of AWS_ACCESS_KEY_ID",
     "InvalidAccessKeyId": "it does not know this AWS_ACCESS_KEY_ID",

@@ -48,7 +48,7 @@ def back_up(database: Path, target: Path) -> Count:
 
 
 def has_objects(database: Path) -> bool:
-    """Return whether a database has bodies in a bucket. Raises StoreError if it can't be read."""
+    """Return whether a database has bodies outside it. Raises StoreError if it can't be read."""
     with translated(database), closing(connect_unwriting(database)) as db:
         # A database of an early version may lack this column. Then it has no such bodies.
         (has_column,) = db.execute("SELECT count(*) FROM pragma_table_info('blob') WHERE name = 'object'").fetchone()
