@@ -50,7 +50,8 @@ class Pixstore:
     Args:
         store: A path, a URL (sqlite:///…, postgresql://…) or an ImageStore, such as `SqliteStore(path)`. Relative paths
             begin at the working directory.
-        blobs: s3://bucket/prefix, to store new ciphertext there and not in the database.
+        blobs: A folder, for new ciphertext above 1 MiB, with a SQLite database. Or s3://bucket/prefix, for all new
+            ciphertext. Without it, all ciphertext is in the database.
         secret: At least 43 characters of text or 32 bytes, or a list of such secrets, oldest to newest. All of them
             verify, and the last one signs. Or an async function that returns such a list. It is called when the store
             opens, by `reload_secrets`, and at most once in 10 s if a proof or a row names an unknown secret. Default:
