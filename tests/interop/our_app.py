@@ -24,8 +24,8 @@ from starlette.staticfiles import StaticFiles
 from pixstore_asgi import PayloadResponse, Pixstore, PixstoreError, PixstoreMiddleware, Variant
 from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.process import wall_clock_ms
+from pixstore_asgi.store.connect import bodies_at
 from pixstore_asgi.store.postgres import PostgresStore
-from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
 
 NO_STORE = {"cache-control": "no-store"}
@@ -45,7 +45,7 @@ class Clock:
 clock = Clock()
 kind = PostgresStore if OPTIONS["database"].startswith("postgresql://") else SqliteStore
 pix = Pixstore(
-    kind(OPTIONS["database"], bodies=S3Bucket(OPTIONS["blobs"]) if OPTIONS["blobs"] else None, clock_ms=clock),
+    kind(OPTIONS["database"], bodies=bodies_at(OPTIONS["blobs"]) if OPTIONS["blobs"] else None, clock_ms=clock),
     secret=OPTIONS["secrets"],
     image_formats=list(FORMAT_BYTES),
     variants=[Variant("thumb", width=OPTIONS["thumb_width"])] if OPTIONS["thumb_width"] else (),
