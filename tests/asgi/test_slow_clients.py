@@ -192,7 +192,7 @@ def test_a_trickling_reader_is_cut_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("connections", "seconds"), [(40, 1.5), pytest.param(200, 60, marks=[pytest.mark.soak, pytest.mark.timeout(180)])]
+    ("connections", "seconds"), [(40, 0.8), pytest.param(200, 60, marks=[pytest.mark.soak, pytest.mark.timeout(180)])]
 )
 @pytest.mark.parametrize("app", ["wrapped", "from_store"])
 def test_hostile_crowds_leave_nothing_behind(tmp_path: Path, app: str, connections: int, seconds: float) -> None:

@@ -50,7 +50,7 @@ async def outcome(decoder: Decoder, kind: str, data: bytes) -> Decoded | None:
         return None
 
 
-async def test_a_hundred_at_once_of_which_ten_are_bombs(
+async def test_fifty_at_once_of_which_five_are_bombs(
     make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each picture has its own size and colours, each bomb is refused, and no more processes run than may."""
@@ -58,10 +58,10 @@ async def test_a_hundred_at_once_of_which_ten_are_bombs(
     decoder = make_decoder(
         [Variant("v", 40, format="png")], placeholder=True, processes=PROCESSES, max_cpu_s=1, max_memory_bytes=MEMORY
     )
-    pictures = [(kind, encoded(quarters(60 + 2 * n, 40 + n), kind)) for n in range(18) for kind in FORMATS]
+    pictures = [(kind, encoded(quarters(60 + 2 * n, 40 + n), kind)) for n in range(9) for kind in FORMATS]
     mixed = [*pictures]
-    for number in range(10):
-        mixed.insert(number * 10, BOMBS[number % len(BOMBS)])
+    for number, bomb in enumerate(BOMBS):
+        mixed.insert(number * 10, bomb)
     watch = Watch()
     watch.start()
     async with Stall() as stall:
@@ -69,7 +69,7 @@ async def test_a_hundred_at_once_of_which_ten_are_bombs(
     watch.has_ended.set()
     watch.join()
     print(f"{stall}, most memory {watch.most_bytes / 2**20:.0f} MiB")
-    assert [out is None for out in outcomes].count(True) == 10
+    assert [out is None for out in outcomes].count(True) == len(BOMBS)
     wrong = 0
     for (kind, data), out in zip(mixed, outcomes, strict=True):
         if (kind, data) in BOMBS:
