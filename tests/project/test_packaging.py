@@ -29,6 +29,10 @@ from tests.support.tools import go_without
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SHIPPED = {".py", ".typed", ".md", ".json", ".js", ".br", ".gz", ".css", ".html", ".svg", ".webp", ".png", ".jpg"}
+BESIDE_THE_DOCS = [
+    *("README.md", "SECURITY.md", "js_client/README.md"),
+    *(f"benchmarks/{name}" for name in ("README.md", "results/results.md", "results/servers.svg")),
+]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
@@ -88,7 +92,7 @@ def test_the_wheel_contains_only_the_package(built: Built) -> None:
     package = {name for name in names if not name.startswith(information)}
     assert package == tracked("pixstore_asgi/") | {
         name.replace("js_client/dist/", "pixstore_asgi/_client/") for name in tracked("js_client/dist/")
-    } | {f"pixstore_asgi/{name}" for name in (*tracked("docs/"), "README.md", "SECURITY.md", "js_client/README.md")}
+    } | {f"pixstore_asgi/{name}" for name in (*tracked("docs/"), *BESIDE_THE_DOCS)}
     client = {f"pixstore_asgi/_client/{name}" for name in ("index.js", "index.js.br", "index.js.gz")}
     assert {"pixstore_asgi/py.typed", "pixstore_asgi/docs/deployment.md"} | client <= package
     assert {PurePosixPath(name).suffix for name in package} <= SHIPPED
@@ -102,7 +106,7 @@ def test_links_of_the_documents_work_in_the_wheel(built: Built) -> None:
         pages = {name: wheel.read(name).decode() for name in names if re.fullmatch(r"pixstore_asgi/docs/.*\.md", name)}
     for name, page in pages.items():
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page):
-            assert posixpath.normpath(f"pixstore_asgi/docs/{link}") in names, f"{name}: {link}"
+            assert posixpath.normpath(posixpath.join(posixpath.dirname(name), link)) in names, f"{name}: {link}"
 
 
 def test_the_sdist_contains_the_tracked_files(built: Built) -> None:
