@@ -1,6 +1,7 @@
-"""Syncs files and folders to disk, so that contents and file names survive a power failure."""
+"""Makes files and folders that survive a power failure and belong to the right user."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -14,3 +15,23 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def give_to_owner_of(model: Path, descriptor: int) -> None:
+    """If this process runs as root, give a new file to the owner of `model`, as SQLite does with its WAL."""
+    if os.name == "posix" and os.geteuid() == 0:
+        with suppress(OSError):  # root may lack the right to do so, as in a container
+            owner = model.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def make_private_folder(path: Path, model: Path) -> None:
+    """Create a folder with mode 0700 if it is missing. If root creates it, give it to the owner of `model`."""
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+        if os.name == "posix":
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                give_to_owner_of(model, descriptor)
+            finally:
+                os.close(descriptor)

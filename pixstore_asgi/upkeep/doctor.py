@@ -14,6 +14,7 @@ from ..errors import PixstoreError, SecretError
 from ..keys.file import read_key_file
 from ..keys.find import ENVIRONMENT_VARIABLE, find_configured_ring, is_in_environment
 from ..store.contract import ImageStore
+from ..store.files import BodyFolder
 from ..store.inspection import Inspectable, lacks_its_bucket
 from ..store.objects import OtherPlace
 
@@ -41,7 +42,13 @@ async def examine(store: ImageStore) -> AsyncIterator[Finding]:
         for path in _files(store.key_file) if os.name == "posix" else ():
             yield _mode(path)
         yield _disk(folder)
-        yield _file_system(folder)
+        yield _file_system(folder, "the database")
+    if isinstance(store, Inspectable) and isinstance(store.bodies, BodyFolder):
+        folder = store.bodies.path
+        if os.name == "posix":
+            yield _mode(folder)
+        yield _disk(folder)
+        yield _file_system(folder, "the folder of bodies")
     yield _decoding()
 
 
@@ -96,12 +103,13 @@ def _files(key_file: Path) -> Iterator[Path]:
 
 def _mode(path: Path) -> Finding:
     mode = stat.S_IMODE(path.stat().st_mode)
-    how = f"chmod 600 {path}" if mode & 0o077 else ""
+    wanted = "700" if path.is_dir() else "600"
+    how = f"chmod {wanted} {path}" if mode & 0o077 else ""
     if not how and path.stat().st_uid != os.geteuid() and os.geteuid():
         how = "run this as the application's user"
     elif not os.access(path, os.R_OK | os.W_OK):
-        how = f"chmod 600 {path}: it can't be read and written"
-    return Finding("file", f"{path} has mode {mode:04o}", how)
+        how = f"chmod {wanted} {path}: it can't be read and written"
+    return Finding("folder" if path.is_dir() else "file", f"{path} has mode {mode:04o}", how)
 
 
 def _disk(folder: Path) -> Finding:
@@ -110,9 +118,9 @@ def _disk(folder: Path) -> Finding:
     return Finding("disk", says, "make room: a full disk refuses every save" if free < _LEAST_FREE_BYTES else "")
 
 
-def _file_system(folder: Path) -> Finding:
+def _file_system(folder: Path, kept: str) -> Finding:
     kind = _kind_of(folder)
-    how = "move the database to a local disk: locks between processes do not work on a network file system"
+    how = f"move {kept} to a local disk: locks and syncs are not reliable on a network file system"
     return Finding(
         "file system",
         f"{kind or 'unknown'} at {folder}",

@@ -81,6 +81,15 @@ async def test_nobody_else_reads_the_files(store: SqliteStore, tmp_path: Path) -
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
 
 
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give files to another user")
+async def test_the_files_of_root_belong_to_the_owner_of_the_folder(store: SqliteStore, tmp_path: Path) -> None:
+    """A command that root runs leaves no file that the application can't read."""
+    os.chown(tmp_path / "bodies", 65534, 65534)
+    await save(store, "a", LONG)
+    (file,) = files_in(tmp_path)
+    assert [(path.stat().st_uid, path.stat().st_gid) for path in (file, file.parent)] == [(65534, 65534)] * 2
+
+
 async def test_images_of_before_stay_readable(tmp_path: Path) -> None:
     """A database with long bodies in it may get a folder later, and new bodies go there."""
     async with opened(SqliteStore(tmp_path / "images.db")) as before:

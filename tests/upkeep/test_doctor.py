@@ -164,6 +164,24 @@ def test_a_bucket_that_is_not_named(
     assert found(place.database)["bodies"][1] == "pass --blobs with the value of the application's blobs"
 
 
+def test_a_folder_of_bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its mode, free space and file system are checked beside those of the database."""
+    bodies, database = tmp_path / "bodies", tmp_path / "pixstore.db"
+    asyncio.run(save(database, SECRET, blobs=str(bodies)))
+    lines = run(database, "--blobs", str(bodies)).output.splitlines()
+    assert f"ok    bodies: new ones go to {bodies}" in lines
+    assert f"ok    folder: {bodies} has mode 0700" in lines
+    assert sum(line.startswith("ok    disk: ") for line in lines) == 2
+    bodies.chmod(0o755)
+    assert found(database, "--blobs", str(bodies))["folder"] == (f"{bodies} has mode 0755", f"chmod 700 {bodies}")
+    kinds = {tmp_path: "ext4", bodies: "nfs4"}
+    monkeypatch.setattr(doctor, "_kind_of", lambda folder: kinds[folder])
+    assert found(database, "--blobs", str(bodies))["file system"] == (
+        f"nfs4 at {bodies}",
+        "move the folder of bodies to a local disk: locks and syncs are not reliable on a network file system",
+    )
+
+
 @pytest.mark.slow
 def test_a_mount_that_is_well(path: Path) -> None:
     """All that is asked of a server over HTTP is as it should be."""

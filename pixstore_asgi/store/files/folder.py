@@ -13,7 +13,7 @@ import anyio.to_thread
 from ...core.images import StoredImage
 from ...errors import ConfigError, StoreError
 from ..contract import WHOLE_BYTES
-from ..durable import sync
+from ..durable import give_to_owner_of, make_private_folder, sync
 from .errors import FolderAway, translated
 from .streams import FileStream, FileUpload
 
@@ -104,7 +104,7 @@ class BodyFolder:
 
     def _prepare(self, database_id: bytes, is_new: bool) -> None:
         if is_new:
-            self.path.mkdir(mode=0o700, exist_ok=True)
+            make_private_folder(self.path, self.path.parent)
             if not {*os.listdir(self.path)} - _IGNORED:
                 self._write_owners([database_id])
         owners = self._owners()
@@ -114,7 +114,7 @@ class BodyFolder:
             raise StoreError(f"the folder {self.path} holds the bodies of another database: give each its own folder")
         if len(owners) > 1:
             self._write_owners([database_id])
-        (self.path / _PARTS).mkdir(mode=0o700, exist_ok=True)
+        make_private_folder(self.path / _PARTS, self.path)
         self._identity = self._identity_now()
 
     def _add_owner(self, database_id: bytes) -> None:
@@ -133,6 +133,7 @@ class BodyFolder:
         written = self.path / f".{_OWNERS}.{secrets.token_hex(4)}"
         descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
+            give_to_owner_of(self.path, descriptor)
             os.write(descriptor, "".join(f"{owner.hex()}\n" for owner in owners).encode())
             os.fsync(descriptor)
         finally:

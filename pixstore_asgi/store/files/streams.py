@@ -13,7 +13,7 @@ import anyio.to_thread
 from ...core.images import StoredImage
 from ...errors import StoreDamaged, StoreError
 from ..contract import CHUNK_BYTES
-from ..durable import sync
+from ..durable import give_to_owner_of, make_private_folder, sync
 from .errors import FolderAway, NoSuchBody, translated
 
 _WRITTEN_BYTES = 4 * CHUNK_BYTES
@@ -191,6 +191,7 @@ class FileUpload:
             if self._file is None:
                 self._check()
                 self._file = _Descriptor(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+                give_to_owner_of(self._folder, self._file.number)
             for piece in pieces:
                 left = memoryview(piece)
                 while left:
@@ -204,7 +205,7 @@ class FileUpload:
             self._check()  # the folder may have been moved during the write
             place = self._path.parent
             if not place.exists():
-                place.mkdir(mode=0o700, exist_ok=True)
+                make_private_folder(place, self._folder)
                 sync(self._folder)
             os.replace(self._part, self._path)
             sync(place)

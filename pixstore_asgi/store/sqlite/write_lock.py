@@ -37,6 +37,7 @@ from zlib import crc32
 from ...core.ids import VARIANT_MARK, original_of
 from ...errors import StoreBusy
 from ...process import close_in_child
+from ..durable import give_to_owner_of
 
 if sys.platform == "win32":
     fcntl = None
@@ -77,16 +78,10 @@ class Descriptor:
         while True:
             with suppress(FileExistsError):
                 made = cls(os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600))
-                made._give_to_owner_of(path.with_suffix(""))  # the database's path
+                give_to_owner_of(path.with_suffix(""), made.number)  # the database's path
                 return made
             with suppress(FileNotFoundError):  # removed meanwhile
                 return cls(os.open(path, flags))
-
-    def _give_to_owner_of(self, path: Path) -> None:
-        if os.geteuid() == 0:
-            with suppress(OSError):  # root may lack the right to do so, as in a container
-                owner = path.stat()
-                os.fchown(self.number, owner.st_uid, owner.st_gid)
 
     def close(self) -> None:
         """Close it. Repeated calls do nothing."""
