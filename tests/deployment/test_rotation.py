@@ -51,7 +51,7 @@ def commands_of(step: str) -> list[str]:
         found = re.fullmatch(r'echo "PIXSTORE_SECRET=\\"(.*)\\"" > \S+', line)
         assert found, line
         return [f'PIXSTORE_SECRET="{found[1]}"']
-    return [code for code in codes if not code.startswith("old=")]
+    return [code for code in codes if code.startswith(("new=", "export ", "pixstore-asgi "))]
 
 
 class Fleet:
