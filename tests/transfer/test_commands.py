@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
@@ -40,6 +40,11 @@ def importing(npm: NpmFiles, into: Path | str, *more: str) -> list[str]:
 
 def exporting(kind: str, database: Path, folder: Path) -> list[str]:
     return ["export", kind, "--database", str(database), "--to", str(folder)]
+
+
+def run_here(*arguments: str, secret: str | None = None) -> Result:
+    """Run a command in this process: test_all_goes_well shows that a process of its own does the same."""
+    return CliRunner().invoke(commands, arguments, env={"PIXSTORE_SECRET": secret})
 
 
 def imported(npm: NpmFiles, into: Path) -> Path:
@@ -92,7 +97,7 @@ def test_all_goes_well(npm_store: NpmFiles, tmp_path: Path) -> None:
         assert (first.returncode, first.stderr) == (0, "")
         assert first.stdout.startswith(f"{COUNT} images ")
         assert done in first.stdout.splitlines()[0]
-        second = CliRunner().invoke(commands, arguments, env={"PIXSTORE_SECRET": SECRET})
+        second = run_here(*arguments, secret=SECRET)
         assert (second.exit_code, second.stderr) == (0, "")
         assert second.stdout.splitlines()[1] == f"{COUNT} images skipped, there already"
     assert images_of(ours) == all_images()
@@ -102,8 +107,8 @@ def test_what_is_left_alone_is_listed(npm_store: NpmFiles, tmp_path: Path) -> No
     """Each image left alone has a line with its id, safely quoted, and the reason; the exit code is 1."""
     npm_store.row("\x1b[2J../x", 1, "{}")
     npm_store.file("players:03").unlink()
-    result = run(*importing(npm_store, tmp_path / "ours.db"), secret=SECRET)
-    assert result.returncode == 1
+    result = run_here(*importing(npm_store, tmp_path / "ours.db"), secret=SECRET)
+    assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert lines[0].startswith(f"{COUNT - 1} images taken over")
     assert lines[1] == "2 images left alone:"
@@ -116,8 +121,8 @@ def test_what_is_left_alone_is_listed(npm_store: NpmFiles, tmp_path: Path) -> No
 def test_dry_run_makes_nothing(npm_store: NpmFiles, tmp_path: Path) -> None:
     """--dry-run reports the planned moves, and leaves no database, key file or lock."""
     before = sorted(os.listdir(tmp_path))
-    result = run(*importing(npm_store, tmp_path / "ours.db", "--dry-run"))
-    assert result.returncode == 0
+    result = run_here(*importing(npm_store, tmp_path / "ours.db", "--dry-run"))
+    assert result.exit_code == 0
     assert result.stdout.startswith(f"{COUNT} images would be taken over")
     assert sorted(os.listdir(tmp_path)) == before
 
@@ -126,8 +131,8 @@ def test_dry_run_makes_nothing(npm_store: NpmFiles, tmp_path: Path) -> None:
 def test_dry_run_makes_nothing_in_postgresql(npm_store: NpmFiles, postgres: Cluster) -> None:
     """--dry-run into a schema that is not there leaves none, and asks for no secret."""
     into = f"{postgres.url()}?schema=dry_import"
-    result = run(*importing(npm_store, into, "--dry-run"))
-    assert (result.returncode, result.stderr) == (0, "")
+    result = run_here(*importing(npm_store, into, "--dry-run"))
+    assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith(f"{COUNT} images would be taken over")
     assert "dry_import" not in postgres.run("SELECT nspname FROM pg_namespace")
 
@@ -136,8 +141,8 @@ def test_a_source_that_is_none_makes_nothing(tmp_path: Path) -> None:
     """A database that is not npm's is one line on stderr, and no target is made."""
     (tmp_path / "empty.db").touch()
     arguments = ["--database", str(tmp_path / "empty.db"), "--images", str(tmp_path), "--into", str(tmp_path / "o.db")]
-    result = run("import", "npm", *arguments)
-    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    result = run_here("import", "npm", *arguments)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
     assert "npm's pixstore" in result.stderr
     assert os.listdir(tmp_path) == ["empty.db"]
 
@@ -145,8 +150,8 @@ def test_a_source_that_is_none_makes_nothing(tmp_path: Path) -> None:
 def test_the_source_is_not_the_target(npm_store: NpmFiles) -> None:
     """--into with the source's own database is a wrong use, and nothing is made beside it."""
     before = npm_store.state()
-    result = run(*importing(npm_store, npm_store.database), secret=SECRET)
-    assert (result.returncode, "--into" in result.stderr) == (2, True)
+    result = run_here(*importing(npm_store, npm_store.database), secret=SECRET)
+    assert (result.exit_code, "--into" in result.stderr) == (2, True)
     assert npm_store.state() == before
 
 
@@ -154,8 +159,8 @@ def test_the_wrong_secret_is_one_line(npm_store: NpmFiles, tmp_path: Path) -> No
     """With another secret than the database's nothing is moved in or out."""
     ours = imported(npm_store, tmp_path / "ours.db")
     for arguments in (importing(npm_store, ours), exporting("npm", ours, tmp_path / "out")):
-        result = run(*arguments, secret=OTHER_SECRET)
-        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+        result = run_here(*arguments, secret=OTHER_SECRET)
+        assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
         assert "secret" in result.stderr
 
 
@@ -220,7 +225,7 @@ def test_a_full_disk_ends_with_a_report(npm_store: NpmFiles, tmp_path: Path) -> 
     reason, hint = result.stderr.splitlines()
     assert reason.startswith("Error: players/07.png can't be written: No space left")
     assert hint == "Run the same command again to continue."
-    assert run(*arguments, secret=SECRET).returncode == 0
+    assert run_here(*arguments, secret=SECRET).exit_code == 0
     assert len(list((tmp_path / "out").rglob("*.png"))) == COUNT
 
 
@@ -228,7 +233,7 @@ def test_an_import_that_was_killed_goes_on(npm_store: NpmFiles, tmp_path: Path) 
     """After kill -9 in the middle a second run takes over the rest, and all images are there and whole."""
     ours = tmp_path / "ours.db"
     run_dying(DIES_AFTER_SEVEN, importing(npm_store, ours), tmp_path)
-    result = run(*importing(npm_store, ours), secret=SECRET)
+    result = run_here(*importing(npm_store, ours), secret=SECRET)
     assert result.stdout.splitlines()[0].startswith(f"{COUNT - 7} images taken over")
     assert result.stdout.splitlines()[1:] == ["7 images skipped, there already"]
     assert images_of(ours) == all_images()
@@ -240,8 +245,8 @@ def test_an_export_that_was_killed_goes_on(npm_store: NpmFiles, tmp_path: Path, 
     """After kill -9 between two images, or within a file, a second run completes all; nothing else is left there."""
     ours, out = imported(npm_store, tmp_path / "ours.db"), tmp_path / "out"
     run_dying(code, exporting(kind, ours, out), tmp_path)
-    result = run(*exporting(kind, ours, out), secret=SECRET)
-    assert (result.returncode, result.stderr) == (0, "")
+    result = run_here(*exporting(kind, ours, out), secret=SECRET)
+    assert (result.exit_code, result.stderr) == (0, "")
     if kind == "images":
         found = {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if not path.is_dir()}
         assert found == {Path(f"players/{n:02}.png"): picture(seed=n) for n in range(COUNT)}
