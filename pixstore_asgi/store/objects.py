@@ -1,7 +1,7 @@
 """Protocols for bodies in an object store, such as a bucket.
 
-A save first inserts a pending row, then uploads the body, then makes it current by setting the image's pointer in one
-step. The name of an object is the hexadecimal of its version, 16 random bytes. It is never overwritten with other
+A save inserts a pending row and uploads the body. After that it sets the image's pointer, which makes the body current.
+The name of an object is the hexadecimal of its version, 16 random bytes. An object is never overwritten with other
 bytes. If a copy of a store was interrupted, the same version may be written again, with another row and the same bytes.
 """
 
@@ -17,8 +17,8 @@ _NAME = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
 
 class InObjectStore(StoreError):
-    """The body of `image` is an object. If the store has its object store, it reads the body there; else it raises this
-    error.
+    """The body of `image` is in an object store. A store that was opened with `bodies` reads the body there; a store
+    without it raises this error.
     """
 
     def __init__(self, image: StoredImage) -> None:
@@ -47,30 +47,30 @@ class Upload(Protocol):
 class Bodies(Protocol):
     """An object store that keeps bodies by name. Methods raise only StoreError: StoreBusy if the caller may retry.
 
-    `str()` of it names the place without credentials, for error messages.
+    `str()` returns the name of the place without credentials, for error messages.
     """
 
     smallest_bytes: int
-    """The length from which on bodies go here. Shorter ones stay in the database."""
+    """Bodies of at least this many bytes go here. Shorter ones stay in the database."""
 
     async def open(self) -> None:
         """Make the object store ready. Repeated calls do nothing. Raises StoreError if it can't be used."""
         ...
 
     async def attach(self, database_id: bytes, *, is_new: bool) -> bool:
-        """Check that this place is the database's own, and return whether that is certain. Raises StoreError if it is
-        not the database's own.
+        """Check that this place belongs to the database. Return True if it does, False if the place can't tell.
 
-        is_new: whether the database has no body outside its tables, so that an empty place may become its own.
+        is_new: the database has no body outside its tables yet, so it may take an empty place for itself.
+        Raises StoreError if the place belongs to another database.
         """
         ...
 
     async def add_owner(self, database_id: bytes) -> None:
-        """Accept a further id in `attach`, which then forgets all other ids. For a database that changes its id."""
+        """Add a second id, before the database changes to that id. The next `attach` keeps only the id that it gets."""
         ...
 
     async def close(self) -> None:
-        """Close its connections. Repeated calls do nothing."""
+        """Close the connections. Repeated calls do nothing."""
         ...
 
     def upload(self, name: str) -> Upload:
@@ -100,6 +100,4 @@ def versions_among(names: Sequence[str]) -> list[bytes]:
 
 
 class OtherPlace(StoreError):
-    """The object store has none of the store's current bodies: it is the wrong place, so gc may delete no row of an
-    object.
-    """
+    """The object store has none of the database's current bodies, so it is the wrong place. gc must not delete rows."""

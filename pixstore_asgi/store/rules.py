@@ -45,8 +45,8 @@ def check_expected(image_id: str, version: bytes | None, expect: Expected) -> No
 def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) -> int:
     """Return the token of a new version: the clock, or the last token plus one if that is higher.
 
-    given: a token to use instead, for a copied image. Raises StoreConflict if it is not above the last token or is too
-    large, StoreError if the next token would be too large.
+    given: a token to use instead, for a copied image. Raises StoreConflict if `given` is not above the last token or is
+    too large, StoreError if the next token would be too large.
     """
     if given is not None:
         if not (last or 0) < given <= MAX_TOKEN:
@@ -99,11 +99,11 @@ def admit(
 ) -> frozenset[bytes]:
     """Decide whether this process may wrap keys in the store. Return the check values that the store must delete.
 
-    checks: the check values of the process's key ring; the last secret wraps the key. known, database_id: those of the
-    store. is_needed: returns whether any image needs the secret of a check value.
+    checks: the check values of the process's key ring; the last secret wraps the key. known, database_id: the store's
+    check values and id. is_needed: returns whether any image needs the secret of a check value.
 
     The returned check values are known to the store, missing in the ring, and needed by no image. The store deletes
-    them in the same step. So if several processes start with different secrets, only one of them can save.
+    them in the same transaction. So if several processes start with different secrets, only one of them can save.
 
     Raises SecretError in three cases: the ring belongs to another database id; its last secret was retired; images need
     a secret that the ring lacks.
@@ -184,8 +184,8 @@ Rows = Mapping[str, Row]
 class NewVersion:
     """One written version, ready for its commit.
 
-    body: the id of its pending body, whose first `first` chunks are stored already; `chunks` are the others. None: no
-    body is stored yet, and `chunks` has all of it.
+    body: the id of its pending body, or None if no part of the body is stored yet. first: how many chunks are stored
+    already. chunks: the other chunks.
     """
 
     image_id: str
@@ -234,7 +234,7 @@ class GroupCommit:
         return [stored(new) for new in self.versions]
 
     def _last_token(self, rows: Rows) -> int | None:
-        """Return the token that the first version's token must be above."""
+        """Return the token that the first version's token must exceed, or None if there is none."""
         first = self.versions[0].image_id
         own = rows.get(first, NO_ROW).token
         if self.terms.token is not None:

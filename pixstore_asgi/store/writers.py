@@ -23,7 +23,7 @@ CommitWith = Callable[[GroupCommit], Awaitable[Sequence[StoredImage]]]
 
 
 class Sink(Protocol):
-    """Receives the bytes of one body. Readers don't see the body before its commit. No two methods run at once."""
+    """Receives the bytes of one body. Readers don't see the body before its commit. Calls do not overlap."""
 
     async def write(self, piece: bytes | memoryview) -> None:
         """Append bytes. The caller may reuse their memory once this returns. Raises StoreError."""
@@ -34,7 +34,7 @@ class Sink(Protocol):
         ...
 
     async def drop(self) -> None:
-        """Drop the written bytes, also after a cancelled method. Raises StoreError if gc has to remove them."""
+        """Drop the written bytes, even if a call was cancelled before. Raises StoreError if gc must remove them."""
         ...
 
     def release(self) -> None:
@@ -45,7 +45,7 @@ class Sink(Protocol):
 class Writer(ImageWriter):
     """An ImageWriter that writes one version to a sink.
 
-    commit: makes the version current, in a store or in a transaction. All writers of one commit must have the same one.
+    commit: makes the version current, in a store or in a transaction. All writers of a group must share one function.
     """
 
     def __init__(self, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith, sink: Sink) -> None:
@@ -121,8 +121,8 @@ def _check_ids(image_ids: Sequence[str]) -> None:
 
 
 async def _finish_all(group: Sequence[tuple[Writer, ImageMeta]]) -> list[NewVersion]:
-    """Finish the bodies of these versions: at the same time if there are several, because each body in a bucket costs a
-    round trip.
+    """Finish the bodies of these versions. Finish several at the same time, because each body in a bucket costs a round
+    trip.
     """
     if len(group) == 1:
         return [await writer._finish(meta) for writer, meta in group]

@@ -1,4 +1,4 @@
-"""MemoryPixstore, which leaves nothing behind, and FixedClock, which only a test moves."""
+"""MemoryPixstore keeps a test's images in memory only. FixedClock is a clock that only the test moves."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -27,15 +27,15 @@ class FixedClock:
         self.now_ms += ms
 
     def expire(self, record: Mapping[str, Any]) -> None:
-        """Move the clock forward to the first moment at which a record's proof is invalid. If it already is, do
-        nothing.
+        """Move the clock forward to the first moment at which a record's proof is invalid. If the proof is already
+        invalid, do nothing.
 
         Args:
             record: A record from JSON or from Pixstore.
 
         Raises:
-            RecordError: It is not a record.
-            InputError: Its proof does not expire.
+            RecordError: `record` is not a record.
+            InputError: The record's proof does not expire.
         """
         expires_at = ImageRecord.parse(record).proof_expires_at
         if expires_at is None:
@@ -61,9 +61,9 @@ class _Store(MemoryStore):
 class MemoryPixstore(Pixstore):
     """A Pixstore in memory, with the same secret in every run, and a clock that only the test moves.
 
-    `connection=` may have any value except None and is ignored. Rolling back a transaction does not remove the image.
+    Methods accept any `connection` and ignore it. Rolling back a transaction does not remove the image.
 
-    It may be used in one event loop after another, and keeps its images.
+    You may use it in one event loop after another; the images stay.
 
     Args:
         clock: The clock of tokens and proofs. It is also the attribute `clock`.

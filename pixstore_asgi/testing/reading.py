@@ -30,7 +30,7 @@ def proof_headers(record: Mapping[str, Any]) -> dict[str, str]:
         record: A record from JSON or from Pixstore.
 
     Raises:
-        RecordError: It is not a record.
+        RecordError: `record` is not a record.
     """
     asked = ImageRecord.parse(record)
     return {"x-pixstore-proof": asked.stateless_proof, "x-pixstore-token": str(asked.token)}

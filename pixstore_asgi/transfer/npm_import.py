@@ -3,8 +3,7 @@
 Browsers that use the npm package cache ciphertext by id and token, and take key, nonce and tag from each new record.
 Their caches stay valid only if the ciphertext stays the same to the byte. So each image keeps its seal.
 
-An image whose id is that of a variant becomes a variant again, but only if it belongs to the imported version of its
-original.
+An image with the id of a variant becomes a variant, but only if it belongs to the imported version of its original.
 """
 
 from collections.abc import AsyncIterator
@@ -38,8 +37,8 @@ class NpmImport:
         target: The Pixstore, made with ALL_FORMATS and `max_image_bytes`. None: it does not exist yet (dry_run).
         max_image_bytes: Skip longer images.
         updates: Replace an image of the target if the source has a newer version.
-        reseals: The source may have its own imageFormats, so that a format byte means another format there than here.
-            Give such an image a new key and the next token; browsers fetch it again. False: skip it.
+        reseals: For an image whose format byte contradicts its bytes, as after a change of the source's imageFormats.
+            True: give it a new key and the next token, so that browsers fetch it again. False: skip it.
         dry_run: Do everything except writing.
     """
 

@@ -19,12 +19,12 @@ from .folder import FilePath, Folder
 from .steps import printable
 
 EXTENSION = ".pixstore-image"
-"""The extension of every file, unless the option imageExtension changes it."""
+"""The extension of every file, unless the npm package's option imageExtension changes it."""
 
 TABLE = "CREATE TABLE IF NOT EXISTS image_records (id TEXT PRIMARY KEY, token INTEGER NOT NULL, meta TEXT NOT NULL)"
 
 KNOWN_FORMATS = frozenset(("png", "webp", "jpg", "jpeg"))
-"""The formats that the package serves, unless the option imageFormats changes them."""
+"""The formats that the npm package serves, unless its option imageFormats changes them."""
 
 
 def file_of(image_id: str, extension: str = EXTENSION) -> FilePath:
@@ -85,7 +85,7 @@ class NpmSource:
         self._extension = extension
 
     def count(self) -> int:
-        """Return the number of rows, or a large number if there are even more."""
+        """Return the number of rows, or ten million if there are more."""
         return int(self._fetch(_COUNT)[0][0])
 
     def rows(self) -> Iterator[NpmRow]:

@@ -33,8 +33,8 @@ async def take_origin(source: ImageStore, target: ImageStore) -> None:
 
 
 async def share_secrets(source: ImageStore, target: ImageStore) -> None:
-    """Tell the target which secrets the source uses: copy the source's check values that are in use. No secret itself
-    is copied.
+    """Copy the source's check values that are in use, which tell the target which secrets the keys need. No secret
+    itself is copied.
 
     Raises SecretError if a check value can't be copied.
     """
@@ -51,7 +51,7 @@ async def share_secrets(source: ImageStore, target: ImageStore) -> None:
 
 
 async def retire_secrets(retired: Collection[bytes], target: ImageStore) -> None:
-    """Retire these check values in the target, except those of secrets that images of the target still need."""
+    """Retire these check values in the target. Skip a check value if images of the target need its secret."""
     needed = await target.key_usage()
     known = (await target.key_checks()).retired
     for check in retired:

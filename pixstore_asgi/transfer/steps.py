@@ -89,8 +89,8 @@ async def list_originals(store: ImageStore, directory: str | None = None) -> lis
 
 
 async def list_ids(store: ImageStore, directory: str | None = None) -> list[str]:
-    """Return the ids of all images of an open store, or of one directory only. The ids of its variants follow each
-    original.
+    """Return the ids of all images of an open store, or of one directory only. Each original's id is followed by the
+    ids of its variants.
 
     Includes images with damaged rows, if the store can list them. Raises InputError or StoreError.
     """

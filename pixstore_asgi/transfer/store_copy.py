@@ -185,7 +185,7 @@ _AT_ONCE = 8  # images copied at the same time, for stores on a network; each ne
 async def copy_store(
     source: ImageStore, target: ImageStore | None, *, ring: KeyRing | None = None, dry_run: bool = False
 ) -> AsyncGenerator[Step, None]:
-    """Copy an open store into another one, in one pass. Yield one step for each image that exists or was deleted since.
+    """Copy an open store into another one, in one pass. Yield a step for each image that is copied, kept or deleted.
 
     An image that is saved during this pass is copied by it or by the next one. So run a last pass after the last write.
 
@@ -245,11 +245,11 @@ async def _step(copy: ImageCopy, image: StoredImage, there: StoredImage | None) 
 
 
 async def back_up_store(source: ImageStore, target: Path, *, ring: KeyRing | None = None) -> AsyncGenerator[Step, None]:
-    """Back up an open store into one SQLite file, which contains the rows and bodies of one snapshot.
+    """Back up an open store into one SQLite file with all rows and bodies. For PostgreSQL, they are of one snapshot.
 
-    Yields one step for each image. The backup is written to `<target>.part` and then moved to `target`, so `target` is
-    always complete. An earlier backup is updated in a copy of it: unchanged images are not read again. An interrupted
-    backup continues from `<target>.part`.
+    Yields one step for each image. The backup is written to `<target>.part` and moved to `target` at the end, so
+    `target` is always complete. If `target` exists, only new and changed images are read. An interrupted backup
+    continues from `<target>.part`.
 
     Args:
         source: The store.

@@ -19,7 +19,7 @@ async def make_variants(
 ) -> AsyncGenerator[Step, None]:
     """Add missing variants, dimensions and placeholders to originals. Yield one step for each original.
 
-    Works on as many images at the same time as the Pixstore decodes.
+    Works on as many images at the same time as the Pixstore has decoder processes.
 
     Args:
         pix: A Pixstore with the options of the application.

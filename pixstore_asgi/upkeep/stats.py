@@ -1,5 +1,5 @@
-"""Counts the images of a store, by directory and by the secret that wraps their keys. Prints the counts for
-Prometheus too.
+"""Counts the images of a store, by directory and by the secret that wraps their keys. Formats the counts for
+Prometheus.
 """
 
 from dataclasses import dataclass, field

@@ -32,7 +32,7 @@ async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[tuple
 
 
 async def verify_rest(store: ImageStore) -> AsyncIterator[Fault]:
-    """Yield the other faults of an open store: damaged pages, lost or stray bodies, unknown objects in the bucket.
+    """Yield other faults of an open store: damaged pages, lost or stray bodies, unknown objects in its object store.
 
     Yields nothing for a store that can't be inspected. Raises StoreBusy if the store does not answer.
     """

@@ -1,4 +1,4 @@
-"""Errors of the file system as StoreErrors with advice."""
+"""Translates errors of the file system into StoreErrors with advice."""
 
 import errno
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ class FolderAway(StoreBusy):
 
 
 class NoSuchBody(StoreDamaged):
-    """The folder has no file of this body."""
+    """The folder has no file for this body."""
 
 
 @contextmanager
 def translated(folder: Path) -> Iterator[None]:
-    """Translate errors of the file system into StoreErrors. FileNotFoundError passes: the caller knows the file."""
+    """Translate errors of the file system into StoreErrors, except FileNotFoundError, which the caller handles."""
     try:
         yield
     except FileNotFoundError:

@@ -27,15 +27,15 @@ _ABANDONED_S = 24 * 3600  # no upload pauses that long
 class BodyFolder:
     """Keeps bodies above 1 MiB as files below a folder. Shorter ones stay in the database.
 
-    The file of a body is named after its version and lies in one of 256 subfolders. It is written and synced under a
-    temporary name in `parts`, then renamed; only then does the commit make it current. A file never changes. The file
-    `pixstore-bodies` holds the id of the database that the folder belongs to. A folder is used by one database only.
+    The file of a body is named after its version and lies in one of 256 subfolders. An upload writes and syncs it under
+    a temporary name in `parts`, and renames it. The commit happens after the rename. The file never changes later. The
+    file `pixstore-bodies` holds the id of the one database that the folder belongs to.
 
     Args:
-        path: The folder. It is created with mode 0700 for a new database if it is missing.
+        path: The folder. If it is missing and the database has no bodies outside it yet, it is created (mode 0700).
 
     Raises:
-        ConfigError: The path is empty.
+        ConfigError: The path is empty or contains NUL.
     """
 
     smallest_bytes = WHOLE_BYTES + 1
@@ -129,7 +129,7 @@ class BodyFolder:
             return []
 
     def _write_owners(self, owners: Sequence[bytes]) -> None:
-        """Write the ids of the databases, in one step."""
+        """Replace the file of owner ids in one step."""
         written = self.path / f".{_OWNERS}.{secrets.token_hex(4)}"
         descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -156,7 +156,7 @@ class BodyFolder:
         return None
 
     def _check(self) -> None:
-        """Raise FolderAway if the folder is not the one that was opened."""
+        """Raise FolderAway if the folder is missing, or is not the one that `attach` found."""
         if self._identity is None or self._identity_now() != self._identity:
             raise FolderAway(self.path)
 
@@ -166,7 +166,7 @@ class BodyFolder:
             return self._file(name).exists()
 
     def _names(self) -> Iterator[str]:
-        """Yield the names of all files in the subfolders, without unfinished parts."""
+        """Yield the names of all files in the subfolders, except the unfinished files in `parts`."""
         with translated(self.path):
             self._check()
             for folder in sorted(self.path.iterdir()):
@@ -186,7 +186,7 @@ class BodyFolder:
                 sync(folder)
 
     def _remove_parts(self, names: frozenset[str]) -> None:
-        """Remove the unfinished parts of these bodies, and those that were abandoned long ago."""
+        """Remove the unfinished files of these bodies, and all unfinished files that are older than a day."""
         abandoned = time.time() - _ABANDONED_S
         with os.scandir(self.path / _PARTS) as parts:
             for part in parts:

@@ -22,8 +22,8 @@ _of_thread = threading.local()
 
 
 class _Descriptor:
-    """An open file. It is closed when the last reader, on any thread, has dropped it: its number is never reused
-    during a read.
+    """An open file. It closes when its last reader, on any thread, drops it. So its number is never reused during a
+    read.
     """
 
     def __init__(self, path: Path, flags: int) -> None:
@@ -35,12 +35,12 @@ class _Descriptor:
 
 
 class FileStream:
-    """An ImageStream of one file, which is opened at the first read. Then it stays readable after its removal.
+    """An ImageStream of one file. The first read opens the file; later reads succeed even if gc has removed it.
 
     Chunks in the system's cache are read on the event loop's thread, others on another thread. The system reads the
     next chunk from the disk while the caller uses the current one.
 
-    path: the file. check: raises FolderAway if the folder is missing.
+    folder: for error messages. path: the file. check: raises FolderAway if the folder is missing.
     """
 
     def __init__(self, folder: Path, image: StoredImage, path: Path, check: Callable[[], None]) -> None:
@@ -124,7 +124,7 @@ def _cached(file: _Descriptor, start: int, length: int) -> bytes | None:
 
 
 def _buffer() -> memoryview:
-    """Return a buffer of this thread. It is copied before this thread can run anything else."""
+    """Return this thread's own buffer. Copy its content before the next read on this thread."""
     if not hasattr(_of_thread, "buffer"):
         _of_thread.buffer = memoryview(bytearray(CHUNK_BYTES))
     buffer: memoryview = _of_thread.buffer
@@ -132,15 +132,17 @@ def _buffer() -> memoryview:
 
 
 def _read_ahead(file: _Descriptor, start: int) -> None:
-    """Let the system read the next chunk into its cache. It does not wait for the disk."""
+    """Tell the system to read the next chunk into its cache. This call does not wait for the disk."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(file.number, start, CHUNK_BYTES, os.POSIX_FADV_WILLNEED)
 
 
 class FileUpload:
-    """Writes one body to a temporary file, then syncs and renames it. A MiB is written while the next one arrives.
+    """Writes one body to a temporary file, and syncs and renames the file at the end. It writes each MiB while the next
+    one arrives.
 
-    part, path: the temporary and the final file. check: raises FolderAway if the folder is missing.
+    folder: for error messages and to sync. part, path: the temporary and the final file. check: raises FolderAway if
+    the folder is missing.
     """
 
     def __init__(self, folder: Path, part: Path, path: Path, check: Callable[[], None]) -> None:
@@ -177,7 +179,7 @@ class FileUpload:
         self._writing = asyncio.ensure_future(anyio.to_thread.run_sync(function, pieces))
 
     async def _written(self) -> None:
-        """Wait for the running part of the write. Raises its StoreError."""
+        """Wait for the write that is running, if any. Raises its StoreError."""
         if self._writing is not None:
             await asyncio.shield(self._writing)  # its thread goes on, and `abort` waits for it
             self._writing = None
@@ -213,7 +215,7 @@ class FileUpload:
 
     @contextmanager
     def _in_folder(self) -> Iterator[None]:
-        """Translate errors of the block. Raises FolderAway if the folder is missing."""
+        """Translate errors of the block. FileNotFoundError becomes FolderAway, because the block creates files."""
         try:
             with translated(self._folder):
                 yield

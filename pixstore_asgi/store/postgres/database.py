@@ -55,7 +55,7 @@ class Database:
 
     @classmethod
     async def connect(cls, url: str, names: Names, *, most: int, patience_s: float) -> Self:
-        """Make the tables ready, then a pool of up to `most` connections. Raises StoreError."""
+        """Create or migrate the tables, and open a pool of up to `most` connections. Raises StoreError."""
         address = hide(url)  # it may hold a password: see hidden.py
         del url
         is_direct = await _once(address, names, _prepare, patience_s)
@@ -134,7 +134,7 @@ class Database:
         return await self._to_its_end(self._while_away(once))
 
     async def write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation in one transaction. Raises ConnectionLost if the commit may have happened or not."""
+        """Run an operation in one transaction. After ConnectionLost, it may or may not have been committed."""
         return await self._to_its_end(self._transact(_WRITES_PATIENTLY * self.patience_s, operation, *args, **kwargs))
 
     async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -187,9 +187,9 @@ class Database:
 
     @asynccontextmanager
     async def connection(self, limit_s: float | None) -> AsyncIterator[Any]:
-        """Hold a connection for up to `limit_s` seconds (None: no limit), then terminate it and raise TimeoutError.
+        """Hold a connection during the block. After `limit_s` seconds, terminate it and raise TimeoutError.
 
-        The wait for a connection of the pool does not count: it takes up to `patience_s` before.
+        limit_s: None means no limit. It excludes the wait for a free connection, which takes at most `patience_s`.
         """
         connection = await self.pool.acquire(timeout=self.patience_s)
         try:
@@ -202,8 +202,8 @@ class Database:
             await self.release(connection)
 
     async def release(self, connection: Any) -> None:
-        """Release a connection. If the application's pool can't reset it, log that only: the operation has ended
-        already.
+        """Return a connection to its pool. If the application's pool can't reset the connection, only log that, because
+        the operation has already ended.
         """
         try:
             await self.pool.release(connection)
@@ -315,7 +315,7 @@ def _wanted(address: Hidden[str]) -> dict[str, Any]:
 
 
 async def _prepare(tx: Transaction) -> bool:
-    """Make the tables ready. Return whether the connection is direct, without a pooler."""
+    """Create or migrate the tables. Return whether the connection is direct, without a pooler."""
     # Behind a pooler, the next transaction may run in another server process, which lacks our prepared statements.
     is_direct = await tx.one("SELECT pg_backend_pid()") == (tx.connection.get_server_pid(),)
     await prepare(tx)
@@ -345,6 +345,6 @@ def _cut(connection: "asyncpg.Connection[Any]") -> None:
 
 
 async def _leave_as_it_is(connection: "asyncpg.Connection[Any]") -> None:
-    """Reset nothing when the pool takes a connection back: our operations leave no session state, and a reset costs a
-    round trip.
+    """Reset nothing when a connection returns to the pool. Operations leave no session state, and a reset costs a round
+    trip.
     """

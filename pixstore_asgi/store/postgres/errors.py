@@ -1,4 +1,4 @@
-"""Errors of PostgreSQL: checks its URL, and translates errors of the server and of asyncpg into StoreErrors."""
+"""Checks the URL of PostgreSQL, and translates errors of the server and of asyncpg into StoreErrors."""
 
 import re
 import ssl
@@ -88,7 +88,7 @@ def translated(at: str = "") -> Iterator[None]:
 
 @contextmanager
 def translated_for(address: Hidden[str]) -> Iterator[None]:
-    """Translate errors of the first connection to an address. The message names its hosts."""
+    """Translate errors of the block, which connects to an address. The message names the hosts of the address."""
     with translated(at(address)):
         yield
 
@@ -180,7 +180,7 @@ def check_url(url: str) -> None:
 
 
 def hosts_of(url: str) -> str | None:
-    """Return hosts and ports of a checked URL, as written there, or None if they can't be told from a password."""
+    """Return the hosts and ports of a checked URL as written there, or None if the text may be part of a password."""
     parts = urlsplit(url)
     # A password with a ? ends the authority there, so the text before the ? may be the password's beginning.
     return None if "@" in parts.query else parts.netloc.rpartition("@")[2] or None

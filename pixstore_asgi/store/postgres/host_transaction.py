@@ -1,4 +1,4 @@
-"""HostTransaction: writes images within a transaction of the application, which alone commits or rolls back."""
+"""HostTransaction: writes images within a transaction of the application. Only the application ends the transaction."""
 
 import sys
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ from .transaction import Names, Transaction
 
 
 class HostTransaction:
-    """The methods that write an image, and read the row to replace, on a connection of the application.
+    """Writes images, and reads their rows, on a connection of the application.
 
     A body of more than 1 MiB is staged over the store's own connections while it arrives. If the application rolls
-    back, it stays invisible and is swept. Each write is a savepoint, so a refused one leaves the transaction unchanged.
-    Other writes to the same image, or a variant of it, wait until the transaction ends. A new secret becomes known to
-    the store at once, even if the transaction is rolled back.
+    back, the body stays invisible and gc removes it. Each write has a savepoint, so a refused write changes nothing.
+    Other writes to the same image or its variants wait until the transaction ends. A new secret becomes known to the
+    store over another connection, before the commit, if one is free and this transaction has not saved before.
     """
 
     def __init__(
@@ -62,7 +62,10 @@ class HostTransaction:
                 may_admit = not await self._is_admitted(new.terms.checks)
 
     async def _is_admitted(self, checks: Sequence[bytes]) -> bool:
-        """Make a new secret known, over another connection: this one would block saves of others until it commits."""
+        """Admit a new secret over another connection, because this one would block other saves until it commits.
+
+        Return False if that is not possible: this transaction has saved already, or no connection is free.
+        """
         if await self._run(_holds_keys):  # it has saved already
             return False
         try:
@@ -96,7 +99,7 @@ class HostTransaction:
 
 
 def _as_asyncpg(connection: Any) -> Any:
-    """Return a connection of asyncpg itself, or one of psycopg with the methods of asyncpg's."""
+    """Return an asyncpg connection unchanged, or a psycopg connection as a PsycopgConnection. Raises InputError."""
     if isinstance(connection, asyncpg.Connection | asyncpg.pool.PoolConnectionProxy):
         if getattr(connection, "_loop", None) not in (None, running_loop()):
             raise InputError("the connection belongs to another event loop: save in the loop that opened it")

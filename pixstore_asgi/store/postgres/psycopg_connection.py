@@ -1,6 +1,6 @@
-"""PsycopgConnection: a connection of psycopg with the methods of asyncpg's that a HostTransaction uses.
+"""PsycopgConnection: gives a psycopg connection the asyncpg methods that HostTransaction uses.
 
-Only `host_transaction` imports this file, and only after the application passed such a connection.
+Only `host_transaction` imports this file, and only after the application passed a psycopg connection.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -16,17 +16,17 @@ from ...errors import InputError
 
 
 class PsycopgConnection:
-    """Runs statements with $1, $2, … on an AsyncConnection. Its errors are asyncpg's, by their SQLSTATE.
+    """Runs statements with $1, $2, … on an AsyncConnection. `transaction` translates psycopg's errors to asyncpg's.
 
-    Cursors of its own leave the application's factories of rows and cursors as they are. No statement is prepared: the
-    server's end of a connection through PgBouncer changes from transaction to transaction.
+    It makes its own cursors, so the application's row and cursor factories stay unchanged. It prepares no statement,
+    because PgBouncer may run each transaction in another server process.
     """
 
     def __init__(self, connection: "AsyncConnection[Any]") -> None:
         self._connection = connection
 
     def is_in_transaction(self) -> bool:
-        """Return False only if certainly no transaction is open: True during a statement or on a lost connection.
+        """Return whether a transaction may be open. True also during a statement and on a lost connection.
 
         Raises InputError in pipeline mode: there an error can arrive after the statement that caused it.
         """
@@ -39,7 +39,8 @@ class PsycopgConnection:
     async def transaction(self) -> AsyncIterator[None]:
         """Run the block within a savepoint.
 
-        Not within psycopg's own: if that is cancelled as it begins, the application's transaction can't end any more.
+        It does not use psycopg's `transaction()`: if cancelled as it begins, that would leave the application's
+        transaction unable to end.
         """
         if self._connection.info.transaction_status == TransactionStatus.ACTIVE:  # or two savepoints could overlap
             raise asyncpg.InterfaceError("another operation is in progress on the connection")

@@ -1,9 +1,9 @@
-"""The PostgreSQL store's tables, and their migrations. Any number of processes may begin them at the same time.
+"""The PostgreSQL store's tables and their migrations. Several processes may start a migration at the same time.
 
-A body has chunks of 256 KiB under the id of its row in {body}, or that row names an object in an object store. {image}
-points to the current body. A replaced, deleted or abandoned body is marked, and gc removes it after a time by the
-database's clock. A deleted image's row stays, with its last token and epoch. Ids are compared by code point. Only
-earlier versions of this package take ids of bodies from the sequence: see `Transaction.add_row`.
+A body has a row in {body}, and chunks of 256 KiB or an object in an object store. {image} points to the current body.
+A replaced, deleted or abandoned body is marked, and gc removes it after the grace period, by the database's clock. A
+deleted image's row stays, with its last token and epoch. Ids are compared by code point. The id of a body does not come
+from the sequence, except in earlier versions of this package: see `_ADD_ROW` in transaction.py.
 """
 
 import secrets
@@ -84,8 +84,8 @@ async def is_made(tx: Transaction) -> bool:
 
 
 async def place(tx: Transaction) -> tuple[object, ...]:
-    """Return a value that identifies these tables. No other tables have it, in any database of this server or of a copy
-    of it.
+    """Return a value that identifies these tables. Tables in another schema, database, server or copy of this server
+    have another value.
     """
     query = (
         "SELECT pg_postmaster_start_time(), oid, '{store}'::regclass::oid"

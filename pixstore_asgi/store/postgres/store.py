@@ -50,7 +50,7 @@ class PostgresStore(TableStore[Database]):
             Choose it longer than the longest stream and the longest pause of an upload.
         sweeps_at_close: Whether `close` removes unneeded bodies. Pass False if the database may be a copy: a copy does
             not know bodies that were saved to the bucket after it was made.
-        bodies: Stores new bodies instead of the database, for example an S3Bucket. Older bodies stay in the database.
+        bodies: The place of new bodies outside the database, such as an S3Bucket. Older bodies stay in the database.
         clock_ms: Returns epoch milliseconds.
 
     Raises:
@@ -164,10 +164,10 @@ class PostgresStore(TableStore[Database]):
         return await self._engines.opened().read(schema.place)
 
     def within(self, connection: Any) -> HostTransaction:
-        """Return this store within the transaction of a connection of the application, through asyncpg or psycopg.
+        """Return an object that writes images in the open transaction of an application's connection.
 
-        Its writes are committed or rolled back with that transaction. Raises InputError if the connection is of another
-        kind or is in no transaction.
+        connection: asyncpg's or psycopg's. The writes are committed or rolled back with its transaction. Raises
+        InputError if the connection is of another kind or is in no transaction.
         """
         return HostTransaction(self._engines.opened(), self._names, connection, self._clock_ms, self._bodies)
 
@@ -181,7 +181,7 @@ class PostgresStore(TableStore[Database]):
             return images
 
     async def _write_with_keys(self, operation: Operation[..., R], *args: Any) -> R:
-        """Run an operation that wraps keys. If it must admit a new secret, run it again with the exclusive lock."""
+        """Run an operation that wraps keys. If a new secret must be admitted, run it again with the exclusive lock."""
         write = partial(self._engines.opened().write, operation, *args)
         try:
             return await write(may_admit=False)

@@ -18,7 +18,7 @@ _PROBE = "is-this-bucket-there"
 class S3Bucket:
     """Keeps bodies as objects below a prefix of a bucket, each under the hexadecimal name of its version.
 
-    Open it after a fork: the threads of its connections end with the parent process.
+    Open it after a fork, because the threads of its connections do not exist in a forked child.
 
     Args:
         url: s3://bucket/prefix. For a server that is not Amazon's, add `?endpoint=`, unless AWS_ENDPOINT_URL names it.

@@ -107,7 +107,7 @@ class Objects:
             await obstore.put_async(self._store, name, body, use_multipart=False)
 
     async def put_parts(self, name: str, parts: AsyncIterator[bytearray]) -> None:
-        """Write an object in parts as they arrive. An error from their iterator aborts the upload."""
+        """Write an object in parts as they arrive. If `parts` raises an error, abort the upload."""
         with translated(self._place):
             await obstore.put_async(self._parts, name, parts, max_concurrency=1)
 
@@ -141,7 +141,7 @@ class Objects:
 
     @asynccontextmanager
     async def patiently(self) -> AsyncIterator[None]:
-        """Limit the block to `patience_s` seconds. Translate errors of obstore."""
+        """Limit the block to `patience_s` seconds, else raise BucketAway. Translate errors of obstore."""
         try:
             with translated(self._place):
                 async with asyncio.timeout(self._patience_s):
@@ -171,8 +171,8 @@ class Objects:
 def _wait_at_exit() -> None:
     """Give obstore's threads time to finish before the interpreter exits.
 
-    A thread that asks for Python's lock after that aborts the process (SIGABRT), and obstore does not tell when its
-    threads are done.
+    If a thread asks for Python's lock after the exit, the process aborts (SIGABRT). obstore does not tell when its
+    threads have finished.
     """
     atexit.register(time.sleep, _LAST_WORDS_S)
 

@@ -90,10 +90,10 @@ class _Chunks:
 
 
 class Uploads(NamedTuple):
-    """Counts of uploads: begun, and ended in each way. The others are still running.
+    """Counts of uploads: all that were begun, and those that have ended, by outcome. The others are still running.
 
-    finished: the object exists; if its image was refused after that, gc removes the object. aborted: the bucket has no
-    part of it. not_aborted: ended without confirmation from the bucket, so parts may be left.
+    finished: the object exists; if its image was refused after that, gc removes the object. aborted: the bucket kept no
+    part. not_aborted: the upload ended without confirmation from the bucket, so parts may be left.
 
     If the answer to an upload's first request is lost, obstore sends that request again. Then an upload without parts
     may remain in the bucket, and no count includes it.

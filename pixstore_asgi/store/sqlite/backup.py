@@ -1,7 +1,7 @@
 """Backs up a SQLite store while it is in use, and restores a backup.
 
-A backup is a database of its own, made by VACUUM INTO. That is one read transaction, so no writer can force it to
-restart.
+A backup is a separate database, which VACUUM INTO makes. VACUUM INTO is one read transaction, so no writer can force it
+to restart.
 """
 
 import os
@@ -27,7 +27,7 @@ _HEAD_BYTES = 100
 def back_up(database: Path, target: Path) -> Count:
     """Copy a database, in use or not, to a new file that only its owner can read. Return the count of its images.
 
-    Raises StoreError if the database is missing or not sound, or if `target` exists. Then no new file is left at
+    Raises StoreError if the database is missing or not sound, or if `target` exists. After an error, no new file is at
     `target`.
     """
     database = Path(os.path.realpath(database))
@@ -48,7 +48,7 @@ def back_up(database: Path, target: Path) -> Count:
 
 
 def has_objects(database: Path) -> bool:
-    """Return whether a database has bodies outside it. Raises StoreError if it can't be read."""
+    """Return whether bodies of a database are outside it. Raises StoreError if the database can't be read."""
     with translated(database), closing(connect_unwriting(database)) as db:
         # A database of an early version may lack this column. Then it has no such bodies.
         (has_column,) = db.execute("SELECT count(*) FROM pragma_table_info('blob') WHERE name = 'object'").fetchone()
@@ -65,7 +65,7 @@ def restore(backup: Path, database: Path) -> Count:
     """Replace a database, which may be missing or damaged, by a copy of a backup. Return the count of its images.
 
     The database's key file stays unchanged. Raises StoreError if the backup is not sound, or if the file at `database`
-    belongs to another program or store. Raises StoreBusy if a process has the database open. Then nothing has changed.
+    belongs to another program or store. Raises StoreBusy if a process has the database open. Errors change nothing.
     """
     database = Path(os.path.realpath(database))
     with translated(database):
@@ -109,13 +109,13 @@ def _id_of(database: Path) -> bytes | None:
 
 @contextmanager
 def part_of(target: Path) -> Iterator[Path]:
-    """Hold the unfinished file of the backup at `target` during the block, and keep other runs from using it.
+    """Return a context manager for the unfinished backup, `<target>.part`. No other run can use it during the block.
 
-    The file is the rest of an earlier run, else a copy of the earlier backup; it is missing if there is neither. If the
-    block raises, the file stays for the next run. But an InputError removes it, unless an earlier run has left it.
+    The file is the one that an interrupted run left, or else a copy of the backup at `target`. It is missing if there
+    is neither. If the block raises, the file stays for the next run. An InputError removes it if this run has made it.
 
-    Raises StoreBusy if another run uses the file, StoreError if another user may have put it there or if `target` is
-    not a sound backup.
+    Raises StoreBusy if another run uses the file. Raises StoreError if another user may have put the file there, or if
+    the backup at `target` is not sound.
     """
     part, side_file = (target.with_name(target.name + suffix) for suffix in (".part", ".part.run"))
     with _alone(side_file, target):
@@ -199,8 +199,8 @@ def _checked(copy: Path, source: Path) -> Count:
 
 @contextmanager
 def _copied(source: Path, target: Path) -> Iterator[tuple[Path, Count]]:
-    """Make a sound, synced copy of a database in the folder of `target`. Remove it after the block, unless it was
-    renamed.
+    """Make a sound, synced copy of a database in the folder of `target`. After the block, remove the copy unless the
+    block has renamed it.
     """
     if not source.is_file():
         raise StoreError(f"there is no database {source}: check the path")
@@ -242,7 +242,7 @@ def _out_of_use(database: Path) -> Iterator[None]:
 
 
 def _is_connected(database: Path) -> bool:
-    """Return whether any program has the database open. If none has, SQLite writes the log into the database."""
+    """Return whether any program has the database open. If none has, write its log into it and leave WAL mode."""
     if not database.exists():
         return False
     try:
@@ -254,8 +254,8 @@ def _is_connected(database: Path) -> bool:
 
 
 def _put_in_place(database: Path) -> None:
-    """After a new file was moved to this path: remove the old log, which must not be replayed, and record the file's
-    identity.
+    """Finish the move of a new file to this path: remove the old log, which SQLite must not replay, and record the
+    file's identity.
     """
     for suffix in ("-wal", "-shm", "-journal"):
         with suppress(FileNotFoundError):

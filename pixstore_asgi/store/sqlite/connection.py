@@ -110,7 +110,10 @@ class Connection(aiosqlite.Connection):
             self.queued -= 1
 
     def post(self, function: Callable[Concatenate[Any, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Queue `function` as `run` does, but do not wait for it. The function must handle its own errors."""
+        """Queue `function` as `run` does, but do not wait for it. The function must handle its own errors.
+
+        Does nothing if the connection is closed.
+        """
 
         def work() -> None:
             function(self._conn, *args, **kwargs)
@@ -125,7 +128,7 @@ class Connection(aiosqlite.Connection):
         await super().close()
 
     def stop(self) -> asyncio.Future[Any] | None:
-        """End the thread. If the caller of `connect` was cancelled, close the connection that it opened meanwhile."""
+        """End the thread. If the caller of `connect` was cancelled, close the connection that the thread opened."""
         unclaimed = self._unclaimed
 
         def close() -> None:
@@ -180,7 +183,7 @@ class Connection(aiosqlite.Connection):
 
 
 def keep_freed_memory() -> None:
-    """Let malloc keep a few freed MiB for the next chunks instead of returning them to the system at once.
+    """Let malloc keep a few freed MiB for the next chunks, instead of returning them to the system immediately.
 
     Fresh memory costs a page fault for each 4 KiB. For one chunk, these faults take longer than reading the chunk.
     This function allocates one block of `_KEPT_BYTES` and frees it at once, so that glibc raises its thresholds to the

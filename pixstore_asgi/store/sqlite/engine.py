@@ -135,8 +135,8 @@ class Engine:
     def read_nowait(
         self, function: Callable[Concatenate[Any, P], R | None], *args: P.args, **kwargs: P.kwargs
     ) -> R | None:
-        """Run a short read on the caller's own thread. Return None if such a read may wait for the disk now, or if it
-        fails.
+        """Run a short read on the caller's own thread. Return None if reads may have to wait for the disk now, or if
+        this read fails.
         """
         self._checked()
         if not self._pace.is_quick():
@@ -168,7 +168,7 @@ class Engine:
 
     @contextmanager
     def _rescuing(self) -> Iterator[None]:
-        """If a check fails because the log was removed, let the writer rescue the log, once. A write may never come."""
+        """If the block fails because the log was removed, queue `rescue_log` once: the next write may never come."""
         try:
             yield
         except StoreError:
@@ -187,7 +187,7 @@ class Engine:
         return counters.stamps(image_ids, current) if counters else [current] * len(image_ids)
 
     def _look(self) -> DataVersion:
-        """Check whether another program has changed the file, if a check is due."""
+        """Return the DataVersion. If a check is due, first check whether another program has changed the file."""
         self._check_open()
         assert self._data_version is not None
         if time.monotonic() >= self._data_version.due:

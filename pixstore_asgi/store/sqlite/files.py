@@ -1,11 +1,11 @@
 """Checks that the files of a database have one name each, stay in their place, and are changed by this package only.
 
 These files are the database, and the log, the index and the lock file beside it. A database with two names has two logs
-and two lock files, so its writers overwrite each other's images. SQLite does not notice this, nor that a file was
-removed. It continues with a log without a name, which is lost when the process ends. Or it replays its log over a
-backup that was copied into the database's place. So a process that releases the write lock writes the database file's
-identity and state to the lock file's header. The next holder compares them: it refuses another file, and checks a
-changed one completely before use.
+and two lock files, so its writers overwrite each other's images. SQLite notices neither this nor a removed file. If the
+log was removed, SQLite continues in a file without a name, which is lost when the process ends. If a backup was copied
+over the database, SQLite replays the old log over it. So a process that releases the write lock writes the database
+file's identity and state to the lock file's header. The next holder compares them with the file: it refuses another
+file, and checks a changed file completely before use.
 """
 
 import os
@@ -80,10 +80,10 @@ class FileIdentity(NamedTuple):
 
 
 class LockHeader(NamedTuple):
-    """The lock file's header, which one writer leaves for the next. It has the state of the database file.
+    """The lock file's header, which one writer leaves for the next. It describes the state of the database file.
 
-    It does not have the file's device number, which may change with each start of the machine. is_written: the file is
-    being written, or its writer died. log_has_dead_keys: the log may hold keys of dead versions. files: the key of the
+    It lacks the file's device number, which may change with each start of the machine. is_written: a writer is writing
+    the file, or died while writing it. log_has_dead_keys: the log may hold keys of dead versions. files: the key of the
     log and index that are open (see OpenFiles), or 0.
     """
 
@@ -112,8 +112,8 @@ class LockHeader(NamedTuple):
     def is_outdated(self, path: Path, now: FileIdentity) -> bool:
         """Return whether another program may have changed the file at `path` since this header was written.
 
-        now: the file's current identity. If a writer died, part of its log may be in the file, and SQLite recovers
-        that. Then the file has not shrunk, and was changed at about the same time as the log.
+        now: the file's current identity. After a writer died, the file may have parts of its log, which SQLite
+        recovers. Such a file is not outdated if it has not shrunk and its last change is not long after the log's.
         """
         if not self.is_written:
             return now[1:4] != self[:3]
@@ -124,7 +124,7 @@ class LockHeader(NamedTuple):
 
 
 class OpenFiles:
-    """The files that a store has open, to compare them with the files at their paths.
+    """The identities of the files that a store has open, to compare them with the files at their paths.
 
     database: the identity of the database's file when it was opened. key: a number that identifies log and index for
     other processes; 0 until `look_beside`.
@@ -215,8 +215,8 @@ def check_in_place(path: Path, timeout_s: float) -> None:
 def _has_open_log(path: Path) -> bool:
     """Return whether any process has the database and a log open: such a connection holds a SHARED lock.
 
-    It asks through a descriptor that SQLite opened. Closing any other descriptor of the file would drop all locks of
-    this process on it.
+    It asks through a descriptor that SQLite opened, because closing any other descriptor of the file would drop all
+    locks of this process on the file.
     """
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)):  # reads nothing, and takes no lock
         for number in _descriptors_of(path):

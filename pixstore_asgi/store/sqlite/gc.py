@@ -1,4 +1,4 @@
-"""Garbage collection of bodies in the database, by leases: plain functions of one connection.
+"""Garbage collection of bodies in the database, by leases. Plain functions that take the writer's connection.
 
 Each function runs to its end on its connection's thread, so no cancellation can leave a transaction open.
 """
@@ -10,17 +10,17 @@ from .transaction import CHUNK_BITS, STATEMENTS, run
 from .writer import Writer, write_transaction
 
 MAX_BODY_BYTES = CHUNK_BYTES << CHUNK_BITS
-"""The longest body: a chunk's number has CHUNK_BITS bits."""
+"""The length of the longest body, because a chunk's number has CHUNK_BITS bits."""
 
 _ANY_AGE_S = -1e15  # shared leases show exactly which bodies are in use; without them, only the age does
 _VACUUMED_PAGES = 1024
 
 
 def date_back(db: Writer, now_ms: int) -> None:
-    """Correct the times of dead or pending bodies that lie in the future: set them to now.
+    """If a dead or pending body was marked at a time in the future, set that time to now.
 
-    These bodies were marked while the clock was ahead. Otherwise their grace period would begin only when the clock
-    reaches that time.
+    Such a body was marked while the clock was ahead. Without this correction, its grace period would begin only when
+    the clock reaches that time.
     """
     query = "UPDATE blob SET changed_ms = ? WHERE state <> 1 AND changed_ms > ? AND object IS"
     with write_transaction(db):
@@ -29,7 +29,10 @@ def date_back(db: Writer, now_ms: int) -> None:
 
 
 def collect(db: Writer, leases: Leases, grace_s: float, limit: int) -> int:
-    """Remove up to `limit` bodies that are not in use, in small steps. grace_s: used only if leases are not shared."""
+    """Remove up to `limit` bodies that are not in use, in small steps. Return their number.
+
+    grace_s: used only if leases are not shared.
+    """
     age_s = _ANY_AGE_S if leases.are_shared else grace_s
     dead = db.execute(STATEMENTS[gc.FIND_DEAD], (age_s, limit + gc.MORE_BODIES)).fetchall()
     removed, is_done = 0, all(leases.is_held(body) for (body,) in dead)  # takes no write lock: most calls end here

@@ -58,8 +58,8 @@ def _has_ofd_locks() -> bool:
 class Leases:
     """The leases of one open store. Every method may be called from any thread.
 
-    `are_shared`: whether other processes see them. `release` never waits for the mutex: the garbage collector may call
-    it (through a stream's `__del__`) on a thread that already holds the mutex.
+    `are_shared`: whether other processes see the leases. `release` never waits for the mutex, because Python's garbage
+    collector may call it (in a stream's `__del__`) on a thread that already holds the mutex.
     """
 
     def __init__(self, path: Path) -> None:
@@ -124,7 +124,7 @@ class Leases:
         return self.is_held(_FILES + key)
 
     def begin_alone(self) -> bool:
-        """Keep other processes from opening the database and return True. Return False if one has it open."""
+        """Keep other processes from opening the database and return True. Return False if one already has it open."""
         with self._locked():
             if not self._holding or not self._claiming:
                 return True
@@ -219,7 +219,7 @@ class _ByteLocks:
         return self._set(fcntl.F_WRLCK, byte)
 
     def is_shared(self, byte: int) -> bool:
-        """Return whether another descriptor has a lock on a byte. It changes no lock."""
+        """Return whether another descriptor has a lock on a byte. This call changes no lock."""
         asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
         kind: int = _FLOCK.unpack(fcntl.fcntl(self._file.number, fcntl.F_OFD_GETLK, asked))[0]
         return kind != fcntl.F_UNLCK

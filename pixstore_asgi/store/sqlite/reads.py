@@ -1,4 +1,4 @@
-"""Connections and rules for the reads that run on the event loop's own thread. It must not wait for the disk.
+"""Connections and rules for the reads that run on the event loop's own thread. That thread must not wait for the disk.
 
 Such reads run for every request. They use the statements of `tables` without a coroutine.
 """
@@ -57,13 +57,13 @@ def whole_image(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, lis
 
 
 class Pace:
-    """Decides whether reads may run on one thread. After a read that waited for the disk, it allows none for a hundred
-    times as long.
+    """Decides whether reads may run on the event loop's thread. If a read waited for the disk, no read may run there
+    for a hundred times as long as that read took.
 
     A read from the system's page cache takes less time than a switch to another thread. If a page is not cached, the
-    read waits for the disk. The kernel shows this: it counts the blocks that each thread had read (getrusage(2),
-    ru_inblock). Some file systems do not count. So a slow read also counts as a wait if the thread gave up the
-    processor during it.
+    read waits for the disk. The kernel counts the blocks that it reads from disk for each thread (getrusage(2),
+    ru_inblock), but not on all file systems. So a slow read also counts as a wait if the thread gave up the processor
+    during it.
     """
 
     def __init__(self) -> None:

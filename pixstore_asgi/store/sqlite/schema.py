@@ -1,4 +1,4 @@
-"""The SQLite store's schema: its version, and the migrations that lead there.
+"""The SQLite store's schema: its tables, and the migrations to the newest version.
 
 blob         one immutable body, in chunks, or in an object store if `object` names it there. AUTOINCREMENT, because a
 reused id would give a reader another image's chunks
@@ -143,10 +143,10 @@ statement, so no statement may contain one."""
 
 
 def prepare(path: Path, write_lock: WriteLock, *, busy_timeout_s: float) -> FileIdentity:
-    """Create or migrate the database at `path`, an existing, maybe empty file. Return the file's identity. Raises
-    StoreError.
+    """Create or migrate the tables in the file at `path`, which exists but may be empty. Return the file's identity.
 
-    Several processes may call it at the same time: the first one that gets the write lock does the work.
+    Several processes may call it at the same time: the first one that gets the write lock does the work. Raises
+    StoreError.
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed")

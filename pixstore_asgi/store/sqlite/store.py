@@ -56,12 +56,13 @@ class SqliteStore(TableStore[Engine]):
         durability: "NORMAL": a power failure may lose the last writes, never older ones, and the database stays sound;
             a crash of the process loses nothing. "FULL": no acknowledged write is lost.
         busy_timeout_s: How long a write waits for writes of other processes before StoreBusy, in seconds.
-        sweep_grace_s: How long a replaced, deleted or abandoned body is kept, in seconds. It applies to bodies in a
-            bucket, and to all bodies on systems without leases between processes (other than 64-bit Linux). Choose it
-            longer than the longest stream and the longest pause of an upload.
+        sweep_grace_s: How long a replaced, deleted or abandoned body is kept, in seconds. It applies to bodies outside
+            the database, and to all bodies on systems without leases between processes (other than 64-bit Linux).
+            Choose it longer than the longest stream and the longest pause of an upload.
         sweeps_at_close: Whether `close` removes unneeded bodies. Pass False if the database may be a copy: a copy does
-            not know bodies that were saved to the bucket after it was made.
-        bodies: Stores new bodies instead of the database, for example an S3Bucket. Older bodies stay in the database.
+            not know bodies that were saved outside the database after it was made.
+        bodies: The place of new bodies outside the database, such as an S3Bucket. Older bodies, and bodies that are too
+            short for that place, stay in the database.
         clock_ms: Returns epoch milliseconds.
 
     Raises:

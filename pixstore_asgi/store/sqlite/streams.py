@@ -18,8 +18,8 @@ _PAUSE_S = 0.01
 
 
 async def open_stream(engine: Engine, image_id: str) -> ChunkStream | None:
-    """Open a stream of an image's current version, or return None. It takes a lease unless the row came with its whole
-    body.
+    """Open a stream of an image's current version, or return None. A small body is read now; a larger one gets a lease
+    until the stream ends.
     """
     is_leased = True
     for _ in range(_MAX_TRIES):

@@ -18,8 +18,8 @@ The locks and barriers that SQLite takes for each commit and each read keep thes
 variants share one counter, because most writes change all of them. Unrelated images may share one of the 512 counters
 too.
 
-The counters are the second half of the write lock's file. They are mapped through a separate descriptor, because a
-mapping keeps its open file description, and any lock on it, as long as it exists.
+The counters are the second half of the lock file. They are mapped through a separate descriptor: a mapping keeps its
+open file description alive, and with it any lock that was taken through the same descriptor.
 """
 
 import errno
@@ -72,7 +72,7 @@ class Descriptor:
     def of(cls, path: Path) -> Self:
         """Open the file at `path`. Create it with mode 0600 if it is missing. Do not follow a link.
 
-        If root creates the file, it is given to the database's owner, as SQLite does with its WAL.
+        If root creates the file, give it to the database's owner, as SQLite does with its WAL.
         """
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         while True:
@@ -84,7 +84,7 @@ class Descriptor:
                 return cls(os.open(path, flags))
 
     def close(self) -> None:
-        """Close it. Repeated calls do nothing."""
+        """Close the descriptor. Repeated calls do nothing."""
         number, self.number = self.number, -1
         if number >= 0:
             os.close(number)
@@ -148,7 +148,7 @@ class ChangeCounters:
                 values[slot] = values[slot] + 1 & _LARGEST
 
     def heal(self) -> None:
-        """Make those counters even that a dead writer left odd."""
+        """If a dead writer left counters odd, make them even."""
         low_bytes = self._memory[_BEGIN + _LOW_BYTE : _END : _COUNTER_BYTES]
         if low_bytes.translate(None, _EVEN_BYTES):  # a loop over all takes as long as a small write
             for slot, low_byte in enumerate(low_bytes):
@@ -161,7 +161,7 @@ class ChangeCounters:
 
 
 class WriteLock:
-    """The write lock of one open store, for its writer's thread.
+    """The write lock of one open store. Only one thread at a time may use it, except for `counters`.
 
     counters: the change counters in the lock file, or None before `map_counters` or if the system can't share memory.
     """
@@ -195,8 +195,8 @@ class WriteLock:
                 fcntl.flock(self._file.number, fcntl.LOCK_UN)
 
     def map_counters(self) -> None:
-        """Map the change counters into memory, if the system can share it. Writes then count their changes. Raises
-        OSError.
+        """Map the change counters into memory, if the system can share memory. From then on, writes count their
+        changes. Raises OSError.
         """
         if self._file:  # without the lock, several processes could write the counters at the same time
             self.counters = ChangeCounters.open(self._path)

@@ -42,10 +42,10 @@ class Writer(sqlite3.Connection):
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the write lock during the block. Before it, check the files of the database.
+        """Hold the write lock during the block. Check the files of the database before the block runs.
 
-        If another program has changed the database since the last writer, check it completely. Raises StoreError if a
-        check fails, StoreBusy if other processes hold the lock for too long.
+        If another program has changed the database since the last writer, check all of it. Raises StoreError if a check
+        fails, StoreBusy if other processes hold the lock for too long.
         """
         with self.write_lock.held():
             now = self._check_files()
@@ -141,7 +141,7 @@ def open_writer(path: Path, write_lock: WriteLock, busy_timeout_s: float) -> Wri
 
 
 def hold_files(db: Writer, files: OpenFiles, leases: Leases, timeout_s: float) -> None:
-    """Hold a shared lock until `leases` close, so that other stores see which log and index this store has open.
+    """Hold a shared lock until `leases` are closed, so that other stores see which log and index this store has open.
 
     Raises StoreError if another store has a different log or index open. timeout_s: see check_shared.
     """
@@ -205,7 +205,7 @@ def _roll_back(connection: Writer) -> None:
 
 
 def empty_log(db: Writer) -> None:
-    """Remove keys of dead versions from the write-ahead log. If a reader uses the log, a later call does it.
+    """Remove keys of dead versions from the write-ahead log. If a reader uses the log, a later call removes them.
 
     Raises nothing, because the write before it has succeeded.
     """
@@ -262,9 +262,9 @@ class Commit:
 
 
 def commit_together(db: Writer, waiting: SimpleQueue[Commit], commit: Commit) -> Outcome:
-    """Run a queued commit and return its outcome. All commits that wait now run in the same transaction.
+    """Run a queued commit in one transaction with up to 63 other waiting commits. Return its outcome.
 
-    So they also share the emptying of the log, which follows a transaction that made keys obsolete.
+    These commits also share one `empty_log`, which follows a transaction that made keys obsolete.
     """
     while commit.outcome is None and not commit.is_withdrawn:
         _run_together(db, _take(waiting))

@@ -67,14 +67,14 @@ async def add_chunks(tx: Transaction, body: int, first: int, chunks: Chunks, sta
 
 
 async def bury(tx: Transaction, bodies: Sequence[int]) -> None:
-    """Mark bodies as dead that no image points to, and overwrite their keys."""
+    """Mark replaced or deleted bodies as dead, and overwrite their keys. No image points to them any longer."""
     await tx.drop_keys(bodies)
     # One by one: with its first array of a type, a PostgreSQL connection needs three more round trips.
     await tx.each(_BURY, [(body,) for body in bodies])
 
 
 async def drop_pending(tx: Transaction, body: int) -> None:
-    """Mark the body of an aborted write as dead. If its commit came first, it stays live."""
+    """Mark the body of an aborted write as dead. If the commit came first, the body stays live."""
     await tx.run(_MOVE_PENDING, body, BodyState.DEAD)
 
 
@@ -90,7 +90,7 @@ async def _insert_chunks(tx: Transaction, body: int, first: int, chunks: Chunks)
 
 
 async def touch(tx: Transaction, body: int) -> None:
-    """Record that a pending body is still being written, so that gc leaves it. Raises UploadGone."""
+    """Record that a pending body is still being written, so that gc keeps it. Raises UploadGone if gc removed it."""
     if not await tx.run(_MOVE_PENDING, body, BodyState.PENDING):
         raise UploadGone
 
@@ -117,8 +117,8 @@ async def begin_object(tx: Transaction, version: bytes) -> int:
 async def begin_write(
     engine: Engine, image_id: str, version: bytes, clock_ms: Clock, commit: CommitWith, bodies: Bodies | None
 ) -> Writer:
-    """Return the writer of a new version. Its body goes to the object store `bodies`, or to the database if that is
-    None or does not take bodies of this length.
+    """Return the writer of a new version. The body goes to the object store `bodies`. If `bodies` is None, or the body
+    is shorter than `bodies.smallest_bytes`, it goes to the database.
     """
     sink: Sink
     if bodies is None:
@@ -131,7 +131,7 @@ async def begin_write(
 
 
 class _PendingBody:
-    """The row of a body while it is written. gc removes it if it was not touched for long and is not held."""
+    """The row of a body while it is written. gc keeps the row while `touch` or a lease shows that the write goes on."""
 
     def __init__(self, engine: Engine, body: int | None) -> None:
         self._engine = engine
@@ -264,8 +264,8 @@ class ObjectSink(_PendingBody):
 
 
 class SizedSink:
-    """Writes a body to the database if it is short, else to an object store. A short body stays in memory until its
-    end.
+    """Writes a short body to the database, and a long one to an object store. It holds the bytes in memory until there
+    are `bodies.smallest_bytes` of them or the body ends.
     """
 
     def __init__(self, engine: Engine, version: bytes, bodies: Bodies) -> None:

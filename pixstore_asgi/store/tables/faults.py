@@ -67,8 +67,8 @@ async def look(tx: Transaction, query: str, reason: str) -> list[Fault]:
 
 
 async def unknown_bodies(tx: Transaction, versions: Sequence[bytes]) -> Sequence[bytes]:
-    """Return the object names of this list that no row has: no body's row and, in case that is damaged, no
-    image's row.
+    """Return those of these versions that no row names. Rows of images count too, because a body's row may be
+    damaged.
     """
     for query in _NAMED:
         if versions:

@@ -67,7 +67,7 @@ async def live_names(tx: Transaction, limit: int) -> tuple[Sequence[str], Sequen
 
 
 async def claim_objects(tx: Transaction, grace_s: float, limit: int) -> dict[int, str]:
-    """Claim objects for removal that have been dead or pending for `grace_s` seconds. Return their names by row id.
+    """Claim up to `limit` objects that have been dead or pending for `grace_s` seconds. Return their names by row id.
 
     If two rows share an object, the dead row is deleted and the object stays.
     """
@@ -96,7 +96,7 @@ async def claim_objects(tx: Transaction, grace_s: float, limit: int) -> dict[int
 
 
 async def unclaim_objects(tx: Transaction, bodies: Sequence[int]) -> None:
-    """Take back the claim of rows, so that an interrupted copy may begin their versions again. They stay dead."""
+    """End the claim on these rows, so that an interrupted copy may write their versions again. The rows stay dead."""
     await tx.run("UPDATE {body} SET removing = false WHERE id = ANY($1::bigint[])", list(bodies))
 
 
@@ -108,10 +108,10 @@ async def forget_objects(tx: Transaction, claimed: Mapping[int, str]) -> None:
 class ObjectGc:
     """Removes objects that no image needs.
 
-    It first checks that the object store has objects of current rows. In a wrong bucket or prefix, a removal succeeds
-    without removing anything: the rows would be deleted, and their objects would stay forever in the right one.
+    It first checks that the object store has objects of current rows. In a wrong bucket, a removal succeeds without
+    removing anything. Then the rows would be deleted, and the objects would stay in the right bucket forever.
 
-    is_known: whether the object store is certainly the right one.
+    is_known: whether this is certainly the right object store.
     """
 
     def __init__(self, bodies: Bodies, grace_s: float) -> None:
@@ -139,7 +139,7 @@ class ObjectGc:
         """Check that the object store has current bodies of this database. Raises OtherPlace if it has none, or
         StoreError.
 
-        It looks for several bodies. After the first success it checks no more.
+        It looks for several bodies. After a first success, further calls do nothing.
         """
         if self.is_known:
             return
@@ -209,7 +209,7 @@ class OccasionalGc:
 
 
 def log_failed_gc(error: StoreError, words: str, path: str | None = None) -> None:
-    """Log that gc failed: as an error if the bucket is the wrong one, else as info. words: how the message begins."""
+    """Log that gc failed: as an error for a wrong object store, else as info. words: the message's first words."""
     if isinstance(error, OtherPlace):
         _log.error("%s: %s", words, error, extra=event("sweep_failed", path=path))
     else:

@@ -132,8 +132,8 @@ async def replace_wrapped_keys(
 async def assign_new_database_id(
     tx: Transaction, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]
 ) -> int:
-    """Give the database a new id, wrap each image's key again, and replace all check values by `check`.
-    Return the number of images.
+    """Give the database a new id, wrap each image's key again, and replace all check values by `check`. Return the
+    number of images.
 
     rewrap: returns an image's new wrapped key.
     """

@@ -58,7 +58,7 @@ class TableStore(ABC, Generic[E]):
 
     @abstractmethod
     async def _open_stream(self, image_id: str) -> ImageStream | None:
-        """Open the current version, or return None. Raises InObjectStore."""
+        """Open the current version, or return None. Raises InObjectStore if the body is in an object store."""
 
     async def open(self) -> None:
         if self._engine is None:

@@ -66,7 +66,7 @@ class Transaction(Protocol):
         ...
 
     async def lock(self, name: str, *, shared: bool = False) -> None:
-        """Hold a lock until the transaction ends. Rows that are read after this are at least as new as the lock."""
+        """Wait for a lock, and hold it until the transaction ends. Later reads see the commits of earlier holders."""
         ...
 
     async def try_lock(self, name: str) -> bool:
@@ -82,7 +82,7 @@ class Transaction(Protocol):
         ...
 
     async def lock_rows(self, which: str, *args: object) -> None:
-        """Lock the rows of {image} that meet a condition until this transaction ends. Others wait before they write."""
+        """Lock the rows of {image} until this transaction ends. Others wait before they write. which: a condition."""
         ...
 
     async def remove_chunks(self, bodies: Sequence[int], most: int) -> int:
@@ -102,7 +102,7 @@ class Transaction(Protocol):
         ...
 
     async def drop_keys(self, bodies: Sequence[int]) -> None:
-        """Overwrite the keys of bodies that no image points to. Keep no copy of them."""
+        """Overwrite the keys of bodies that no image points to. The database keeps no copy of these keys."""
         ...
 
     async def replace_keys(self, keys: Sequence[RewrappedKey]) -> int:

@@ -37,7 +37,10 @@ _PUT_TOMBSTONE = (
 
 
 async def commit(tx: Transaction, new: GroupCommit, *, may_admit: bool) -> Sequence[StoredImage]:
-    """Make new versions of one group current. Return their images. Raises AdmissionNeeded if that needs `may_admit`."""
+    """Make new versions of one group current. Return their images.
+
+    may_admit: whether the check values may change. Raises AdmissionNeeded if they must change and it is False.
+    """
     await lock_keys(tx, to_change=may_admit)
     rows = await _lock_group(tx, new.original_id)
     images = new.images(rows)
@@ -64,7 +67,7 @@ async def _put(tx: Transaction, image: StoredImage, body: int) -> None:
 
 
 async def find_committed(tx: Transaction, new: GroupCommit) -> Sequence[StoredImage] | None:
-    """After a commit lost its connection, return its images if it has happened and they are all current, else None."""
+    """After a commit lost its connection, return its images if all of them are current, else None."""
     await _lock_group(tx, new.original_id)  # waits for the commit if it is still running
     images = await get_many(tx, [version.image_id for version in new.versions])
     found = [
