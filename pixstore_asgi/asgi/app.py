@@ -61,17 +61,18 @@ class PixstoreApp:
 
     Args:
         pixstore: The Pixstore.
-        allow_origins: ("*",), a list of exact origins (their pages may send credentials), or None if the application
-            sets the CORS headers itself.
-        authorize: Called with the ASGI scope and the image id after the proof was checked, plain or async. Only True
-            admits the request; any other result is answered with 403.
+        allow_origins: The origins whose pages may read responses: ("*",) for all origins, without credentials, or a
+            list of exact origins, with credentials. None: the application sets the CORS headers itself.
+        authorize: A plain or async function. After the app has checked the proof, it calls this function with the ASGI
+            scope and the image id. For a variant, the id is that of its original. Only True admits the request; any
+            other result is answered with 403.
         authorize_many: Replaces `authorize`. Called with the scope and a list of ids: once for a batch, and with one id
             for a single image. Only the ids in the returned list or set are admitted.
-        audience: Called with the ASGI scope, plain or async. Returns the session, user or tenant of the request. Only a
-            proof for that audience is valid. If it returns None or raises, no proof is valid.
+        audience: A plain or async function of the ASGI scope. It returns the session, user or tenant of the request.
+            Only a proof for that audience is valid. If the function returns None or raises, no proof is valid.
         allow_unproven: Must be True for a Pixstore with proof_window_ms=-1. Anybody can then read its images.
-        public_ciphertext: Serve the ciphertext of a version without a proof, by the id of the version, for CDNs and
-            other caches; see Pixstore's `ciphertext_url`. It can't be combined with a rule or an audience.
+        public_ciphertext: Serve ciphertext without a proof, at a URL with the version's id, for CDNs and other caches;
+            see Pixstore's `ciphertext_url`. Not allowed with `authorize`, `authorize_many` or `audience`.
         service_worker_scope: The path, such as "/", below which pages may show images by plain `<img
             src="…/-/image/ID">`. None: do not serve the service worker that answers these URLs; see
             `registerImageWorker` of the client.
@@ -226,7 +227,7 @@ class PixstoreApp:
         await self._delivery(answer, answer.status, headers, scope, receive, send)
 
     async def _serve_health(self, place: str, scope: Scope, send: Send) -> None:
-        """Answer `/-/live` or `/-/ready` with 200, or with 503 and one word for the reason. These need no proof."""
+        """Answer `/-/live` or `/-/ready` with 200, or with 503 and one word for the reason. No proof is needed."""
         obstacle = await self._readiness.obstacle() if place == _READY else None
         answer = {place.removeprefix("/-/"): obstacle is None} | ({"reason": obstacle} if obstacle else {})
         await send_json(503 if obstacle else 200, answer, [], scope, send)

@@ -1,8 +1,9 @@
 """Authorization and audience: calls the application's own functions that decide about access.
 
-Authorization asks the rule whether a request may get an image. PixstoreApp asks it after the proof was checked;
-RecordsApp asks it before it makes a proof. Audience asks for the session, user or tenant of the request. PixstoreApp
-requires that the proof is bound to it; RecordsApp binds the new proof to it.
+Authorization calls the rule, `authorize` or `authorize_many`, which decides whether a request may get an image.
+PixstoreApp calls the rule after it has checked the proof, and RecordsApp before it makes a proof. Audience calls
+`audience`, which returns the session, user or tenant of the request. PixstoreApp accepts only proofs that are bound to
+this audience, and RecordsApp binds its new proofs to it.
 """
 
 import inspect
@@ -63,8 +64,9 @@ class Authorization:
         return ask
 
     async def batch_rule(self, scope: Scope, mount: str, image_ids: Collection[str]) -> Rule | None:
-        """Return the rule for the images of a batch, or None if the application has no rule. Calls `authorize_many`
-        now.
+        """Return the rule for the images of a batch, or None if the application has no rule.
+
+        If the rule is `authorize_many`, this method calls it once for all images.
 
         mount: the path of the mount. image_ids: the ids of the requests with a valid proof.
         """
@@ -97,8 +99,8 @@ class Authorization:
         return [image_id for image_id, refusal in answers.items() if refusal is None]
 
     async def _ask(self, scope: Scope, image_ids: Collection[str]) -> dict[str, Refusal]:
-        """Ask the rule about the originals of these images. Return None for each image that is admitted, else its
-        refusal.
+        """Ask the rule about the originals of these images. Return the refusal of each image, or None if the rule
+        admits it.
         """
         originals = list(dict.fromkeys(map(original_of, image_ids)))
         try:

@@ -19,7 +19,7 @@ from .served import Observer, ServedRequest
 _PATH = "/-/batch"
 
 _JOINED_BYTES = 128 * 1024
-"""Frames that need no wait are joined up to this size, because each send costs a server more than a thumbnail."""
+"""Ready frames are joined up to this many bytes, because one `send` takes longer than copying a thumbnail."""
 
 
 class Batch:

@@ -81,7 +81,7 @@ class Blobs:
 
 
 def is_blob(path: str) -> bool:
-    """Return whether the path below the mount is one of bare ciphertext."""
+    """Return whether a path below the mount is a path of bare ciphertext."""
     return path.startswith(_PATH)
 
 
@@ -98,7 +98,7 @@ def _is_known(scope: Scope, etag: str) -> bool:
 
 
 def _wanted(scope: Scope, etag: str, size: int) -> range | None:
-    """Return the byte range that a GET requests, or None if it requests the whole body."""
+    """Return the byte range to send, or None for the whole body. Only a GET can have a range (RFC 9110, section 14)."""
     asked = single_value(header_values(scope, b"range"), repeated="")
     condition = single_value(header_values(scope, b"if-range"), repeated="")
     if scope["method"] != "GET" or asked is None or condition not in (None, etag):
@@ -107,9 +107,9 @@ def _wanted(scope: Scope, etag: str, size: int) -> range | None:
 
 
 def _byte_range(value: str, size: int) -> range | None:
-    """Return the byte range of a Range header (RFC 9110, section 14). It is empty if the body has no such bytes.
+    """Return the byte range of a Range header (RFC 9110, section 14). The range is empty if the body has no such bytes.
 
-    None means the whole body, because the header is malformed, has another unit, or requests several ranges.
+    Return None if the header is malformed, has another unit, or requests several ranges: then send the whole body.
     """
     found = _RANGE.fullmatch(value)
     if found is None or found["first"] == found["last"] == "":

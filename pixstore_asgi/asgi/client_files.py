@@ -1,6 +1,7 @@
 """ClientFiles: serves the files of the browser client, from the installed package or a source checkout.
 
-`refuse_without_worker` answers requests for the URLs of plain `<img>` that no service worker has intercepted.
+A service worker intercepts the requests of plain `<img>` elements. If such a request reaches the server,
+`refuse_without_worker` answers it.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ IDENTITY = "identity"
 """The content coding that changes nothing."""
 
 _CODINGS = {"br": ".br", "gzip": ".gz", IDENTITY: ""}
-"""The content codings that the client's build writes, the smallest result first, and the endings of the files."""
+"""The content codings of the client's files, and the file endings. The coding with the smallest files is first."""
 
 _VERSION = re.compile(r"/([0-9a-f]{16})(?=/)", re.ASCII)
 """The version of the client, which is the first folder in a path."""
@@ -79,10 +80,10 @@ class ClientFiles:
 
     Browsers cache the files below `/{version}/`, and revalidate all others at each visit. Relative imports below
     `/{version}/` lead to files of the same version. During a rolling deployment a page may request the version of
-    another host. It then gets this host's file, which it must revalidate, so pages of both versions keep working.
+    another host. The response is this host's file, with `no-cache`, so pages of both versions keep working.
 
     service_worker_scope: the path below which the service worker may control pages, or None to serve no worker. The
-    worker has no versioned path, because browsers look for a newer one at the same path.
+    worker has no versioned path, because browsers look for a newer worker at the same path.
 
     All files are read once at the start, so pages get the client of the running version even if another version is
     installed meanwhile. Raises ConfigError if the files are missing or the scope is invalid. A call raises Starlette's
@@ -99,7 +100,7 @@ class ClientFiles:
             self._stable[f"/{worker.name}"] = _representations(worker, _allowing(service_worker_scope))
 
     def versioned_path(self, name: str) -> str:
-        """Return the path, with its version, of a file. Raises InputError if there is no such file."""
+        """Return the versioned path of a file. Raises InputError if there is no such file."""
         if f"/{name}" not in self._versioned:
             names = ", ".join(name.removeprefix("/") for name in self._versioned)
             raise InputError(f"the browser client has no file {name!r:.80}; there are {names}")
@@ -192,7 +193,7 @@ def best_coding(accept_encoding: str, available: Sequence[str]) -> str | None:
     Of codings with the same weight, the first available one wins.
 
     Args:
-        accept_encoding: The value of the header. If it is empty, the client may know no coding, and gets `identity`.
+        accept_encoding: The value of the header. If the value is empty, the client accepts only `identity`.
         available: Names of codings in lower case, in the server's order of preference.
     """
     weights = _weights(accept_encoding)

@@ -28,14 +28,14 @@ SEND_TIMEOUT_S = 30.0
 MAX_STREAM_S = 300.0
 
 Frames = AsyncGenerator[tuple[bytes, Payload | None]]
-"""The frames of a batch, in order: the bytes of a frame's head, and the payload after them or None."""
+"""The frames of a batch, in order. Each item is the head of a frame and its payload, or whole frames and None."""
 
 
 class Delivery:
     """Sends payloads within the time limits of one application.
 
-    send_timeout_s: limit for one piece, in seconds. max_stream_s: limit for one payload, in seconds. Raises ConfigError
-    if one of them is 0 or less.
+    send_timeout_s: limit for one piece, in seconds. max_stream_s: limit for one whole response, in seconds. Raises
+    ConfigError if a limit is not a number above 0.
     """
 
     def __init__(self, send_timeout_s: float, max_stream_s: float) -> None:
@@ -73,13 +73,13 @@ class Delivery:
         return self._send(send, start, {"type": "http.response.body", "body": whole, "more_body": False})
 
     async def read_within(self, reading: Awaitable[Payload]) -> Payload:
-        """Await a payload that is read before it is sent. Raises StoreBusy if that takes longer than max_stream_s."""
+        """Await `reading` and return its payload. Raises StoreBusy if `reading` takes longer than max_stream_s."""
         with anyio.move_on_after(self._max_stream_s):
             return await reading
         raise StoreBusy(f"not read within max_stream_s, {self._max_stream_s} s: try again, or raise it")
 
     async def read_body(self, receive: Receive, most: int) -> bytes:
-        """Return the bytes of a request's body that arrive within send_timeout_s. Stop soon after `most` bytes."""
+        """Return the bytes of a body that arrive within send_timeout_s. Stop reading after more than `most` bytes."""
         body, goes_on = HiddenBytes(), True  # a batch holds proofs
         with anyio.move_on_after(self._piece_limit[0]):
             while goes_on and len(body) <= most:
@@ -89,7 +89,7 @@ class Delivery:
         return body
 
     async def send_frames(self, frames: Frames, headers: RawHeaders, receive: Receive, send: Send) -> None:
-        """Send frames one after another. If one can't be sent completely, end the response there."""
+        """Send frames one after another. If a frame can't be sent completely, end the response at that point."""
         start = _start(200, headers)
         async with aclosing(frames), anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_disconnect, receive, tasks.cancel_scope)
@@ -174,7 +174,7 @@ class Delivery:
 class PayloadResponse(Response):
     """A payload as the response of the application's own endpoint, in Starlette, FastAPI and Litestar.
 
-    It closes the payload even if the request fails. The application has to set headers for other origins itself.
+    It closes the payload even if the request fails. It sets no CORS headers, so the application must set its own.
 
     Args:
         payload: The payload.

@@ -44,7 +44,7 @@ def route_path(scope: Scope) -> str:
 
 
 def mounted(scope: Scope, route: str) -> Scope:
-    """Return the scope that an application mounted at `route` gets, as Starlette's mounts make it."""
+    """Return the scope that Starlette passes to an application that is mounted at `route`."""
     root = scope.get("root_path", "")
     return {**scope, "app_root_path": scope.get("app_root_path", root), "root_path": root + route}
 
@@ -133,8 +133,8 @@ class CrossOrigin:
     def admits(self, scope: Scope) -> bool:
         """Return whether the request's origin may read the response.
 
-        It may if the request has no origin, if all origins may, if it is the request's own host, or if it is listed.
-        Without a list (None), this class refuses no origin.
+        It may if the origin is missing, listed, or the request's own host. With ("*",) or None as `allow_origins`,
+        every origin may.
         """
         origin = single_value(header_values(scope, b"origin"), repeated="")
         if origin is None or self._origins is None or b"*" in self._origins:

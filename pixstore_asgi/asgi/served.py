@@ -69,13 +69,13 @@ class Observer:
     """
 
     def begins(self, image: ServedImage) -> None:
-        """The app calls this when it knows the answer, before it sends it."""
+        """The app calls this before it sends the answer."""
 
     def ended(self, image: ServedImage) -> None:
         """The app calls this when it has sent the answer, or when the sending ended early."""
 
     def read(self, seconds: float) -> None:
-        """The app calls this for each image that was not in memory. seconds: how long the store took to find it."""
+        """The app calls this for each image that it has read from the store. seconds: the duration of the read."""
 
 
 def observers_of(
@@ -110,10 +110,10 @@ class ServedRequest:
 
     @contextmanager
     def image(self, inquiry: Inquiry) -> Iterator[Callable[[Answer], None]]:
-        """Report one image of the request to the observers, when the block ends.
+        """Report one image of the request to the observers: its answer, and then the end of the block.
 
-        Yields a function. Call it with the answer, before the answer is sent. If an error ends the block earlier, the
-        reported state is InternalError.
+        Yields a function, which reports the answer: call it before the answer is sent. If an error ends the block
+        earlier, the reported state is InternalError.
         """
         inquiry.is_timed = True
         before, images = self._sent, list[ServedImage]()

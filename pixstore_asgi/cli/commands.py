@@ -116,10 +116,10 @@ def serve(
 ) -> None:
     """Serve image requests in a separate process.
 
-    Elsewhere on this machine, the application itself saves images and gives records to its pages. This process answers
-    the image requests of these pages, below /pixstore-image. Both need the same database and the same secret:
-    PIXSTORE_SECRET, or else the key file beside the database. The page's client gets the address
-    printed here as its `endpoint`.
+    The application runs in another process: it saves images and gives records to its pages. This process answers the
+    image requests of these pages, below /pixstore-image. Both processes need the same database and the same secret:
+    PIXSTORE_SECRET, or else the key file beside the database. Set the option `endpoint` of the pages' client to the
+    address that this command prints.
     """
     with framed():
         if not create and not asyncio.run(is_made(database)):
@@ -154,8 +154,7 @@ def serve(
 def demo(port: int, database: Database | None, pictures: int, opens: bool) -> None:
     """Show a gallery of encrypted pictures.
 
-    Needs nothing and leaves nothing behind: without --database the pictures live in a temporary folder that is deleted
-    at the end.
+    Without --database, it leaves nothing behind: the pictures are in a temporary folder, which is deleted at the end.
     """
     require("demo", "PIL")
     from ..demo.app import create_app, create_pixstore

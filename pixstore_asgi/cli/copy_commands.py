@@ -1,5 +1,5 @@
-"""The commands `pixstore-asgi copy`, `backup` and `restore`: all images of a store to another store, to a file and
-back.
+"""The commands `pixstore-asgi copy`, `backup` and `restore`. They copy a store to another store or to a file, and
+copy the file back.
 """
 
 import os
@@ -82,9 +82,9 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
     browsers' caches and the issued records stay valid. Deleted images stay deleted, and revoked proofs stay revoked.
 
     The application keeps using the source meanwhile. Run the command again to continue after an interruption, and to
-    copy later changes: it skips images that are there already, and deletes those that were deleted in the source since.
-    Then stop the application, run the command a last time, which takes a short time, and start the application with
-    the new store. Until then, nothing else may write to the new store.
+    copy later changes: it skips images that the target already has, and deletes images that were deleted in the source.
+    At the end, stop the application, run the command a last time, which is quick, and start the application with the
+    new store. Until then, nothing else may write to the new store.
 
     No secret is needed. If there is one (PIXSTORE_SECRET, or the key file beside the source), each image is decrypted
     to check it. Images that can't be copied are listed at the end with the reason. Then the exit code is 1.
@@ -172,14 +172,14 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
     """Copy a store to a file while it is in use.
 
     The backup is a SQLite database that only you can read (mode 0600). It holds the images of one moment. The command
-    checks its pages, and that no part is missing; run `verify` to check that its images decrypt. The secret, or the key
-    file, is not in the backup: store it in another place.
+    checks the database's pages, and that no part of an image is missing. Run `verify` to check that the images decrypt.
+    The secret, or the key file, is not in the backup: store it in another place.
 
     PostgreSQL, or with --blobs: FILE may be an earlier backup of the same store. Then only later changes are read. An
     interrupted backup leaves FILE unchanged, and the same command continues it. With a secret, each image that is read
     is decrypted to check it.
 
-    Without --blobs, the backup of a SQLite file whose bodies are in a bucket does not contain these bodies.
+    Without --blobs, the backup of a SQLite file does not contain the bodies that are in a bucket or a folder.
     """
     if database.file is not None and blobs is None:
         with framed(stopped="Stopped: no backup was made."):
@@ -254,7 +254,7 @@ def _tell_of_rows_alone(database: Path) -> None:
 async def _of_one_moment(
     database: Database, blobs: str | None, folder: Path
 ) -> AsyncIterator[tuple[ImageStore, KeyRing | None]]:
-    """Open a snapshot of a store, with its key ring if there is a secret. folder: gets a copy of a SQLite file."""
+    """Open a store, or a copy of its SQLite file, with its key ring if there is a secret. folder: place of the copy."""
     async with opened_as_made(database, blobs) as store:
         ring = await find_configured_ring(store)
         if database.file is None:

@@ -174,7 +174,7 @@ def import_from_npm(
     listed at the end with the reason; then the exit code is 1.
 
     \b
-    Unless your code names others, the package keeps its images in these two:
+    By default, the package keeps its images here:
         --database .pixstore-test.sqlite --images pixstore-test-images
     """
     if into.file is not None and into.file.exists() and into.file.samefile(database):

@@ -82,7 +82,7 @@ class Move:
     notes: list[str] = field(default_factory=list)
 
     def run(self, steps: Coroutine[Any, Any, None]) -> None:
-        """Run the coroutine of a move, and print its report and notes. Exit with code 1 if an image was skipped."""
+        """Run the coroutine of a move, and print its report and notes. Exit with code 1 if an image was not moved."""
         run(steps, self._show, stopped=f"Stopped. {self._hint}".rstrip())
         for note in self.notes:
             click.echo(note)
@@ -96,7 +96,7 @@ class Move:
 
     @property
     def has_read_nothing(self) -> bool:
-        """Whether no image could be read, so that all were skipped."""
+        """Whether no image could be read: some failed, and none was moved or was there already."""
         return bool(self.report.left) and self.report.moved + self.report.present == 0
 
     @property

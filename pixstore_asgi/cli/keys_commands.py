@@ -133,9 +133,9 @@ def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> 
 def separate(database: Database, as_json: bool) -> None:
     """Make a copy of a database independent of its original.
 
-    In one step, the copy gets a new database id, to which keys and proofs are bound. Then its records are valid only
-    for it, and it can't read rows of other databases. Run the command on the copy, before an application opens the
-    copy. The secret stays the same: give the copy another secret if other people or machines use it.
+    In one step, the copy gets a new database id, and its keys are wrapped again for this id. After that, the copy's
+    records are valid only for the copy, and it can't read rows of other databases. Run the command on the copy, before
+    an application opens it. The secret stays the same: give the copy another secret if other people or machines use it.
     """
 
     async def steps() -> int:
@@ -155,10 +155,10 @@ def separate(database: Database, as_json: bool) -> None:
 @existing_database
 @json_option
 def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
-    """Make the database open without a secret that no image needs.
+    """Retire a secret that no image needs, so that the database opens without it.
 
-    KEY_ID: as `keys status` lists it. First make sure that no process signs with the secret: the store then refuses
-    saves of that process.
+    KEY_ID: as `keys status` lists it. First make sure that no process signs with this secret, because the store will
+    refuse the saves of such a process.
     """
 
     if len(key_ids) != 1:
@@ -179,8 +179,8 @@ def retire(key_ids: tuple[str, ...], database: Database, as_json: bool) -> None:
 
 
 async def _call(database: Database, work: Callable[[ImageStore, KeyRing], Awaitable[_T]]) -> _T:
-    """Return the result of `work` with a store and its key ring. The bucket is not needed, because the bodies stay
-    the same.
+    """Open the store, and return the result of `work` with the store and its key ring. No bucket is opened, because
+    the bodies stay the same.
     """
     await check_made(database)
     async with opened(database, None) as store:

@@ -1,4 +1,4 @@
-"""Runs uvicorn on a socket that is opened here. So a port in use is an error in one line, and all errors are raised."""
+"""Runs uvicorn on a socket that this module opens, so that a port in use gives an error of one line."""
 
 import asyncio
 import errno
@@ -20,7 +20,7 @@ _USER_TIMEOUT_MS = int(SEND_TIMEOUT_S * 1000)
 
 
 def listen(host: str, port: int, *, user_timeout_ms: int = _USER_TIMEOUT_MS) -> socket.socket:
-    """Open a listening socket. Raises click.ClickException, which says what to do.
+    """Open a listening socket. Raises click.ClickException if the host or port can't be used.
 
     user_timeout_ms: end a connection if sent data stays unacknowledged for this many milliseconds. Linux only.
     """

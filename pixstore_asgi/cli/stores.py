@@ -29,7 +29,7 @@ def filled(_: click.Context, __: click.Parameter, value: str) -> str:
 
 
 class NewPath(click.Path):
-    """An option's path of a file. It refuses a URL, and an empty text, which would be the working directory.
+    """The type of an option that is a path. It refuses a URL, and an empty text, which would be the working directory.
 
     The error does not repeat the URL, because it may contain a password.
     """
@@ -94,7 +94,7 @@ class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic only i
 
 
 def bodies_place(_: click.Context, __: click.Parameter, place: str | None) -> str | None:
-    """Return the URL or path in an option. One that names neither a bucket nor a folder is a usage error."""
+    """Return an option's value. A value that names neither a bucket nor a folder is a usage error."""
     try:
         if place is not None:
             bodies_at(place)
@@ -122,7 +122,7 @@ blobs = click.option(
 
 
 async def made(database: Database, blobs: str | None) -> ImageStore:
-    """Return an existing store, not opened. Closing it later runs no gc. Raises InputError if there is no store."""
+    """Return an existing store, without opening it. Its `close` runs no gc. Raises InputError if there is no store."""
     await check_made(database)
     return _without_gc_at_close(database, blobs)
 
@@ -145,8 +145,8 @@ async def opened(database: Database, blobs: str | None, **options: Any) -> Async
 
 @asynccontextmanager
 async def opened_as_made(database: Database, blobs: str | None, **options: Any) -> AsyncIterator[ImageStore]:
-    """Keep an existing store open during the block. Raises InputError if there is no store, or if its bucket is not
-    given.
+    """Keep an existing store open during the block. Raises InputError if there is no store, or if it has bodies in a
+    bucket or folder and `blobs` is None.
     """
     await check_made(database)
     async with opened(database, blobs, **options) as store:
@@ -171,7 +171,7 @@ async def is_made(database: Database) -> bool:
 
 
 async def count_of(store: ImageStore) -> int:
-    """Return the number of images, for a progress bar, or 0 if rows are damaged."""
+    """Return the number of images and variants, for a progress bar, or 0 if the store raises a StoreError."""
     try:
         return sum((await store.key_usage()).values())
     except StoreError:
@@ -179,7 +179,7 @@ async def count_of(store: ImageStore) -> int:
 
 
 async def check_prefix(blobs: str, target: Database | None) -> None:
-    """Raise InputError if the bucket's prefix belongs to another store: two copies of a version would share one object.
+    """Raise InputError if another store uses the bucket's prefix, because both stores would share objects.
 
     target: the store that will use the prefix, or None if it does not exist yet.
     """

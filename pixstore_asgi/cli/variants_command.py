@@ -63,11 +63,12 @@ def variants(
     again: bool,
     dry_run: bool,
 ) -> None:
-    """Make variants of images saved before.
+    """Make variants of existing images.
 
-    Adds missing variants of this list, width and height, and a placeholder to every image. The image, its token and its
-    key stay the same, and so do existing variants. Start the application with the same variants first, so that new
-    images have them. The application keeps running meanwhile, and its records contain the variants immediately.
+    Adds missing data to every image: the variants of this list, width and height, and with --placeholder a placeholder.
+    The image, its token and its key stay the same, and so do existing variants. Start the application with the same
+    variants first, so that new images have them. The application keeps running meanwhile, and its records contain the
+    variants immediately.
 
     Run it again to continue after an interruption: complete images are skipped, except with --again. Images that do not
     decode are listed at the end with the reason. Then the exit code is 1.

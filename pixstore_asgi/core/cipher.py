@@ -9,8 +9,8 @@
 The ciphertext has no additional data, because clients of the wire format decrypt without it. The key wrap binds id and
 version instead. AES-SIV needs no nonce, so no nonce can repeat.
 
-Rows of older versions of this package contain a SHA-256 of the ciphertext. It is then the last field of the AAD. New
-rows do not need it, because the tag covers the ciphertext.
+Rows that older versions of this package wrote contain a SHA-256 of the ciphertext, which is the last field of their
+AAD. New rows do not contain it, because the tag covers the ciphertext.
 """
 
 import struct
@@ -39,7 +39,7 @@ from .images import (
 from .keyring import DOMAIN, KeyRing
 
 MAX_CIPHERTEXT_BYTES = 2**36 - 32
-"""The longest ciphertext of GCM under one key and nonce (NIST SP 800-38D, 5.2.1.1)."""
+"""The longest ciphertext of GCM under one key and nonce (NIST SP 800-38D, section 5.2.1.1)."""
 
 _PURPOSE = DOMAIN + b" image key"
 _PURPOSE_FIELD = len(_PURPOSE).to_bytes(2, "big") + _PURPOSE
@@ -70,7 +70,7 @@ class Sealer:
         self.tag = b""
 
     def update(self, piece: bytes | memoryview) -> memoryview:
-        """Encrypt the next piece. The result is valid until the next call. The first piece includes the format byte."""
+        """Encrypt the next piece. The result is valid until the next call. The first result has the format byte too."""
         head, self._sealed_head = self._sealed_head, b""
         start, end = len(head), len(head) + len(piece)
         if len(self._buffer) < end + _BLOCK_BYTES:
@@ -157,7 +157,7 @@ def wrap_key(ring: KeyRing, key: bytes, image_id: str, meta: ImageMeta, details:
         details: Facts to wrap together with the key.
 
     Returns:
-        `meta` with its `wrapped_key`: 52 bytes. With details it has 8 more, and the bytes of the ThumbHash.
+        `meta` with its `wrapped_key`: 52 bytes without details; with details, 60 bytes and the ThumbHash.
     """
     signing = ring.signing
     sealed = signing.wrapper.encrypt(key + _encode_details(details), [_binding(image_id, meta)])
@@ -200,7 +200,7 @@ def rewrap_key(old: KeyRing, new: KeyRing, image_id: str, meta: ImageMeta) -> Im
 
 
 def add_details(ring: KeyRing, image_id: str, meta: ImageMeta, details: Details) -> ImageMeta:
-    """Return `meta` with these details wrapped with its key, under the newest secret. Raises the errors of `unwrap`."""
+    """Wrap the key of `meta` again, together with these details. Return the new meta. Raises the errors of `unwrap`."""
     return wrap_key(ring, unwrap(ring, image_id, meta).key, image_id, meta, details)
 
 

@@ -62,7 +62,7 @@ def variant_name(image_id: str) -> str:
 
 
 def range_of_variants(original: str) -> tuple[str, str]:
-    """Return two ids, both exclusive, between which lie all ids of this original's variants."""
+    """Return the lower and the upper bound, both exclusive, of the ids of this original's variants."""
     return f"{original}{VARIANT_MARK}", f"{original}\x7f"  # the character after VARIANT_MARK
 
 
@@ -76,7 +76,7 @@ def checked_directory(value: object) -> str:
 
 
 def range_of_directory(directory: str | None) -> tuple[str, str | None]:
-    """Return two bounds, both exclusive, between which lie all ids of a directory, or all ids at all if it is None.
+    """Return the lower and the upper bound, both exclusive, of the ids in a directory. None: the bounds of all ids.
 
     Raises InputError if the directory is invalid.
     """
@@ -114,7 +114,7 @@ class Count(NamedTuple):
         return self.images + self.variants
 
     def plus(self, image_id: str) -> "Count":
-        """Return a count with one image or variant more. image_id: tells which of the two."""
+        """Return this count plus the image or variant with this id."""
         is_variant = is_variant_id(image_id)
         return Count(self.images + (not is_variant), self.variants + is_variant)
 

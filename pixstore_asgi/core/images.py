@@ -26,7 +26,7 @@ WRAPPED_KEY_BYTES = 52
 """Length of a wrapped key without details: key id 4, synthetic IV 16 (RFC 5297), key 32."""
 
 DATABASE_ID_BYTES = 16
-"""Length of a database's id. Its first byte is 0 if the database got its id later, else 1; 15 random bytes follow."""
+"""Length of a database's id: one byte (0 if the database was created without an id, else 1), then 15 random bytes."""
 
 
 def database_id_of(random: bytes) -> bytes:
@@ -94,7 +94,7 @@ class Seal:
         key: 32 bytes.
         iv: 12 bytes.
         tag: 16 bytes.
-        format: The name of the encrypted format byte, such as "jpg".
+        format: The name of the format that the encrypted format byte means, such as "jpg".
 
     Raises:
         InputError: A length is wrong.
@@ -206,8 +206,8 @@ class ImageInfo:
         token: The token of the current version.
         format: The name of the format, such as "png".
         size: The length in bytes, with padding.
-        created: The time of the first save under this id, in epoch milliseconds. Early versions did not record it: an
-            image that they saved has the time of its last save by them.
+        created: The time of the first save under this id, in epoch milliseconds. Early versions of this package did not
+            record it. For an image that they saved, it is the time of the last save by an early version.
     """
 
     id: str

@@ -57,7 +57,7 @@ class RingKey:
         return HKDFExpand(SHA256(), length, DOMAIN + b" " + purpose + self._database_id).derive(self._prk)
 
     def mac(self, purpose: bytes) -> HMAC:
-        """Return a new HMAC-SHA256 under the key derived for this purpose. The last few are cached, ready for use."""
+        """Return a new HMAC-SHA256 under the key derived for this purpose. It caches a few derived keys."""
         keyed = self._macs.get(purpose)
         if keyed is None:
             if len(self._macs) >= _REMEMBERED:
@@ -74,7 +74,7 @@ class KeyRing:
 
     Args:
         secrets: One secret or a list of them, oldest to newest. Each has at least 32 bytes, or at least 43 characters
-            of text without white space. The UTF-8 bytes of a text are used, without decoding.
+            of text without white space. The secret is the UTF-8 bytes of the text: base64 is not decoded.
 
     Attributes:
         verifying: The keys that verify proofs, by their 4-byte ids.
@@ -99,7 +99,7 @@ class KeyRing:
     def bound_to(self, database_id: bytes) -> "KeyRing":
         """Return the keys that these secrets give for the database with this id, 16 bytes.
 
-        If the database got its id only later, the ring also unwraps keys that are bound to no id.
+        If the database was created without an id, the ring also unwraps keys that are bound to no id.
         """
         keys = self.verifying.values()
         unbound = [key.bound_to(b"") for key in keys] if is_older_than_ids(database_id) else []
@@ -111,7 +111,7 @@ class KeyRing:
         return self._of([self.signing])
 
     def get(self, key_id: bytes) -> RingKey | None:
-        """Return the key with this 4-byte id, to unwrap with, or None."""
+        """Return the key that unwraps image keys with this 4-byte key id, or None if the ring has no such key."""
         return self.verifying.get(key_id) or self._unbound.get(key_id)
 
     @cached_property

@@ -2,7 +2,7 @@
 
     01 ‖ key id 4 ‖ window u48 ‖ epoch u32 ‖ MAC 21        big-endian, 36 bytes, 48 characters of base64
 
-    MAC        21 bytes of HMAC-SHA256(proof key, those 15 bytes ‖ token u64 ‖ window length in milliseconds u64
+    MAC        21 bytes of HMAC-SHA256(proof key, first 15 bytes ‖ token u64 ‖ window length in milliseconds u64
                ‖ u16 length, id ‖ u16 length, audience)
     proof key  HKDF-Expand(PRK, "pixstore_asgi/1 proof" ‖ window u48 ‖ database id 16, 32)
     window     now in milliseconds // window length in milliseconds
@@ -62,7 +62,7 @@ class ProofWindows:
 
 @dataclass(frozen=True)
 class ProofTerms:
-    """The values that a proof is bound to but does not contain, except id and token.
+    """The values, besides id and token, that a proof is bound to but does not contain.
 
     audience: a session, user or tenant, at most 65535 bytes; empty if the proof is not bound to one.
     """

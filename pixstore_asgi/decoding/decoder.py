@@ -60,7 +60,7 @@ class Decoder:
 
         Raises:
             InvalidImage: The picture does not decode, or exceeds a limit.
-            StoreBusy: No process could be started, or too many pictures wait. Nothing was done; retry.
+            StoreBusy: The worker process did not start, was killed or hung, or too many pictures wait. Retry.
         """
         pool = self._pools.get_or_make(partial(Pool, self.task, self.processes))
         outcome = await pool.decode(pieces, format)

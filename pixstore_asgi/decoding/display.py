@@ -1,6 +1,6 @@
 """How browsers display a picture: its orientation, and its colours in sRGB.
 
-Pillow accepts more orientations than browsers do: other number types, EXIF in WebP, the last of several blocks.
+Pillow also uses orientations that browsers ignore: other number types, EXIF in WebP, the last of several blocks.
 
 The colours are converted to sRGB, and the colour profile is dropped. A profile is metadata that can name a device. It
 is often longer than a small variant, and a ThumbHash has no place for it. Colours outside sRGB, such as the most
@@ -48,7 +48,7 @@ def _exif_of_png(data: memoryview) -> bytes:
 def _turn_of_avif(image: ImageFile.ImageFile) -> int:
     """Return the orientation that the irot and imir properties give.
 
-    Pillow returns it in place of the EXIF orientation, which browsers ignore.
+    Pillow writes this orientation over the EXIF orientation of the file, which browsers ignore.
     """
     exif = Image.Exif()
     exif.load(image.info.get("exif", b""))

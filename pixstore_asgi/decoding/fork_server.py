@@ -1,7 +1,7 @@
 """The fork server: a process that has loaded the decoder, and forks one worker for each picture of the application.
 
-It ends when the application ends: then the other end of its control socket is closed. It ignores the signals that a
-terminal or a service manager sends to all processes, because the application may need it until its own end.
+It ends when the application closes the other end of the control socket, or ends. It ignores the signals that a terminal
+or a service manager sends to all processes, because the application may still need the fork server after them.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""ForkServerHandle: the application's side of one fork server. It starts it, gets workers from it, and ends it."""
+"""ForkServerHandle: the application's side of one fork server. It starts, uses and ends the server."""
 
 import contextlib
 import json
@@ -97,9 +97,9 @@ class ForkServerHandle:
         threading.Thread(target=self._wait, daemon=True).start()  # reaps it: otherwise it would stay a zombie
 
     def abandon(self) -> None:
-        """In a forked child of the application: close the sockets.
+        """Close the control socket. Call it in a forked child of the application.
 
-        The fork server goes on, because the parent still uses it.
+        The fork server keeps running for the parent.
         """
         self._control.close()
         self._process.returncode = 0  # not a child of this process, which therefore can't wait for it

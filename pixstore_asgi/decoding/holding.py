@@ -16,8 +16,8 @@ _BLOCK_BYTES = 1024 * 1024
 class Budget:
     """Limits the memory for all arriving pictures of one Decoder.
 
-    If the limit is reached, the arriving picture with the largest product of bytes and age is refused. If the newest
-    one were refused, a few stalled senders could keep all others out. A single picture may exceed the limit.
+    At the limit, it refuses the arriving picture with the largest product of bytes and age. If it refused the newest
+    picture, a few stalled senders could keep all others out. A picture may exceed the limit if it is the only one.
     """
 
     def __init__(self, max_bytes: int = MAX_HELD_BYTES, clock_s: Callable[[], float] = time.monotonic) -> None:

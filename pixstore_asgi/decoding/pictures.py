@@ -134,7 +134,7 @@ def _check_frames(image: ImageFile.ImageFile, limits: Limits) -> None:
 
 
 def _scaled(wanted: tuple[int, int], stored: tuple[int, int]) -> tuple[int, int]:
-    """Return the smallest size at which a JPEG can be decoded and is still large enough for all variants."""
+    """Return a size to decode a JPEG at: large enough for all variants, and at most the stored size."""
     return min(stored[0], round(wanted[0] * _REDUCING_GAP)), min(stored[1], round(wanted[1] * _REDUCING_GAP))
 
 

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 FIRST_TURN_S = 2.0
 
 LAST = 1_000
-"""A number of turns that no picture has. `take(LAST)` waits behind all pictures, and ends no picture's turn."""
+"""More turns than any picture has. `take(LAST)` waits behind all pictures, and ends no picture's turn."""
 
 
 class Places:
-    """A fixed number of places. Waiting pictures with fewer turns go first, then those that arrived earlier.
+    """A fixed number of places. A waiting picture with fewer turns goes first; among equals, the first that arrived.
 
-    A turn has a time limit only if a picture waits that had no more turns than the running one. When the limit is over,
-    the running picture gives up its place and starts again behind the waiting one. Each turn is twice as long as the
-    previous one, so slow pictures do not delay the others.
+    A running picture has a time limit only while a picture waits that has had no more turns. At the limit, the running
+    picture gives up its place and starts again behind the waiting picture. Its next turn is twice as long. So slow
+    pictures do not delay the others.
     """
 
     def __init__(self, count: int) -> None:
@@ -66,8 +66,8 @@ class Places:
             del self._running[end]
 
     def _limit_turns(self) -> None:
-        """Set an end for as many running turns as pictures wait, beginning with the turns that end first. Clear the
-        others' ends.
+        """For each waiting picture, set the time limit of one running turn, beginning with the turn that ends first.
+        Remove the limits of all other turns.
         """
         left = list(self._waiting)
         for end, (over_s, turns) in sorted(self._running.items(), key=lambda each: each[1]):

@@ -1,9 +1,9 @@
 """Confines the running process, permanently, to the memory, time and rights that decoding one picture needs.
 
-On Linux, two mechanisms take away access to files, sockets and other processes. Landlock denies all files, and the
-memory and signals of other processes. A seccomp filter allows only the few system calls that decoding needs. All other
-calls fail with EPERM. The filter does not kill the process, because a newer C library may try an unknown call first.
-This file makes these few system calls itself, so that no further package is needed.
+On Linux, two mechanisms deny access to files, sockets and other processes. Landlock denies access to all files and to
+the memory of other processes, and denies signals to them. A seccomp filter allows only the few system calls that
+decoding needs. All other calls fail with EPERM. The filter does not kill the process, because a newer C library may try
+an unknown call first. This file sets up both mechanisms itself, so that no further package is needed.
 """
 
 import ctypes

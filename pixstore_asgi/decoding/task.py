@@ -10,7 +10,7 @@ from ..errors import ConfigError
 
 VARIANT_FORMATS = ("jpeg", "png", "webp", "avif")
 LARGEST_SIDE = 16_383
-"""The largest width and height of a variant in pixels: WebP allows no more (RFC 9649, 2.7)."""
+"""The largest width and height of a variant in pixels: WebP allows no more (RFC 9649, section 2.7)."""
 
 _NAME = re.compile(r"[a-z0-9_-]{1,32}")
 _QUALITIES = range(1, 101)
@@ -22,10 +22,10 @@ class Variant:
 
     Args:
         name: 1 to 32 of the characters a-z, 0-9, _ and -.
-        width: Width of the box in pixels. None: any width.
-        height: Height of the box in pixels. None: any height.
+        width: Width of the box, 1 to 16383 pixels. None: any width.
+        height: Height of the box, 1 to 16383 pixels. None: any height. A width or height is required.
         format: jpeg, png, webp or avif. None: JPEG for a JPEG, else WebP, which keeps transparency.
-        quality: 1 to 100. None: 80, or 60 for AVIF.
+        quality: 1 to 100. None: 80, or 60 for AVIF. A PNG takes none.
 
     Raises:
         ConfigError: A value is invalid.
@@ -97,8 +97,8 @@ class Limits:
 
     Args:
         max_pixels: Width times height of one frame.
-        max_total_pixels: Pixels of all frames of an animation. Each frame counts as its whole canvas, because it costs
-            as much to decode, however little of the canvas it changes.
+        max_total_pixels: Pixels of all frames of an animation. Each frame counts as the whole canvas, because decoding
+            costs as much even if the frame changes only a part of the canvas.
         max_frames: The number of frames of an animation.
         max_cpu_s: Processor time in whole seconds.
         max_wall_s: Seconds from the first byte to the reply.
@@ -121,7 +121,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a decoder does with every picture: the variants, the placeholder and the limits. Raises ConfigError if
+    """The work of a decoder for every picture: the variants, the placeholder and the limits. Raises ConfigError if
     two variants have the same name.
     """
 

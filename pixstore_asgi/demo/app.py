@@ -52,11 +52,11 @@ def create_pixstore(target: StoreTarget) -> Pixstore:
 
 
 def create_app(pix: Pixstore, *, pictures: int = PICTURES, outage_s: float = OUTAGE_S) -> Starlette:
-    """Build the demo with a Pixstore. At its startup it opens the store and paints a few pictures; it paints the rest
-    later.
+    """Build the demo with a Pixstore. At startup, the demo opens the store and paints a few pictures. It paints the
+    rest later.
 
-    If an earlier run left pictures, it shows those and paints none. outage_s: how many seconds the restart takes that
-    the page can ask for.
+    If the store has pictures of an earlier run, the demo shows these and paints none. outage_s: the duration, in
+    seconds, of a restart that the page requests.
     """
     gallery, logins, faults = Gallery(pix, pictures), Logins(), Faults(pix, outage_s=outage_s)
 
@@ -94,7 +94,7 @@ def create_app(pix: Pixstore, *, pictures: int = PICTURES, outage_s: float = OUT
 class Background:
     """Runs tasks until its block ends, then cancels them.
 
-    It is used because a TaskGroup would turn the command line's SystemExit into an exception group.
+    A TaskGroup is not used, because it would turn the command line's SystemExit into an exception group.
     """
 
     def __init__(self) -> None:

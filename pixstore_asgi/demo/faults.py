@@ -27,10 +27,10 @@ class Faults:
         self._is_away = False
         self._to_cut: set[str] = set()
         self.store_in_use = asyncio.Lock()
-        """Held during writes without a request, so that the store is not closed meanwhile."""
+        """The demo holds this lock while it saves its own pictures, so that `restart` does not close the store then."""
 
     def cut_next(self, image_ids: list[str]) -> None:
-        """Cut off half of the next body of each of these images."""
+        """For each of these images, send only half of its next body."""
         self._to_cut.update(image_ids[: _MOST_CUT - len(self._to_cut)])
 
     def begin_outage(self) -> bool:
@@ -68,10 +68,10 @@ class Faults:
         return respond
 
     def cutting(self, app: ASGIApp) -> ASGIApp:
-        """Wrap the application of the images. The wrapper cuts bodies short, of single images and in batches.
+        """Wrap the application of the images. The wrapper halves the bodies that `cut_next` names, also in batches.
 
-        The content-length header fits the cut body. With a wrong length the browser itself would notice the fault. Here
-        the image's tag must reveal it.
+        The content-length header fits the half. With a wrong length, the browser itself would notice the fault. Here
+        the check of the image's tag must reveal it.
         """
 
         async def respond(scope: Scope, receive: Receive, send: Send) -> None:

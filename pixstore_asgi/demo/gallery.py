@@ -78,13 +78,11 @@ class Gallery:
         return {"pictures": shown, "toPaint": self._to_paint}
 
     def known(self, image_ids: Sequence[str]) -> list[str]:
-        """Return, without repetition, those of these ids that belong to pictures of this gallery or to their
-        variants.
-        """
+        """Return the ids of this gallery's pictures and variants among these ids, each once."""
         return [image_id for image_id in dict.fromkeys(image_ids) if original_of(image_id) in self._cards]
 
     async def with_records(self, image_ids: Sequence[str]) -> list[dict[str, object]]:
-        """Return those of these pictures that exist, each with a fresh record, by one query."""
+        """Return the existing pictures among these ids, each with a fresh record. It reads all records in one query."""
         wanted = self.known(image_ids)
         records = await self._pix.get_image_records(wanted)
         return [_with_record(self._cards[image_id], records[image_id]) for image_id in wanted if image_id in records]

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
-"""Host names of the demo, at any port. Another page may point its own name at 127.0.0.1 (DNS rebinding)."""
+"""The only host names that the demo accepts: another page may point its own name at 127.0.0.1 (DNS rebinding)."""
 
 _NO_STORE = {"Cache-Control": "no-store"}
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -43,7 +43,7 @@ def same_origin_only(app: ASGIApp) -> ASGIApp:
 
 
 def well_formed_only(app: ASGIApp) -> ASGIApp:
-    """Refuse a host with an impossible port and a path that no file can have, because both would raise ValueError."""
+    """Refuse a request with an invalid port in Host or a null character in the path. Both would raise ValueError."""
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not _is_well_formed(scope):
@@ -71,7 +71,7 @@ def with_security_headers(app: ASGIApp) -> ASGIApp:
 
 
 class Logins:
-    """The logins of this process. Every user of this machine may sign in. The demo shows with them how a login ends.
+    """The logins of this process. Every user of this machine may sign in: the demo only shows how a login ends.
 
     Each login has a guest: a random public id. It keeps the browser caches of different logins apart, and grants no
     access.
@@ -113,7 +113,7 @@ class Logins:
         return self._guests.get(_cookie_of(connection))
 
     def admits(self, scope: Scope, image_id: str) -> bool:
-        """Decide about an image request, as PixstoreApp's `authorize`: it needs an open login besides its proof."""
+        """Return whether the image request has an open login. PixstoreApp calls this as its `authorize`."""
         return self.is_open(HTTPConnection(scope))
 
 

@@ -43,7 +43,7 @@ def gradient(stops: Sequence[Colour], *, top: float = 0, bottom: float = HEIGHT)
 
 
 def waves(rng: random.Random, level: float, height: float, count: float) -> Curve:
-    """Return a soft curve around `level`, with about `count` waves across the picture, at most `height` pixels high."""
+    """Return a soft curve with about `count` waves. It is at most `height` above or below `level`."""
     parts = [(count * 2**n * rng.uniform(0.8, 1.2), rng.uniform(0, math.tau), 0.5**n) for n in range(3)]
 
     def curve(x: float) -> float:
@@ -108,7 +108,7 @@ def shadow(mask: Image.Image, *, offset: int, blur: float, strength: float) -> I
 
 
 def field(width: int, height: int, value: Callable[[float, float], float]) -> Image.Image:
-    """Return a mask of the picture's size from a function of x and y, both 0 to 1. It is evaluated on a coarse grid."""
+    """Return a mask of the picture's size. `value` is called for a coarse grid, with x and y from 0 to 1."""
     grid = Image.new("F", (width, height))
     grid.putdata([255 * value(x / (width - 1), y / (height - 1)) for y in range(height) for x in range(width)])
     return grid.resize(SIZE, Image.Resampling.BICUBIC).convert("L")

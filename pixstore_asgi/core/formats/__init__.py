@@ -84,10 +84,10 @@ class ImageReader:
         self._steps = 0
 
     def feed(self, piece: bytes | memoryview) -> Iterator[None]:
-        """Check the next bytes of the image. Iterate the result to its end.
+        """Check the next bytes of the image. The caller must iterate over the whole result.
 
-        It yields after each 1,000 parts, so that other tasks can run. Raises InvalidImage as soon as the bytes can't
-        belong to an image of this format.
+        The result yields None after each 1,000 parts, so that other tasks can run. Raises InvalidImage as soon as the
+        bytes can't belong to an image of this format.
         """
         self._seen += len(piece)
         start, pause = 0, self._steps + _STEPS_AT_ONCE
@@ -151,7 +151,7 @@ def truncated(label: str) -> InvalidImage:
 
 
 def label_of(head: bytes) -> str | None:
-    """Return the label of the format, such as "WebP", of an image with these first bytes, or None if it is unknown.
+    """Return the label of an image's format, such as "WebP", or None if the format is unknown.
 
     head: the first SNIFF_BYTES of the image.
     """

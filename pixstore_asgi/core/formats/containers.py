@@ -119,7 +119,7 @@ _WEBP_PIXELS: dict[bytes, tuple[int, Callable[[bytes], bool]]] = {
 def read_avif() -> Reader:
     """Read an AVIF (AVIF, section 9.1; ISO/IEC 14496-12, section 4.2).
 
-    The file type box must list avif or avis. Boxes follow until both the metadata and the data have come.
+    The file type box must list the brand avif or avis. The reader stops after it has seen the metadata and the data.
     """
     head = yield 8
     require_avif(brands_in((yield file_type_length(head) - 8)))
@@ -153,7 +153,7 @@ def brands_in(content: bytes) -> set[bytes]:
 
 
 def require_avif(brands: set[bytes]) -> None:
-    """Raise InvalidImage if none of these brands is AVIF's. The message names the format that it is."""
+    """Raise InvalidImage if none of these brands is AVIF's. The message names the file's real format."""
     if brands & {b"avif", b"avis"}:
         return
     if brands & _HEIC_BRANDS:

@@ -68,7 +68,7 @@ class Stripper:
             raise truncated(self._label)
 
     def _serve(self, view: memoryview, kept: list[bytes | memoryview]) -> memoryview:
-        """Treat the bytes of `view` that belong to the current part, and return the bytes after it."""
+        """Handle the bytes of `view` that belong to the current part. Return the bytes after this part."""
         own = view[: self._left]
         self._left -= len(own)
         if self._use in (TAKE, READ):
@@ -101,7 +101,7 @@ class Stripper:
         return rest
 
     def _advance(self, kept: list[bytes | memoryview]) -> None:
-        """Send the rule its answer for the last part, and begin the part that it yields next."""
+        """Send the rule the held bytes of the last part, and begin the part that the rule yields next."""
         self._steps += 1
         require_few_steps(self._steps, self._seen)
         answer = bytes(self._held)

@@ -45,8 +45,8 @@ def strip() -> Rule:
 
 
 def _box_head() -> Generator[Part, bytes, tuple[bytes, bytes, int]]:
-    """Return a box's head, its name and its length with the head. The length is 0 if the box extends to the file's
-    end.
+    """Return the head, the name and the whole length of the next box. The length is 0 if the box extends to the end
+    of the file.
     """
     head = yield TAKE, 8
     length, kind = int.from_bytes(head[:4]), head[4:]

@@ -1,6 +1,6 @@
 """Reads and changes boxes of ISO/IEC 14496-12 in memory, and handles ranges of a file.
 
-The numbers of sections are those of that standard.
+The section numbers in this file are those of ISO/IEC 14496-12.
 """
 
 from bisect import bisect_right
@@ -24,8 +24,7 @@ Stretch = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One box. kind: its name. start, body, end: the offsets of its first byte, of its content and of the byte after
-    it.
+    """One box. kind: its name. start, body: the offsets of the box and of its content. end: the offset after the box.
 
     inner: the kept inner boxes, by name.
     """
@@ -67,7 +66,8 @@ class Boxes:
     def prune(self, box: Box, known: Known, repeated: Set[bytes]) -> None:
         """Turn unknown boxes inside `box`, at every level, into free space. Set `inner` to the kept boxes.
 
-        Raises InvalidImage if a box occurs twice whose name is not in `repeated`: readers differ in which one they use.
+        Raises InvalidImage if a kept box occurs twice and its name is not in `repeated`. Readers would use different
+        ones of the two.
         """
         for each in self.walk(box.body, box.end):
             if each.kind not in known:
@@ -112,7 +112,7 @@ def free(data: bytearray, box: Box) -> None:
 
 
 def blank(data: bytearray, start: int, end: int) -> None:
-    """Write zeros from offset `start` until before offset `end`."""
+    """Write zeros from offset `start` to offset `end`, exclusive."""
     data[start:end] = bytes(end - start)
 
 

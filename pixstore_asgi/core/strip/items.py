@@ -139,8 +139,8 @@ def _shown_with(primary: int, kinds: dict[int, bytes], references: _References, 
     """Return the numbers of the items to keep: the primary item, and all items that readers show with it or in its
     place.
 
-    Those are its sources, its transparency, its gain map and its alternatives, and again the items that these need.
-    Thumbnails are removed, and pictures without a reference, such as the picture before it was cropped. Raises
+    Those are its sources, transparency, gain map and alternatives, and the items that these need in turn. Thumbnails
+    are not among them. Neither are pictures without a reference, such as the picture before it was cropped. Raises
     InvalidImage if the primary item is not a picture.
     """
     left = {number for number, kind in kinds.items() if kind in _PICTURES}
@@ -178,7 +178,7 @@ def _ways(kinds: dict[int, bytes], references: _References, groups: _Groups) -> 
 def _stretches(meta: bytearray, box: Box, pictures: set[int], bases: tuple[int, int]) -> Iterator[Stretch]:
     """Yield the ranges of the file that contain these items (ISO/IEC 14496-12, section 8.11.3).
 
-    bases: the offsets to which `iloc` adds its own: 0 for the file, and the start of `idat`'s content.
+    bases: the two offsets in the file from which offsets in `iloc` count: 0, and the start of `idat`'s content.
     """
     fields = Fields(meta, box)
     version = fields.version()

@@ -7,7 +7,7 @@ from ..formats.containers import require
 from .parts import DROP, KEEP, READ, SCAN, TAKE, Part, Rule
 
 MAX_EXIF_BYTES = 1024 * 1024
-"""The orientation is searched in this many bytes of an Exif block. It is in the block's first directory."""
+"""The number of first bytes of an Exif block that are searched for the orientation."""
 
 UPRIGHT = 1
 
@@ -170,8 +170,8 @@ _APPLICATIONS: dict[int, Callable[[bytes], bytes]] = {0xE0: _jfif, _APP1: _exif,
 def orientation(tiff: bytes) -> int:
     """Return the orientation in an Exif block, 1 to 8. Return UPRIGHT if it has none.
 
-    Like browsers, it reads the first orientation entry that is one SHORT (Exif 3.0, section 4.6.5.1.4). It skips
-    entries of another type or count.
+    Like browsers, it reads the first orientation entry with type SHORT and count 1 (Exif 3.0, section 4.6.5.1.4). It
+    skips entries of another type or count.
 
     Args:
         tiff: The TIFF data (TIFF 6.0, section 2). In a JPEG, six bytes come before it.

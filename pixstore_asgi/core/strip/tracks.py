@@ -98,7 +98,7 @@ def _handler(moov: bytearray, track: Box) -> bytes:
 
 
 def _blank_times(moov: bytearray, box: Box) -> None:
-    """Erase the times of creation and modification at the start of a box (ISO/IEC 14496-12, 8.2.2, 8.3.2 and 8.4.2)."""
+    """Erase the times of creation and modification in a box (ISO/IEC 14496-12, sections 8.2.2, 8.3.2 and 8.4.2)."""
     fields = Fields(moov, box)
     size = 16 if fields.version() == 1 else 8
     start = fields.skip(size)
@@ -119,7 +119,7 @@ def _frames(moov: bytearray, table: Box) -> Iterator[Stretch]:
 
 
 def _sizes(moov: bytearray, box: Box) -> tuple[int, tuple[int, ...]]:
-    """Return the size that all frames have and no list, or 0 and the size of each frame (`stsz`)."""
+    """Return the common size of all frames and an empty tuple, or 0 and the size of each frame (`stsz`)."""
     fields = Fields(moov, box)
     fields.version()
     size, count = fields.number(4), fields.number(4)
