@@ -32,7 +32,7 @@ R = TypeVar("R")
 def _in_turn(
     method: "Callable[Concatenate[MemoryStore, P], Coroutine[Any, Any, R]]",
 ) -> "Callable[Concatenate[MemoryStore, P], Coroutine[Any, Any, R]]":
-    """Make a method hold the store's mutex, which keeps other threads out. The method's work never waits."""
+    """Make a method hold the store's mutex, so that only one thread uses the store. The method must never wait."""
 
     async def run(self: "MemoryStore", /, *args: P.args, **kwargs: P.kwargs) -> R:
         with self._mutex:

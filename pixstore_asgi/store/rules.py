@@ -197,7 +197,7 @@ class NewVersion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupCommit:
-    """The versions that one commit makes current in one step: an image's, followed by those of its variants.
+    """The versions that one commit makes current in one step: the version of an image, and those of its variants.
 
     terms: the terms for the first version. keeps_others: whether other variants of the image stay.
     """

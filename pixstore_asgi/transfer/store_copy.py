@@ -5,7 +5,7 @@ The copy keeps:
 - ids, tokens, versions, ciphertext and wrapped keys
 - times of creation, epochs, and the tombstones of deleted images
 - the database's id
-- the check values, which tell which secrets the keys are wrapped under
+- the check values of the secrets that the keys are wrapped under
 
 So browsers' caches, records and proofs stay valid, and no secret is needed. Each further pass compares the rows, and
 copies only new and changed images.
@@ -99,8 +99,8 @@ class ImageCopy:
     is_dry: bool
 
     async def bring(self, image: StoredImage, there: StoredImage | None) -> Outcome | None:
-        """Copy one image if the target lacks it or has an older version. Return its outcome, or None if it was deleted
-        meanwhile.
+        """Copy one image if the target lacks it or has an older version. Return the outcome, or None if the source has
+        deleted the image meanwhile.
 
         there: the image's row in the target, or None. Raises one of REFUSALS if the image must be skipped, and
         StoreError if the source or target fails.

@@ -15,8 +15,8 @@ _READINGS = 2  # if an image was replaced while it was read, the second reading 
 async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[tuple[str, Fault | None]]:
     """Read each image and variant of an open store. Yield its id, and its fault or None.
 
-    Checks the length, wrapped key and tag of each. The tag covers every byte of the ciphertext, and the wrapped key
-    covers the row. An image that is deleted meanwhile has no fault.
+    Checks the length, wrapped key and tag of each. The tag covers every byte of the ciphertext. Unwrapping the key also
+    checks the id and the meta in the row. An image that is deleted meanwhile has no fault.
 
     Args:
         store: The open store.

@@ -1,4 +1,4 @@
-"""Gathers reads: the rows that are requested while one query runs are read together by the next query."""
+"""Gathers reads: requests that arrive while one query runs wait, and the next query reads the rows of all of them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -14,9 +14,10 @@ ReadMany = Callable[[Sequence[str]], Awaitable[dict[str, StoredImage]]]
 
 
 class GatheredReads:
-    """Reads single rows with few queries, one query at a time. Each query starts after all requests that it answers.
+    """Reads single rows with few queries, one query at a time.
 
-    So a returned row is never older than its request. read_many: reads rows by their ids, as one snapshot.
+    Each query starts after the requests that it answers, so a row is never older than its request. read_many: reads
+    rows by their ids, as one snapshot.
     """
 
     def __init__(self, read_many: ReadMany) -> None:

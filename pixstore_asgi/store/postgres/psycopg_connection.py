@@ -76,7 +76,7 @@ class PsycopgConnection:
 
 
 def _as_asyncpg(error: Error) -> Exception:
-    """Return asyncpg's error for one of psycopg's, without its text, which may quote a row."""
+    """Return the asyncpg error for a psycopg error. Leave out psycopg's text, which may quote a row."""
     if error.sqlstate:
         return asyncpg.PostgresError.new({"C": error.sqlstate, "M": ""})
     if isinstance(error, OperationalError):

@@ -32,7 +32,7 @@ class Connection(aiosqlite.Connection):
 
     - The thread is a daemon, so that an application that never closes the store can still exit.
     - The queued work ignores an event loop that has ended; otherwise its result would end the thread.
-    - `abandon` queues aiosqlite's last item, which ends the thread.
+    - `abandon` queues the item by which aiosqlite ends the thread.
 
     A call that is cancelled before its turn does not run. If a running call is cancelled and the connection only reads,
     the call is interrupted. On a connection that writes, it runs to its end.
@@ -63,7 +63,7 @@ class Connection(aiosqlite.Connection):
     async def connect(
         cls, path: Path, connector: Callable[[], sqlite3.Connection], *, only_reads: bool = False
     ) -> Self:
-        """Open the connection that `connector` returns, on its own thread."""
+        """Start a thread, call `connector` on it, and return the opened connection. Raises StoreError."""
         connection = cls(path, connector, only_reads=only_reads)
         try:
             with translated(path):
@@ -163,8 +163,8 @@ class Connection(aiosqlite.Connection):
             self._tx.put_nowait((None, work))
 
     def abandon(self, *afterwards: Callable[[], object]) -> None:
-        """Queue the close of the connection, and calls of `afterwards` after it, on its thread. Return without
-        waiting.
+        """Queue the last work of the connection's thread: close the connection, and call each of `afterwards`. Do not
+        wait for it.
         """
         connection, self._connection, self._is_closed = self._connection, None, True
         if connection is None:

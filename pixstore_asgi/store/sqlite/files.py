@@ -179,10 +179,10 @@ class OpenFiles:
 
 
 def check_shared(path: Path, write_lock: WriteLock, leases: Leases, timeout_s: float) -> None:
-    """Raise StoreError if another store has a log or index open that is not the one at its path now.
+    """Raise StoreError if another store has a log or index open that was removed or replaced at its path.
 
-    SQLite would then read from two logs. timeout_s: how long to wait for a store that is closing, which removes both
-    files.
+    SQLite would use two logs for one database. timeout_s: how long to wait for a store that is closing, because its
+    close removes both files.
     """
     deadline = time.monotonic() + timeout_s
     while True:

@@ -74,7 +74,7 @@ class Pace:
         return resource is not None and _now_s() >= self._next_s
 
     def waits(self) -> tuple[int, int, float]:
-        """Return this thread's blocks read and its voluntary switches so far, and the time now in seconds."""
+        """Return this thread's counts of blocks read and of voluntary switches, and the time now in seconds."""
         usage = resource.getrusage(resource.RUSAGE_THREAD)
         return usage.ru_inblock, usage.ru_nvcsw, _now_s()
 

@@ -6,8 +6,8 @@ leave a transaction open.
 Wrapped keys have their own table, because a dead version's key must not stay in the file. `PRAGMA secure_delete`
 overwrites a deleted row. But it does not overwrite the copies of living rows that SQLite leaves in a page that it
 rebuilds (btree.c, rebuildPage). SQLite rebuilds a page if rows of several lengths have left gaps that no new row fits
-in. So all rows of this table have one length, 52 bytes under a number of nine bytes, and any row fits the gap of
-another. The image's `details` has the rest of a wrapped key, which is useless without these bytes.
+in. So all rows of this table have the same length: a value of 52 bytes, and a number that takes nine. Any new row fits
+the gap of a deleted one. The image's `details` has the rest of a wrapped key, which is useless without the 52 bytes.
 """
 
 import json

@@ -241,7 +241,7 @@ class Deletion(NamedTuple):
 
 
 Outcome = Sequence[StoredImage] | bool
-"""The images that have become current, or whether there was an image to delete."""
+"""For a GroupCommit: the images that have become current. For a Deletion: whether there was an image to delete."""
 
 
 @dataclass(slots=True, eq=False)

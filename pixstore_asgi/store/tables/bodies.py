@@ -56,9 +56,9 @@ async def add_body(tx: Transaction, chunks: Chunks, state: BodyState) -> int:
 
 
 async def add_chunks(tx: Transaction, body: int, first: int, chunks: Chunks, state: BodyState) -> None:
-    """Write further chunks of a pending body, from number `first` on, and set its state. The commit makes it LIVE.
+    """Write further chunks of a pending body, from number `first` on, and set its state.
 
-    Raises UploadGone if the body, or the chunk before these, is missing.
+    state: LIVE in the commit, else PENDING. Raises UploadGone if the body, or the chunk before these, is missing.
     """
     _require_room(tx, first + len(chunks))
     if not await tx.run(_ADD_CHUNKS, body, state, first):

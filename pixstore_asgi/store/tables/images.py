@@ -72,8 +72,8 @@ async def list_tombstones(tx: Transaction, after: str | None, before: str | None
 
 
 def bounds(after: str | None, before: str | None) -> tuple[str, str]:
-    """Return two bounds that include the same ids as these texts do, but in ASCII without NUL: any database accepts
-    them.
+    """Return two bounds in ASCII without NUL, which any database accepts. The same ids are between them as between
+    `after` and `before`.
     """
     return _as_ascii(after or ""), _as_ascii(before or _LAST)
 

@@ -23,7 +23,7 @@ class BodyState(IntEnum):
 
 
 class Statements(dict[str, str]):
-    """The statements in one database's dialect, by their text in `tables`. Each is filled in at its first use.
+    """Maps the text of a statement in `tables` to the statement in one database's dialect, made at its first use.
 
     names: the database's tables, columns and expressions, by the placeholders in braces. translate: changes a filled
     statement into the database's dialect.
