@@ -95,8 +95,8 @@ class Drain:
 class Readiness:
     """Reports whether one Pixstore can serve requests.
 
-    check: asks the store, and opens it on first use. It raises SecretError if a secret is missing, and any error of the
-    store.
+    check: asks the store, and opens it on first use. It passes on the store's errors, and raises SecretError if a
+    secret is missing.
     """
 
     def __init__(self, check: Callable[[], Awaitable[None]], drain: Drain) -> None:
@@ -108,7 +108,7 @@ class Readiness:
         self._is_why_open = False  # True after a timeout was logged, until the reason is logged
 
     async def obstacle(self) -> Obstacle | None:
-        """Return the reason why requests can't be served, or None. It takes at most 2 s."""
+        """Return the reason why requests can't be served, or None. Waits for the store for at most 2 s."""
         if self._drain.is_draining:
             return "draining"
         asked = self._question()
@@ -125,9 +125,9 @@ class Readiness:
         return "store"
 
     def _question(self) -> "asyncio.Task[Obstacle | None]":
-        """Return the check that all callers share: one that still runs, or one that began within the last second.
+        """Return the check that all callers share: a running one, one that began within the last second, or a new one.
 
-        It is a task, so that it continues if its callers give up: opening a large database may take long.
+        The check is a task, so that it continues if its callers give up: opening a large database may take long.
         """
         loop = running_loop()
         asked = self._asked.get()
@@ -146,7 +146,7 @@ class Readiness:
         return self._logged_once(None, "")
 
     def _logged_once(self, obstacle: Obstacle | None, why: object) -> Obstacle | None:
-        """Return the obstacle. Log it if it differs from the last logged one."""
+        """Return the obstacle. Log it if it is new, or if only a timeout was logged. Log also that it has ended."""
         if obstacle is not None and (obstacle != self._logged or self._is_why_open):
             _log.error("not ready: %s", why, extra=event("not_ready", obstacle=obstacle))
         elif obstacle is None and self._logged is not None:

@@ -78,8 +78,8 @@ class Life:
             raise
 
     async def close(self) -> None:
-        """Undo one `open` of this event loop. The last call closes the store. Then only `open` opens it again in
-        this loop.
+        """Undo one `open` of this event loop. The last call closes the store, and only a new `open` makes it usable
+        again in this loop.
         """
         share = self._share()
         share.opens = max(0, share.opens - 1)
@@ -122,7 +122,7 @@ class Life:
         return await self._start(share)
 
     async def reload(self) -> None:
-        """Find the key ring again. Raises SecretError; then the key ring stays as it was."""
+        """Find the key ring again. If this raises SecretError or StoreError, the key ring stays unchanged."""
         await self.opened()
         async with self._share().lock:
             await self._secrets.reload()
@@ -143,8 +143,8 @@ class Life:
         """Check with one small query that the store answers, and that the key ring has the secrets that images need.
 
         Opens the store on first use. Raises SecretError or StoreError. If the store knows a secret that the ring lacks,
-        the secret is searched at most once in 10 s. If no image needs that secret, it is searched again only after a
-        request has named it.
+        the call looks for that secret, but not within 10 s after a failed search. If no image needs the secret, the
+        next search waits until `renewed` has failed.
         """
         ring = await self.opened()
         if absent := await self._secrets.absent(ring):
@@ -202,8 +202,8 @@ class Life:
 
 
 async def _held_open(life: "weakref.ref[Life]") -> AsyncGenerator[None, None]:
-    """Close an open store when its event loop ends. If its Pixstore was garbage-collected, leave it open for other
-    users.
+    """Close an open store when its event loop ends. If its Pixstore was garbage-collected, leave the store open for
+    other users.
 
     This is an async generator because asyncio ends the async generators of a loop before it closes the loop. So
     `asyncio.run`, test clients and servers close a store that the application left open, while the loop still runs.
@@ -218,7 +218,7 @@ async def _held_open(life: "weakref.ref[Life]") -> AsyncGenerator[None, None]:
 
 
 async def _warn_of_missing_bucket(store: ImageStore) -> None:
-    """Log once, at the start, that the option `blobs` is missing. Otherwise each image would report it."""
+    """Log if an open store has bodies outside its database but no `blobs`. Otherwise each image would report it."""
     if await lacks_its_bucket(store):
         _log.warning(
             "this store has bodies outside its database, but blobs= is not given: pass it, or these images can't be "

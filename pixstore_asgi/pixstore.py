@@ -45,13 +45,14 @@ class Pixstore:
     """Encrypted images in one store, and the records and proofs that let a page read them.
 
     The constructor does no I/O. The store opens by `open`, `async with`, `lifespan` or on first use, separately in each
-    event loop. All methods raise only PixstoreErrors.
+    event loop. Methods raise only PixstoreErrors, but errors of `on_progress` and of an upload's iterator or reader
+    pass through.
 
     Args:
         store: A path, a URL (sqlite:///…, postgresql://…) or an ImageStore, such as `SqliteStore(path)`. Relative paths
             begin at the working directory.
-        blobs: A folder, for new ciphertext above 1 MiB, with a SQLite database. Or s3://bucket/prefix, for all new
-            ciphertext. Without it, all ciphertext is in the database.
+        blobs: The place of new ciphertext outside the database. s3://bucket/prefix takes all of it. A folder takes
+            ciphertext above 1 MiB, and needs a SQLite database. None: all ciphertext is in the database.
         secret: At least 43 characters of text or 32 bytes, or a list of such secrets, oldest to newest. All of them
             verify, and the last one signs. Or an async function that returns such a list. It is called when the store
             opens, by `reload_secrets`, and at most once in 10 s if a proof or a row names an unknown secret. Default:
@@ -59,8 +60,8 @@ class Pixstore:
             the SQLite database. The key file is created together with the database.
         proof_window_ms: The length of a proof window in milliseconds. A proof is valid for one to two windows. -1 turns
             the checks of `open_payload` off; PixstoreApp then needs allow_unproven=True.
-        bind_token: Whether a proof is valid only with the token of its record. After an update it still gives the new
-            version, until it expires.
+        bind_token: Whether a proof is valid only with the token of its record. After an update, such a proof gives
+            access to the new version until it expires.
         verify_old_secrets: Whether proofs under older secrets of the list are valid. Rolling deployments need True. Set
             it to False after an older secret has leaked. Older secrets unwrap keys in either case.
         image_formats: The accepted formats: any of png, webp, jpg, jpeg, gif and avif.
@@ -80,13 +81,13 @@ class Pixstore:
             next one apply to images that arrive in pieces, not as bytes.
         max_upload_s: How long a whole upload may take, in seconds. 32 MiB at 9 KiB/s take an hour.
         cache_bytes: How many bytes of ciphertext each event loop keeps in memory; 0 for no cache. An image is cached on
-            its second request, if less than half of this size of other images was read in between, and if it is not
-            larger than a quarter of this size. A cached image is served only while it is the current version in the
-            store. Writes of other programs to a SQLite database are noticed within a second.
+            its second request, if it is at most a quarter of this size, and if the other images read in between are
+            less than half of this size. A cached image is served only while it is the current version in the store.
+            Writes of other programs to a SQLite database are noticed within a second.
         drain_s: How many seconds the server's shutdown is delayed after SIGTERM. Meanwhile `/-/ready` is 503, and
             requests are still served. It works under uvicorn, for one Pixstore of a process.
-        ciphertext_url: Another place of the ciphertext, such as a CDN. It is the URL of a PixstoreApp's mount that has
-            public_ciphertext=True, or a function from the id of a version (32 hex digits) to a URL or None.
+        ciphertext_url: Another place of the ciphertext, such as a CDN: the URL of a mounted PixstoreApp with
+            public_ciphertext=True, or a function from a version's id (32 hex digits) to a URL or None.
         clock_ms: Returns epoch milliseconds for proofs, and for the tokens of a store that is given as a path or URL.
 
     Raises:
@@ -169,8 +170,8 @@ class Pixstore:
         await self._life.open()
 
     async def close(self) -> None:
-        """Undo one `open` of this event loop. The last call closes the store. Then only `open` opens it again in
-        this loop.
+        """Undo one `open` of this event loop. The last call closes the store, and only a new `open` makes it usable
+        again in this loop.
         """
         await self._life.close()
 
@@ -196,7 +197,7 @@ class Pixstore:
     async def ping(self) -> None:
         """Check with one small query that the store answers, and that no secret is missing, as `/-/ready` does.
 
-        It waits as long as the store does not answer: give it a time limit.
+        The call has no time limit of its own, and waits for a store that does not answer: set a limit.
 
         Raises:
             SecretError: A secret that images need is missing.
@@ -226,23 +227,23 @@ class Pixstore:
     ) -> ImageRecord:
         """Encrypt and store a new image.
 
-        If the call is cancelled during the commit, or the connection to the database is lost, it raises although the
-        image may be stored.
+        If the commit is cancelled or loses its connection to the database, the call raises although the image may be
+        stored.
 
         Args:
             data: Bytes, an async iterator of bytes, or an object with an async `read(n)`.
-            directory: 1 to 64 of `[A-Za-z0-9_-]`, which become the part of the id before the colon.
+            directory: 1 to 64 characters of `[A-Za-z0-9_-]`. They become the part of the id before the colon.
             strip_metadata: Replaces the option of the same name for this call.
             on_progress: Called after each piece with the number of bytes of the image taken so far.
-            connection: An asyncpg connection, or an AsyncConnection of psycopg 3.2 or newer, to the PostgreSQL of the
-                store. The image is stored within its transaction: together with the application's own rows, or not
-                at all.
+            connection: An asyncpg connection, or an AsyncConnection of psycopg 3.2 or newer, to the store's PostgreSQL.
+                The image is stored in the connection's transaction: together with the application's own rows, or not at
+                all.
 
         Returns:
             The record of the image, with a fresh proof.
 
         Raises:
-            InvalidImage: The data is no image of an accepted format (ImageTooLarge, UploadTimeout); nothing is stored.
+            InvalidImage: The data is not an accepted image (also ImageTooLarge, UploadTimeout); nothing is stored.
             InputError: An argument is wrong; nothing is stored.
             StoreError: The store failed; nothing is stored.
         """
@@ -259,7 +260,7 @@ class Pixstore:
         strip_metadata: bool | None = None,
         on_progress: OnProgress | None = None,
     ) -> ImageRecord:
-        """Encrypt and store an image that is in a file, otherwise like `save_image`.
+        """Encrypt and store an image from a file. All else is as in `save_image`.
 
         Args:
             path: The path of the file.
@@ -283,20 +284,21 @@ class Pixstore:
         """Store an image that keeps its id and token from another store.
 
         Args:
-            image_id: Its id there. A variant, `id~name`, needs its original here.
+            image_id: Its id there. A variant, `id~name`, needs its original in this store.
             data: As in `save_image`.
-            token: Its token there, read as epoch milliseconds: at most a day ahead of the clock.
-            seal: How the same image was encrypted there. It is then encrypted to the same bytes, so that copies in
-                browsers stay valid. The image is held in memory until that is certain.
-            if_token: Replace the version with this token; for a variant, the token of its original.
+            token: Its token there: epoch milliseconds, at most a day ahead of the clock.
+            seal: Its seal there. With a seal, the image is encrypted to the same bytes, so that copies in browsers stay
+                valid. The image is held in memory until its tag is checked.
+            if_token: Replace only the version with this token. For a variant: the token that its original must have.
 
         Returns:
             The record of the image, with a fresh proof.
 
         Raises:
             InputError: The id or the token is invalid, or the token is more than a day ahead.
-            StoreConflict: The id is taken, the image's token is not `if_token`, or a deleted image with this id
-                had the same token or a higher one.
+            ImageNotFound: There is no image for `if_token`, or no original for a variant.
+            StoreConflict: There is an original of this id but no `if_token`; the image's token is not `if_token`; or
+                `token` is not above the last token of this id, even of a deleted image.
             IntegrityError: The seal belongs to another image.
             InvalidImage: As in `save_image`.
             StoreError: As in `save_image`.
@@ -352,7 +354,7 @@ class Pixstore:
         strip_metadata: bool | None = None,
         on_progress: OnProgress | None = None,
     ) -> ImageRecord:
-        """Replace an image by a new version that is in a file, otherwise like `update_image`.
+        """Replace an image by a new version from a file. All else is as in `update_image`.
 
         Args:
             image_id: The id of the image.
@@ -417,8 +419,8 @@ class Pixstore:
     async def reseal_image(self, image_id: str, *, if_token: int | None = None) -> ImageRecord:
         """Encrypt an image again, with a new key and a higher token, because its old key has leaked.
 
-        Call `revoke` for it first: until a proof expires, its holder can fetch the new version together with the new
-        key. The image is held in memory.
+        Call `revoke` for the image first. Otherwise the holder of an older proof can fetch the new version with its new
+        key until the proof expires. The image is held in memory.
 
         Args:
             image_id: The id of the image.
@@ -457,8 +459,8 @@ class Pixstore:
     async def rewrap_keys(self, on_progress: rotation.OnRewrapped | None = None) -> int:
         """Wrap the keys of all images under the newest secret, which signs.
 
-        It may be interrupted and repeated, and runs while other processes serve and save. If they save images under an
-        older secret meanwhile, some may be left; `key_status` reports them.
+        The call may be interrupted and repeated, and runs while other processes serve and save. If these save images
+        under an older secret meanwhile, some keys may be left; `key_status` counts them.
 
         Args:
             on_progress: Called with (done, total) after each batch.
@@ -483,7 +485,7 @@ class Pixstore:
             True, or False if the secret is loaded here but the store does not know it.
 
         Raises:
-            SecretError: The secret signs, images need it, or the key id is unknown.
+            SecretError: The secret signs, images need it, it is already retired, or the key id is unknown.
         """
         named = hide(key_id)
         del key_id  # a caller may pass the secret itself by mistake, so hide it
@@ -557,7 +559,7 @@ class Pixstore:
         return await with_ring(self._life, lambda ring: self._proofs.records(ring, found, terms))
 
     async def read_image(self, image_id: str) -> Image | None:
-        """Return an image decrypted and verified. It is held in memory.
+        """Return a decrypted and verified image. The whole image is in memory.
 
         Args:
             image_id: The id of an image, or of a variant: `id~name`.

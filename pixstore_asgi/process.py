@@ -25,9 +25,9 @@ def wall_clock_ms() -> int:
 
 
 def generation() -> int:
-    """Return a number that is different in each forked child.
+    """Return the number of forks between the import of this module and this process.
 
-    An object that stores another number was made in the parent process.
+    An object that stores a lower number was made before the last fork, in the parent process.
     """
     return _generation
 
@@ -70,7 +70,7 @@ class PerLoop(Generic[T]):
     running loop.
 
     Event loops of several threads may use one PerLoop at the same time; each sees only its own value. drop: called with
-    a value whose loop was closed before `pop`. It can't await anything of that loop any more.
+    a value if its loop was closed before `pop`. The function must not await anything of that loop.
     """
 
     def __init__(self, drop: Callable[[T], object]) -> None:
@@ -85,7 +85,7 @@ class PerLoop(Generic[T]):
             return self._values.get(running_loop())
 
     def opened(self) -> T:
-        """Return the value. Use it if the values are open stores: it raises StoreError if this event loop has none."""
+        """Return the value, for values that are open stores. Raises StoreError if this event loop has none."""
         value = self.get()
         if value is None:
             raise StoreError("the store is closed: open it first")

@@ -48,7 +48,7 @@ async def _image_upload(request: Request) -> AsyncIterator[bytes]:
 
 
 ImageUpload = Annotated[AsyncIterator[bytes], Depends(_image_upload)]
-"""The type of a parameter for the request's body, for `save_image` and `update_image`. Multipart forms get 415."""
+"""The type of a parameter that gets the request's body, for `save_image` or `update_image`. Multipart forms get 415."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ payload_docs: dict[str, Any] = {
 
 
 def upload_docs(pixstore: Pixstore) -> dict[str, Any]:
-    """Return the `openapi_extra=` for a route with an ImageUpload. It describes the accepted types and the errors.
+    """Return the `openapi_extra` of a route with an ImageUpload: the accepted media types and the error responses.
 
     Args:
         pixstore: The Pixstore that the route saves to.

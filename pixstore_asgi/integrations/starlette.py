@@ -33,9 +33,9 @@ _LOG_EVERY_S = 5
 def add_error_handlers(app: Starlette) -> None:
     """Make an application answer each error that a client can cause with its status and `{"detail": text}`.
 
-    InvalidImage is 400, ImageTooLarge 413, UploadTimeout 408, ImageNotFound 404, StoreBusy 503 with Retry-After,
-    StoreConflict 409, or 412 if the request has an If-Match header. Every other error stays a 500, because the server
-    failed or the application called a function wrongly. The reason for StoreBusy is logged as a warning, at most once
+    InvalidImage gives 400, ImageNotFound 404, UploadTimeout 408, ImageTooLarge 413, StoreBusy 503 with Retry-After.
+    StoreConflict gives 409, or 412 if the request has an If-Match header. Every other error stays a 500: the server
+    failed, or the application called a function wrongly. The reason for StoreBusy is logged as a warning, at most once
     in 5 s.
 
     Args:
@@ -56,7 +56,7 @@ _OF_RECORDS = {
 async def records_response(
     pixstore: Pixstore, image_ids: Iterable[str], *, audience: str | None = None
 ) -> JSONResponse:
-    """Return a JSON response with fresh records by id, in the order of the ids, with Cache-Control no-store.
+    """Return fresh records by id as a JSON response with Cache-Control no-store. They have the order of `image_ids`.
 
     Before the call, the endpoint must decide whether the page may show these images. Ids without an image are left out.
 

@@ -33,7 +33,7 @@ def create_key_file(path: Path) -> str:
 def read_key_file(path: Path) -> str:
     """Return the secret in the key file at `path`.
 
-    Raises SecretError if the file is missing or unreadable, or if users other than its owner can read it.
+    Raises SecretError if the file is missing, unreadable, not a regular file, or accessible to other users.
     """
     try:
         # Refuse a link, which could lead to another secret. Do not block on a pipe.

@@ -23,7 +23,7 @@ SecretSource = Callable[[], Awaitable[Secret | Sequence[Secret]]]
 
 
 def given_secrets(secret: Hidden[Any]) -> KeyRing | SecretSource | None:
-    """Return the key ring for the `secret` option of an application, its async function, or None if it is None."""
+    """Turn the `secret` option into a key ring. An async function gives a SecretSource, None gives None."""
     # Keep the secret out of local variables, which tracebacks would show.
     if secret() is None or not callable(secret()):
         return None if secret() is None else KeyRing(secret())
@@ -37,7 +37,7 @@ def given_secrets(secret: Hidden[Any]) -> KeyRing | SecretSource | None:
 async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> KeyRing:
     """Return the key ring for an open store. Its source is `given`, else PIXSTORE_SECRET, else the key file.
 
-    Raises SecretError if there is no secret, or if a secret is missing that images need.
+    Raises SecretError if there is no secret, or if the ring lacks a secret that images need.
     """
     found = await _ask(given) if callable(given) else given or await _find_secret(store)
     ring = found.bound_to(await store.database_id())
@@ -88,8 +88,8 @@ async def _find_secret(store: ImageStore) -> KeyRing:
 
 
 async def _ask(source: SecretSource) -> KeyRing:
-    """Call the application's source of secrets and return their key ring. Raises SecretError if it fails or takes
-    over 10 s.
+    """Call the application's source of secrets and return their key ring. Raises SecretError if the function fails or
+    takes over 10 s.
     """
     try:
         with anyio.fail_after(_LONGEST_S):

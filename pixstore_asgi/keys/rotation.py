@@ -44,11 +44,11 @@ class KeyStatus:
 
 
 async def key_status(store: ImageStore, ring: KeyRing) -> list[KeyStatus]:
-    """Return the status of each secret that the open store or the key ring knows. The secrets of the ring are last, in
-    order.
+    """Return the status of each secret that the open store or the key ring knows. The ring's secrets are last, in the
+    ring's order.
 
-    A database may have got its id only later. Then a secret has a second entry under another key id, for keys that are
-    bound to no id.
+    If a database got its id after its first images, a secret may have a second entry, with another key id. That entry
+    counts the older keys, which are bound to no database id.
     """
     usage = await store.key_usage()
     known, retired = ({check[:KEY_ID_BYTES] for check in checks} for checks in await store.key_checks())
@@ -63,8 +63,8 @@ async def key_status(store: ImageStore, ring: KeyRing) -> list[KeyStatus]:
 async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped | None = None) -> int:
     """Wrap the keys of all images under the ring's newest secret.
 
-    It can be interrupted and repeated at any time, while other processes serve and save. If other processes save images
-    under an older secret meanwhile, a few further passes handle these. `key_status` shows the remaining ones.
+    Can be interrupted and repeated at any time, while other processes serve and save. If these save under an older
+    secret meanwhile, up to two further passes rewrap those keys. `key_status` counts the keys that are left.
 
     Args:
         store: An open store.
@@ -95,7 +95,7 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
 
 
 async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> bool:
-    """Retire a secret: the store then opens without it, and refuses keys that are wrapped under it.
+    """Retire a secret, so that the store opens without it and refuses new keys that are wrapped under it.
 
     Args:
         store: An open store.
@@ -106,7 +106,7 @@ async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> bo
         False if the secret is in the key ring but unknown to the store. Then there is nothing to retire.
 
     Raises:
-        SecretError: The secret signs here, images need it, or neither store nor key ring knows it.
+        SecretError: The secret signs here, is needed by images, is already retired, or is unknown to store and ring.
     """
     in_use, retired = await store.key_checks()
     checks = {check[:KEY_ID_BYTES].hex(): check for check in in_use}
@@ -134,8 +134,8 @@ async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> bo
 async def assign_new_database_id(store: ImageStore) -> int:
     """Assign a new id to an open store, and rewrap its keys for that id, in one transaction.
 
-    A copy of a store thus becomes independent: its proofs are valid only for it, and no other store's rows unwrap in
-    it.
+    This makes a copy of a store independent: its proofs are valid only for the copy, and the copy unwraps no rows of
+    other stores.
 
     Returns:
         The number of images.

@@ -19,9 +19,9 @@ _LOOK_EVERY_S = 10  # a limit, because any client can send proofs that name unkn
 class Secrets:
     """Finds the key ring of a store, and replaces it by newer ones.
 
-    given: the key ring, an async function that returns the secrets, or None to read PIXSTORE_SECRET or the key file.
-    ring: the current key ring, or None until the store was opened once. All event loops share one instance. In each of
-    them, the caller must hold a lock while it awaits `load`, `reload`, `renew` or `find`.
+    All event loops share one instance. In each loop, the caller must hold a lock while it awaits `load`, `reload`,
+    `renew` or `find`. given: the key ring, an async function that returns the secrets, or None to read PIXSTORE_SECRET
+    or the key file. The attribute `ring` is the current key ring, or None until the store was opened once.
     """
 
     def __init__(self, store: ImageStore, given: KeyRing | SecretSource | None) -> None:
@@ -43,14 +43,14 @@ class Secrets:
         return self.ring
 
     async def reload(self) -> None:
-        """Find the key ring again. Raises SecretError or StoreError; then the key ring stays as it was."""
+        """Find the key ring again. If this raises SecretError or StoreError, `ring` stays unchanged."""
         self.ring = await find_ring(self._store, self._given)
 
     async def renew(self, stale: KeyRing, by: str) -> KeyRing | None:
         """Return a key ring newer than `stale`, or None if there is none. Searches at most once in 10 s for each value
         of `by`.
 
-        by: the kind of input that names a secret that `stale` lacks: "proof" or "row".
+        by: the input that named a secret that `stale` lacks: "proof" or "row".
         """
         if self.ring is stale and time.monotonic() - self._looked_s[by] >= _LOOK_EVERY_S:
             try:

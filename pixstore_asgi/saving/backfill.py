@@ -17,7 +17,7 @@ from .save import Opened, not_found
 from .sealing import Encryption, commit_together, write_bytes
 
 Read = Callable[[str], Awaitable[ExportedImage | None]]
-"""Returns an image or a variant, verified, or None."""
+"""Returns the verified image or variant with this id, or None."""
 
 
 class Backfill:
@@ -44,7 +44,7 @@ class Backfill:
         return self._options.decoder
 
     async def complete(self, image_id: str, *, again: bool = False, is_dry: bool = False) -> bool:
-        """Add the missing parts of one original. Return whether any were missing. The image is held in memory.
+        """Add the missing parts of one original. Return whether there were any to add. The image is held in memory.
 
         The bytes, token and version of the original stay the same. If an error occurs, the parts added before it stay.
 

@@ -30,7 +30,7 @@ Opened = Callable[[], Awaitable[KeyRing]]
 """Opens the store if it is not open yet, and returns the current key ring."""
 
 Saved = tuple[KeyRing, Sequence[StoredImage]]
-"""A stored image, followed by its variants, and the key ring that wraps their keys."""
+"""The key ring that wrapped the keys, and the rows of the stored image and its variants."""
 
 _MAX_AHEAD_MS = 24 * 60 * 60 * 1000  # how far a token may be ahead of the clock: more than a wrong clock or time zone
 
@@ -50,7 +50,7 @@ class Saves:
     - IntegrityError: `take_over`, if the bytes do not belong to `encryption`.
 
     Args:
-        store: The store, or its transaction that the application shares.
+        store: The store, or the store within a transaction of the application.
         opened: Opens the store if it is not open yet, and returns the current key ring.
         options: How to save.
         clock_ms: Returns epoch milliseconds.
@@ -94,8 +94,8 @@ class Saves:
     ) -> Saved:
         """Save an image that keeps its id and token from another store.
 
-        if_token: replace the version with this token; for a variant, its original must have this token. encryption:
-        encrypt to the same bytes as the other store. Raises IntegrityError if `data` does not give the tag in it.
+        if_token: replace the version with this token; for a variant, its original must have this token. encryption: how
+        the other store encrypted the image. Raises IntegrityError if `data` gives another tag than `encryption` has.
         """
         if not is_served_id(image_id) or token is None or as_token(token) != token:
             raise InputError(
@@ -114,8 +114,8 @@ class Saves:
     async def reseal(self, found: Sequence[ExportedImage], if_token: int | None) -> Saved:
         """Encrypt an image and its variants again, under new keys, and save them as new versions. Their details stay.
 
-        found: the image, then its variants, as read from the store. Their bytes stay the same. If the options ask for
-        padding, an image without padding gets it.
+        found: the image, then its variants, as read from the store. Their bytes stay the same, but the option `pad`
+        pads images that were saved without padding.
         """
         original = found[0]
         _check_token(original.id, original.token, if_token)
@@ -194,7 +194,7 @@ async def revoke(store: ImageStore, image_id: str | None, directory: str | None,
 
 
 async def version_to_replace(store: ImageWrites, image_id: str, if_token: int | None) -> Expected:
-    """Return the id of the version that a write to this image must replace.
+    """Return the state of the image that a write must expect: with `if_token` its current version, else PRESENT.
 
     Raises ImageNotFound, and StoreConflict if the image's token is not `if_token`.
     """

@@ -57,7 +57,7 @@ class Encryption:
 class Sealing:
     """Encrypts one image. Iterate it to get the ciphertext; after that, `tag` and `meta` are known.
 
-    Raises InvalidImage if the head does not belong to an accepted format, or to the format that the encryption names.
+    Raises InvalidImage if the head is not of an accepted format, or not of the format that the encryption names.
 
     Args:
         head: The first bytes of the image: at least SNIFF_BYTES, or the whole image.
@@ -78,7 +78,7 @@ class Sealing:
 
     @property
     def format(self) -> str:
-        """The name of the format of the image's bytes. `meta` may contain another name for the same media type."""
+        """The name of the format that the image's bytes have. `meta` may have another name of the same media type."""
         return self._reader.name
 
     @property
@@ -92,7 +92,7 @@ class Sealing:
         return self._sealer.tag
 
     def meta(self, version: bytes) -> ImageMeta:
-        """Return the row of this version, after the whole image was encrypted. Its key is not wrapped yet."""
+        """Return the meta of this version, after the whole image was encrypted. Its `wrapped_key` is still empty."""
         return ImageMeta(
             version=version,
             format=self._format_byte,
@@ -181,8 +181,8 @@ async def write_version(
 ) -> Written:
     """Encrypt a version and write it to the store, without making it current.
 
-    unless_committed: aborts the write at its end, unless the version was committed. Raises InvalidImage and the errors
-    of the pieces.
+    unless_committed: an exit stack that aborts the write unless the version was committed. Raises InvalidImage and the
+    errors of the pieces.
     """
     sealing = await begin_sealing(pieces, allowed, encryption)
     version = secrets.token_bytes(VERSION_BYTES)
@@ -202,7 +202,7 @@ async def write_bytes(
     encryption: Encryption,
     details: Details | None,
 ) -> Written:
-    """Write a version that is not an upload, in any format, as `write_version` does."""
+    """Encrypt bytes of any format that are not an upload, and write them as `write_version` does."""
     pieces, any_format = one_piece(memoryview(data)), frozenset(FORMAT_BYTES)
     written = await write_version(unless_committed, store, image_id, pieces, encryption, any_format)
     return replace(written, details=details)

@@ -165,8 +165,8 @@ class Watch:
     """Gives each wait of the running task a time limit, with one timer for all waits. Call `begin` and `end` around
     each wait.
 
-    No wait may end earlier than the wait before it. If a wait takes longer than its limit, it is cancelled, and `end`
-    returns True.
+    The deadline of a wait must not be before that of the previous wait. If a wait takes longer than its limit, this
+    class cancels the wait, and `end` returns True.
     """
 
     def __init__(self) -> None:

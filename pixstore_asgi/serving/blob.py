@@ -1,4 +1,4 @@
-"""Blob: the bare ciphertext of one version of an image. Any cache may keep it, because it needs a key to be read."""
+"""Blob: the bare ciphertext of one version of an image. Any cache may keep it, because reading it needs a key."""
 
 import secrets
 from typing import Self
@@ -53,7 +53,7 @@ class Blob:
     async def part(self, start: int, length: int) -> Payload:
         """Return the payload with `length` bytes from offset `start`.
 
-        Bytes of up to WHOLE_BYTES are read now, so that sending them uses no connection of the store.
+        A range of at most WHOLE_BYTES is read now, so that sending it uses no connection of the store.
         """
         stream, self._stream = self._stream, None
         if stream is None:

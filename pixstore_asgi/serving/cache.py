@@ -79,8 +79,8 @@ class _Flight:
 class ImageCache:
     """Reads a store through a cache of at most `max_bytes`; 0 caches nothing. It belongs to one event loop.
 
-    begin_check: begins the tag check of a body before the body is cached. read_times: is told how long each read from
-    the store took.
+    begin_check: begins the tag check of a body before the body is cached. read_times: reports the duration of each read
+    from the store.
     """
 
     def __init__(
@@ -124,8 +124,8 @@ class ImageCache:
         return images
 
     def find_nowait(self, image_id: str) -> tuple[StoredImage, bytes] | None:
-        """Return the current image and its Success payload, if that needs no wait and the payload is one piece, else
-        None.
+        """Return the current image and its Success payload. Return None if that needs a wait or the payload has several
+        pieces.
         """
         known = self._entries.get(image_id)
         if known is None or known.pieces is None:
@@ -195,8 +195,8 @@ class ImageCache:
 
     @asynccontextmanager
     async def _alone(self, *key: Hashable) -> AsyncIterator[_Flight | None]:
-        """Yield None immediately to the first caller for a key. All other callers wait until its block ends, and then
-        get its flight.
+        """Yield None immediately to the first caller for a key. Others wait until the first caller's block ends, and
+        get that caller's _Flight.
         """
         if other := self._under_way.get(key):
             await other.ended.wait()

@@ -1,7 +1,7 @@
 """Decides the answer to an image request that came alone or in a batch.
 
-`decide` is plain code, without `await`. It returns the answer, or a Wait if something must be awaited first: the
-opening of the store, newer secrets, the application's rule, or the image. `answer` awaits it and calls `decide` again.
+`decide` is plain code, without `await`. It returns the answer, or a Wait for one of these: the opening of the store,
+newer secrets, the application's rule, or the image. `answer` awaits the Wait and calls `decide` again.
 """
 
 import logging
@@ -45,13 +45,13 @@ _SUCCESS_HEAD = encode_state(_SUCCESS)
 
 
 Wait = Callable[[], Awaitable[object]]
-"""A function without arguments. Its result must be awaited before `decide` is called again."""
+"""A function without arguments. The caller awaits its result before the next call of `decide`."""
 
 
 class Inquiry:
     """One image request, with everything known about it so far. Its fields, each with the step or Wait that sets it:
 
-    request, terms           the caller; terms: those that the proof must match, None if no proof is valid
+    request, terms           the caller; the proof must match the terms, and None refuses every proof
     rule                     the caller: the application's rule, if there is one
     has_body                 the caller: False for a HEAD request
     is_timed                 `ServedRequest.image`: whether `decide` sets `passed_ns`
@@ -104,7 +104,7 @@ class Inquiry:
         self.log_refusal(reason)
 
     def fail(self, error: PixstoreError) -> WireState:
-        """Refuse the request because of this error, which is logged. Return the state of the answer."""
+        """Refuse the request because of this error, and log the error. Return the state of the answer."""
         if isinstance(error, ProofError):
             self.refuse(WireState.INVALID_PROOF, error)
             return WireState.INVALID_PROOF
@@ -149,7 +149,7 @@ class Decisions:
                 await inquiry.stream.aclose()
 
     async def check(self, inquiry: Inquiry) -> None:
-        """Check the id and the proof of a request now. `answer` decides it later."""
+        """Check the id and the proof of a request now. A later `answer` decides the request."""
         while not inquiry.is_checked and (wait := self._check(inquiry)):
             await self._await(inquiry, wait)
         inquiry.may_be_late = True
@@ -207,7 +207,7 @@ class Decisions:
         return None
 
     def _renewal(self, inquiry: Inquiry, ring: KeyRing, error: ProofError | IntegrityError) -> Wait | None:
-        """Return a Wait for newer secrets if the error says that the proof or the row names an unknown one, else None.
+        """Return a Wait for newer secrets if the proof or the row names an unknown secret, else None.
 
         A request waits at most twice: once for the proof and once for the row.
         """

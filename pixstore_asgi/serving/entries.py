@@ -95,7 +95,7 @@ class Entries(OrderedDict[str, CachedImage]):
         self[cached.image.id] = cached
 
     def learn(self, image_id: str, image: StoredImage | None, stamp: Hashable) -> None:
-        """Store a row that was read after `stamp` was taken. If the entry has the same version, keep its body.
+        """Store a row that was read after `stamp` was taken. If there is an entry of the same version, keep its body.
 
         image: the row, or None if there is no image.
         """
@@ -133,7 +133,7 @@ class Entries(OrderedDict[str, CachedImage]):
 
 
 class _CachedStream:
-    """A stream of a cached body. The body's bytes count until the stream is closed, read to its end or dropped."""
+    """A stream of a cached body. `Entries.used` counts the body until the stream ends, is closed or is dropped."""
 
     def __init__(self, cached: CachedImage, pieces: tuple[bytes, ...]) -> None:
         self.image = cached.image
@@ -166,9 +166,9 @@ class _CachedStream:
 class Admission:
     """Decides which images are worth caching: those that are requested again soon.
 
-    It remembers the ids of requests until between half of `max_bytes` and `max_bytes` of other bodies were read. An
-    image that is requested again within this time would still be in a cache of that size. Most other images would be
-    evicted before their next request, so they are not cached.
+    It forgets a requested id after further reads of at least half of `max_bytes` and at most `max_bytes`. An image that
+    is requested again before that would still be in a cache of this size. Most other images would be evicted before
+    their next request, so they are not cached.
     """
 
     def __init__(self, max_bytes: int) -> None:

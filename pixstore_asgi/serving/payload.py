@@ -28,7 +28,7 @@ BLOB_HEADERS: RawHeaders = [
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"accept-ranges", b"bytes"),
 ]
-"""The headers of every response with bare ciphertext. Caches may keep it, because a version never changes."""
+"""The headers of every response with bare ciphertext. Caches may keep the response, because a version never changes."""
 
 _STATE_HEADERS = [(b"x-pixstore-state", state.label.encode()) for state in sorted(WireState)]
 _MISSING_ID = WireState.MISSING_ID  # a module's global is read faster than an enum's member
@@ -82,7 +82,7 @@ class Payload:
 
     @property
     def whole(self) -> bytes | None:
-        """All bytes, if they are one piece in memory and iteration has not begun. None if the payload has a stream.
+        """All bytes of the payload, or None if it has a stream. Read this property before any iteration.
 
         If it is not None, the caller has nothing to read or close.
         """

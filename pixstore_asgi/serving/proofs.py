@@ -30,13 +30,13 @@ _BASE = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?|/([^\s/?#][^\s?#]*)?", re.IG
 CiphertextUrl = str | Callable[[str], str | None]
 """A second place from which browsers can fetch ciphertext, such as a CDN.
 
-It is the URL of a PixstoreApp's mount, or a function from the id of a version, in hex, to a URL or None.
+The URL at which a PixstoreApp is mounted, or a function that takes a version's id in hex and returns a URL or None.
 """
 
 
 def record_terms(audience: str | None) -> ProofTerms:
-    """Return the proof terms for an audience, or for None the terms without an audience. Raises InputError if it is
-    invalid.
+    """Return the terms of a proof for an audience. None gives terms without an audience. Raises InputError if the
+    audience is invalid.
     """
     terms = EVERYBODY if audience is None else proof.terms_of(audience)
     if terms is None:

@@ -1,4 +1,4 @@
-"""Access to the key ring: the current ring, a newer one if it lacks a secret, and reads that need a key."""
+"""Access to the key ring: the current ring, a newer ring if a secret is missing, and reads that need a key."""
 
 from collections.abc import Callable
 from contextlib import aclosing

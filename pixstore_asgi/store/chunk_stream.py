@@ -15,8 +15,8 @@ class ChunkStream:
 
     It fetches the next chunk while the caller uses the previous one, so a paused reader holds two chunks in memory.
 
-    read_chunk: returns a chunk by its number, or None if it is missing. reason: for the error message, why a chunk may
-    be missing, and the remedy. release: called once, as soon as this stream no longer needs the body.
+    read_chunk: returns a chunk by its number, or None if the chunk is missing. reason: the end of the error message:
+    why a chunk may be missing, and the remedy. release: called once, as soon as this stream no longer needs the body.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class ChunkStream:
             self._ahead = asyncio.create_task(self._outcome(self._number))
 
     async def _outcome(self, number: int) -> bytes | StoreError | None:
-        """Read a chunk. Return it, or its StoreError: raised, it would be lost if the caller never awaits the task."""
+        """Read a chunk. Return a StoreError instead of raising it: asyncio logs errors of tasks that nothing awaits."""
         try:
             return await self._read_chunk(number)
         except StoreError as error:

@@ -32,11 +32,11 @@ def connect(
 ) -> ImageStore:
     """Return the store for a path or URL, without I/O. If the target is a store, return it unchanged.
 
-    Raises ConfigError for any other target.
+    Raises ConfigError for any other target, and for a store together with `blobs`.
 
     target: a file path, a URL (sqlite:///relative.db, sqlite:////absolute.db, postgresql://user@host/db) or a store.
-    blobs: s3://bucket/prefix, which keeps bodies instead of the database, or a folder, which keeps bodies above 1 MiB.
-    clock_ms, options: for a store that is made here.
+    blobs: the place of bodies instead of the database: s3://bucket/prefix for all, a folder for those above 1 MiB.
+    clock_ms, options: used only if the target is a path or URL.
     """
     if not isinstance(target, str | os.PathLike):
         if not hasattr(target, "open_stream"):
@@ -52,9 +52,7 @@ def connect(
 
 
 def _advice(target: object) -> str:
-    """Return how to turn a URL object of another library into text, for an error message. Its str() may hide the
-    password.
-    """
+    """Return advice, for error messages, on URL objects of SQLAlchemy and Pydantic. str() may hide their password."""
     library = type(target).__module__.partition(".")[0]
     if library == "sqlalchemy":
         return ': of SQLAlchemy\'s URL pass url.set(drivername="postgresql").render_as_string(hide_password=False)'

@@ -4,10 +4,10 @@ A store sees opaque bytes: it neither encrypts nor checks proofs. Each save writ
 the image's pointer to that body in one step, so a reader gets one version or another, never a mixture. Tokens rise
 strictly per id. A deleted id keeps its last token, so tokens also rise across a delete.
 
-An image may have variants: images of their own, under ids of `core.ids.variant_id`. The image is then their original.
+An image may have variants: images of their own, under ids of `core.ids.variant_id`. The image is called their original.
 An original and its variants are an image group. A write to the original changes its whole group in one step: a commit
-replaces or deletes the variants, a delete deletes them, and a raised epoch is raised for each of them. A variant may
-also be written, deleted and revoked alone. `rules` has the checks that all stores share; MemoryStore is the reference.
+replaces or deletes the variants, `delete` deletes them, and `raise_epoch` raises the epoch of each. A variant may also
+be written, deleted and revoked alone. `rules` has the checks that all stores share; MemoryStore is the reference.
 """
 
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -168,8 +168,9 @@ class ImageWriter(Protocol):
 class ImageStore(Protocol):
     """Keeps encrypted images by id: text that `is_image_id` or `is_variant_id` accepts, at most 226 ASCII characters.
 
-    Errors: methods raise only StoreError: StoreConflict if an image is not as expected, StoreBusy if the caller may try
-    again. The store translates other exceptions. No message holds a key or a password.
+    Errors: methods raise only StoreError (StoreConflict if an image is not as expected, StoreBusy if the caller may try
+    again) and SecretError (the key ring may not wrap keys here). The store translates other exceptions. No message
+    holds a key or a password.
 
     Cancellation: a cancelled read keeps no resource. A cancelled write has happened completely or not at all. The store
     takes further calls after both.
@@ -248,7 +249,7 @@ class ImageStore(Protocol):
         ...
 
     async def retire_key_check(self, check: bytes) -> None:
-        """Retire the secret of this check value, known or unknown: refuse further keys wrapped under it. One step.
+        """Retire a secret in one step: refuse new keys wrapped under it. The store need not know this check value.
 
         Raises StoreConflict if an image's wrapped key begins with the first KEY_ID_BYTES of this check value.
         """
@@ -259,7 +260,7 @@ class ImageStore(Protocol):
         ...
 
     async def get_many(self, image_ids: Collection[str]) -> dict[str, StoredImage]:
-        """Return the existing images among these ids as a dict by id, in one snapshot. Ids may be many, and repeat."""
+        """Return the existing images among these ids, by id, in one snapshot. There may be many ids, and duplicates."""
         ...
 
     async def open_stream(self, image_id: str) -> ImageStream | None:
@@ -269,9 +270,9 @@ class ImageStore(Protocol):
     def read_nowait(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
         """Return the current version with its whole body in pieces, or None if that needs a wait.
 
-        It also returns None if there is no image, or if its body is longer than WHOLE_BYTES; `open_stream` then tells
-        which. It runs on the event loop's thread for every image that is not cached. A store behind a network returns
-        None.
+        It also returns None if there is no image, or if the body is longer than WHOLE_BYTES; `open_stream` tells these
+        cases apart. It runs on the event loop's thread for every image that is not cached. A store behind a network
+        returns None.
         """
         ...
 

@@ -69,8 +69,8 @@ class Inspectable(Protocol):
         ...
 
     async def has_objects(self, *, live: bool = False) -> bool:
-        """Return whether a body is in an object store. live: whether to count current bodies only; else also those that
-        gc has still to remove.
+        """Return whether a body is in an object store. live: count only current bodies. False: count also those that gc
+        has yet to remove.
         """
         ...
 
@@ -89,7 +89,7 @@ class Inspectable(Protocol):
         ...
 
     async def unknown_bodies(self, versions: Sequence[bytes]) -> Sequence[bytes]:
-        """Return the versions of this list that no row has. A version names an object."""
+        """Return the versions of this list that no row has. The name of an object is its version."""
         ...
 
     async def unused(self) -> Unused:

@@ -147,8 +147,8 @@ class GroupingContract(StoreFixtures):
         assert {image.token for image in await save_group(store, GROUP)} == {high.token + 502}
 
     async def test_a_token_from_elsewhere_is_the_originals(self, store: ImageStore) -> None:
-        """If a commit brings a token, its variants get that token too. A variant with a last token not below it gets
-        its own plus one.
+        """If a commit brings a token, its variants get that token too. If a variant's last token is not below that
+        token, the variant gets its own last token plus one.
         """
         await save_group(store, GROUP, CommitTerms(token=5))
         await save(store, THUMB, token=90)

@@ -46,8 +46,8 @@ class KeepingContract(StoreFixtures):
         assert tokens == list(range(tokens[0], tokens[0] + 5))
 
     async def test_a_token_is_the_clock_where_it_can_be(self, store: ImageStore, clock: SetClock) -> None:
-        """A new token is the clock in epoch milliseconds, but at least 1. Above 2**53 - 1 the save raises
-        StoreError.
+        """A new token is the clock in epoch milliseconds, but at least 1. If the clock is above 2**53 - 1, the save
+        raises StoreError.
         """
         assert (await save(store, "a")).token == clock.now_ms
         clock.now_ms += 5000
@@ -60,8 +60,8 @@ class KeepingContract(StoreFixtures):
         assert await store.get("c") is None
 
     async def test_a_commit_takes_a_token_from_elsewhere(self, store: ImageStore) -> None:
-        """A commit that brings a token sets it. If it is not above the last token, even of a deleted image,
-        StoreConflict is raised.
+        """A commit that brings a token sets it. If that token is not above the last one, even of a deleted image, the
+        store raises StoreConflict.
         """
         saved = await save(store, "a", b"new", token=7)
         assert saved.token == 7

@@ -93,8 +93,8 @@ class SharingContract(StoreFixtures):
     async def test_an_epoch_that_another_store_raised_is_there_at_once(
         self, store: ImageStore, other: ImageStore
     ) -> None:
-        """After one store has raised the epoch of an image or of all, the other one returns it, with another version
-        stamp.
+        """After one store has raised the epoch of one or all images, the other store returns the new epoch and another
+        version stamp.
         """
         await save(store, "a")
         stamps = [stamp_of(other, "a")]

@@ -52,9 +52,9 @@ class VariantsContract(StoreFixtures):
         await save(store, CARD, expect=second[0].meta.version)
 
     async def test_a_variant_wants_its_original(self, store: ImageStore) -> None:
-        """If the original does not exist, a variant is refused, before the original's first save and after its delete.
+        """With `Expect.PRESENT`, the store refuses a variant whose original was never saved or is deleted.
 
-        With `Expect.ANY` the store accepts it.
+        With `Expect.ANY` the store accepts the variant.
         """
         for _ in range(2):
             with pytest.raises(StoreConflict):
@@ -131,7 +131,7 @@ class VariantsContract(StoreFixtures):
         assert await bodies_of(store) == NEWER
 
     async def test_a_group_is_revoked_whole(self, store: ImageStore) -> None:
-        """Raising the epoch of an original or of a range also raises those of the variants.
+        """Raising the epochs of an original or of a range also raises the epochs of the variants.
 
         Raising the epoch of a variant changes no other image.
         """

@@ -1,4 +1,4 @@
-"""Tests of wrapped keys: counted by secret, replaced, and secrets that the store forgets or retires."""
+"""Tests of wrapped keys (counted, replaced), and of secrets that the store forgets or retires."""
 
 from dataclasses import replace
 
@@ -122,8 +122,8 @@ class WrappingContract(StoreFixtures):
             await save(store, "b", key_id=_OLD, checks=[old])
 
     async def test_a_retired_secret_wraps_nothing_more(self, store: ImageStore) -> None:
-        """A secret can't be retired while an image needs it. A retired secret is refused in every key ring; others are
-        not.
+        """A secret can't be retired while an image needs it. The store refuses a key ring with a retired secret as its
+        last one.
         """
         both = old, new = await checks_of(store, _OLD, _NEW)
         saved = await save(store, "a", key_id=_OLD, checks=[old])

@@ -87,7 +87,7 @@ class WritingContract(StoreFixtures):
         assert await store.raise_epoch("a", expect=second.meta.version) is True
 
     async def test_epochs_of_a_range_rise_together(self, store: ImageStore) -> None:
-        """`raise_epochs` raises the epoch and changes the stamp of every image between two ids, and of no other."""
+        """`raise_epochs` raises the epochs of all images between two ids, and of no other. Their stamps change."""
         for image_id in ("a", "b:1", "b:2", "b:3", "c"):
             await save(store, image_id)
         await store.delete("b:3")
@@ -183,7 +183,7 @@ class WritingContract(StoreFixtures):
         assert await read(store, "a") == b"old"
 
     async def test_expectations_of_a_write(self, store: ImageStore) -> None:
-        """ABSENT, PRESENT and a version each accept a write only in that state. A refused write changes nothing."""
+        """A write that expects ABSENT, PRESENT or a version needs that state. A refused write changes nothing."""
         with pytest.raises(StoreConflict):
             await save(store, "a", expect=Expect.PRESENT)
         with pytest.raises(StoreConflict):
