@@ -59,7 +59,7 @@ def next_token(image_id: str, now_ms: int, last: int | None, given: int | None) 
 
 
 def checksum_of(image: StoredImage) -> int:
-    """Return the sum of token, creation time and epoch, the numbers that no key protects.
+    """Return the sum of token, creation time and epoch, which no authentication tag covers.
 
     A store keeps the sum in the image's row, so that `verify` can find a damaged number. A revoke or delete changes the
     numbers and the sum by the same amount, so earlier damage still shows.

@@ -33,8 +33,8 @@ async def take_origin(source: ImageStore, target: ImageStore) -> None:
 
 
 async def share_secrets(source: ImageStore, target: ImageStore) -> None:
-    """Copy the source's check values that are in use, which tell the target which secrets the keys need. No secret
-    itself is copied.
+    """Copy the source's check values that are in use, so that the target knows the secrets of the keys. Copy no secret
+    itself.
 
     Raises SecretError if a check value can't be copied.
     """

@@ -112,7 +112,7 @@ def part_of(target: Path) -> Iterator[Path]:
     """Return a context manager for the unfinished backup, `<target>.part`. No other run can use it during the block.
 
     The file is the one that an interrupted run left, or else a copy of the backup at `target`. It is missing if there
-    is neither. If the block raises, the file stays for the next run. An InputError removes it if this run has made it.
+    is neither. If the block raises, the file stays for the next run; but InputError removes a file that is new.
 
     Raises StoreBusy if another run uses the file. Raises StoreError if another user may have put the file there, or if
     the backup at `target` is not sound.

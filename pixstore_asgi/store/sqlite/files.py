@@ -112,8 +112,8 @@ class LockHeader(NamedTuple):
     def is_outdated(self, path: Path, now: FileIdentity) -> bool:
         """Return whether another program may have changed the file at `path` since this header was written.
 
-        now: the file's current identity. After a writer died, the file may have parts of its log, which SQLite
-        recovers. Such a file is not outdated if it has not shrunk and its last change is not long after the log's.
+        now: the file's current identity. If a writer died, part of its log may be in the file, and SQLite recovers it.
+        Then the file counts as current if it has not shrunk and its last change is at most 2 s after the log's.
         """
         if not self.is_written:
             return now[1:4] != self[:3]

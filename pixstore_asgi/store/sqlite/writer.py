@@ -234,7 +234,7 @@ def _empty_log(db: Writer) -> None:
 
 
 class Deletion(NamedTuple):
-    """A change to run: delete an image, and an original's variants with it."""
+    """A change to commit: the deletion of an image, and of its variants if it is an original."""
 
     image_id: str
     expect: Expected
@@ -246,7 +246,7 @@ Outcome = Sequence[StoredImage] | bool
 
 @dataclass(slots=True, eq=False)
 class Commit:
-    """A change that waits for its transaction, and then has an outcome. is_withdrawn: its caller was cancelled."""
+    """A change that waits for its transaction, which sets the outcome. is_withdrawn: the caller was cancelled."""
 
     change: GroupCommit | Deletion
     is_withdrawn: bool = False
