@@ -95,8 +95,7 @@ class Drain:
 class Readiness:
     """Reports whether one Pixstore can serve requests.
 
-    check: asks the store, and opens it on first use. It passes on the store's errors, and raises SecretError if a
-    secret is missing.
+    check: asks the store, and opens it on first use. Raises the store's errors, and SecretError if a secret is missing.
     """
 
     def __init__(self, check: Callable[[], Awaitable[None]], drain: Drain) -> None:

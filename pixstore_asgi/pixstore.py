@@ -54,10 +54,10 @@ class Pixstore:
         blobs: The place of new ciphertext outside the database. s3://bucket/prefix takes all of it. A folder takes
             ciphertext above 1 MiB, and needs a SQLite database. None: all ciphertext is in the database.
         secret: At least 43 characters of text or 32 bytes, or a list of such secrets, oldest to newest. All of them
-            verify, and the last one signs. Or an async function that returns such a list. It is called when the store
-            opens, by `reload_secrets`, and at most once in 10 s if a proof or a row names an unknown secret. Default:
-            the environment variable PIXSTORE_SECRET (several secrets separated by white space), else a key file beside
-            the SQLite database. The key file is created together with the database.
+            verify, and the last one signs. Or an async function that returns such a list. The function is called when
+            the store opens and by `reload_secrets`. It is also called, at most once in 10 s, if a proof or a row names
+            an unknown secret. Default: the environment variable PIXSTORE_SECRET (several secrets separated by white
+            space), else a key file beside the SQLite database. The key file is created together with the database.
         proof_window_ms: The length of a proof window in milliseconds. A proof is valid for one to two windows. -1 turns
             the checks of `open_payload` off; PixstoreApp then needs allow_unproven=True.
         bind_token: Whether a proof is valid only with the token of its record. After an update, such a proof gives
@@ -80,10 +80,10 @@ class Pixstore:
         upload_timeout_s: How long an upload may send nothing, or less than 1 KiB/s, in seconds. This option and the
             next one apply to images that arrive in pieces, not as bytes.
         max_upload_s: How long a whole upload may take, in seconds. 32 MiB at 9 KiB/s take an hour.
-        cache_bytes: How many bytes of ciphertext each event loop keeps in memory; 0 for no cache. An image is cached on
-            its second request, if it is at most a quarter of this size, and if the other images read in between are
-            less than half of this size. A cached image is served only while it is the current version in the store.
-            Writes of other programs to a SQLite database are noticed within a second.
+        cache_bytes: How many bytes of ciphertext each event loop keeps in memory; 0 for no cache. An image of at most a
+            quarter of this size is cached on its second request. If half of this size of other images was read in
+            between, the second request may count as a first one. A cached image is served only while it is the current
+            version in the store. Writes of other programs to a SQLite database are noticed within a second.
         drain_s: How many seconds the server's shutdown is delayed after SIGTERM. Meanwhile `/-/ready` is 503, and
             requests are still served. It works under uvicorn, for one Pixstore of a process.
         ciphertext_url: Another place of the ciphertext, such as a CDN: the URL of a mounted PixstoreApp with
@@ -210,7 +210,7 @@ class Pixstore:
 
         Raises:
             SecretError: Reading failed (see its cause), or a secret that images need is missing. The previous secrets
-                then stay.
+                stay in use.
         """
         await self._life.reload()
 

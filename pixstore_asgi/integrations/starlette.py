@@ -56,7 +56,7 @@ _OF_RECORDS = {
 async def records_response(
     pixstore: Pixstore, image_ids: Iterable[str], *, audience: str | None = None
 ) -> JSONResponse:
-    """Return fresh records by id as a JSON response with Cache-Control no-store. They have the order of `image_ids`.
+    """Return fresh records by id, in the order of `image_ids`, as a JSON response with Cache-Control no-store.
 
     Before the call, the endpoint must decide whether the page may show these images. Ids without an image are left out.
 

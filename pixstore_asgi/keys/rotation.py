@@ -103,7 +103,7 @@ async def retire_key(store: ImageStore, ring: KeyRing, named: Hidden[str]) -> bo
         named: The key id, as in `key_status`.
 
     Returns:
-        False if the secret is in the key ring but unknown to the store. Then there is nothing to retire.
+        False if there is nothing to retire: the secret is in the key ring, but the store does not know it.
 
     Raises:
         SecretError: The secret signs here, is needed by images, is already retired, or is unknown to store and ring.

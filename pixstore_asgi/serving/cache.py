@@ -67,7 +67,7 @@ class ReadTimes:
 
 
 class _Flight:
-    """One load under way. Later callers for the same key wait until `ended` is set. has_failed: it raised an
+    """One load under way. Later callers for the same key wait until `ended` is set. has_failed: the load raised an
     IntegrityError.
     """
 

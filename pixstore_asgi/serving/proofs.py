@@ -94,7 +94,7 @@ class Proofs:
     def _records(
         self, ring: KeyRing, images: Iterable[StoredImage], terms: ProofTerms, *, first: str | None = None
     ) -> dict[str, ImageRecord]:
-        """Return records of images by id; those of variants are inside their original's record.
+        """Return records of images by id. A variant's record is inside its original's record.
 
         first: the id of an image that gets its own record in any case, even if it is a variant.
         """

@@ -15,8 +15,8 @@ class ChunkStream:
 
     It fetches the next chunk while the caller uses the previous one, so a paused reader holds two chunks in memory.
 
-    read_chunk: returns a chunk by its number, or None if the chunk is missing. reason: the end of the error message:
-    why a chunk may be missing, and the remedy. release: called once, as soon as this stream no longer needs the body.
+    read_chunk: returns a chunk by its number, or None if the chunk is missing. reason: the end of the error message for
+    a missing chunk, with cause and remedy. release: called once, as soon as this stream no longer needs the body.
     """
 
     def __init__(

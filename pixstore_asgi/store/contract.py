@@ -66,7 +66,7 @@ NO_TERMS = CommitTerms()
 
 
 class KeyChecks(NamedTuple):
-    """The check values in a store: those of secrets in use, and those of retired secrets."""
+    """The check values in a store, of secrets in use and of retired secrets."""
 
     in_use: frozenset[bytes]
     retired: frozenset[bytes]
@@ -89,7 +89,7 @@ class ImageStream(Protocol):
     async def __anext__(self) -> bytes:
         """Return the next chunk: CHUNK_BYTES, or the rest. All chunks together have `image.meta.size` bytes.
 
-        Raises StoreError if stored bytes are missing. The stream then ends; it never pads a body or mixes versions.
+        Raises StoreError, and ends, if stored bytes are missing. It never pads a body or mixes versions.
         """
         ...
 
@@ -102,7 +102,7 @@ class ImageStream(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close the stream. It then yields no more chunks. Repeated calls do nothing."""
+        """Close the stream, so that it yields no more chunks. Repeated calls do nothing."""
         ...
 
 
@@ -168,9 +168,9 @@ class ImageWriter(Protocol):
 class ImageStore(Protocol):
     """Keeps encrypted images by id: text that `is_image_id` or `is_variant_id` accepts, at most 226 ASCII characters.
 
-    Errors: methods raise only StoreError (StoreConflict if an image is not as expected, StoreBusy if the caller may try
-    again) and SecretError (the key ring may not wrap keys here). The store translates other exceptions. No message
-    holds a key or a password.
+    Errors: methods raise only StoreError and SecretError. StoreConflict: an image is not as expected. StoreBusy: the
+    caller may try again. SecretError: the key ring may not wrap keys here. The store translates other exceptions. No
+    message holds a key or a password.
 
     Cancellation: a cancelled read keeps no resource. A cancelled write has happened completely or not at all. The store
     takes further calls after both.
@@ -230,7 +230,7 @@ class ImageStore(Protocol):
         ...
 
     async def key_usage(self) -> dict[bytes, int]:
-        """Return the number of images by the first KEY_ID_BYTES of their wrapped key, as one snapshot.
+        """Count the images by the first KEY_ID_BYTES of their wrapped key, in one snapshot.
 
         These 4 bytes are the public id of the secret that wrapped the key. The call may read every row.
         """
@@ -288,8 +288,8 @@ class ImageStore(Protocol):
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         """Delete an image and return whether there was one. Its wrapped key is erased; its id keeps its last token.
 
-        An original's variants are deleted in the same step, even if the original does not exist. Raises StoreConflict
-        if the image is not as expected; then nothing changes.
+        An original's variants are deleted in the same step, even if the original does not exist. If the image is not as
+        expected, this raises StoreConflict and changes nothing.
         """
         ...
 
@@ -297,7 +297,7 @@ class ImageStore(Protocol):
         """Add one to an image's epoch, so that its older proofs are invalid. Return whether there is an image.
 
         Version and token stay. The epochs of an original's variants rise too. The first epoch is 0, and an id keeps its
-        last one across a delete. Raises StoreConflict if the image is not as expected; then nothing changes.
+        last epoch across a delete. If the image is not as expected, this raises StoreConflict and changes nothing.
         """
         ...
 
@@ -322,7 +322,7 @@ class ImageStore(Protocol):
         ...
 
     async def put_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
-        """For each id without an image, raise its last token and epoch to at least those of its tombstone. One step.
+        """For each id without an image, raise its last token and epoch to at least those of its tombstone, in one step.
 
         tombstones: at most one for each id. Ids with an image are skipped.
         """

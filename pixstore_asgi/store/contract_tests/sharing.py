@@ -40,7 +40,7 @@ class SharingContract(StoreFixtures):
         assert len(set(stamps)) == len(stamps)
 
     async def test_expectations_hold_against_another_store(self, store: ImageStore, other: ImageStore) -> None:
-        """A write with an expected state is refused if the other store has changed the image meanwhile."""
+        """The store refuses a write with an expected state if the other store has changed the image meanwhile."""
         first = await save(store, "a", b"first")
         second = await save(other, "a", b"second")
         assert second.token > first.token
