@@ -1,9 +1,11 @@
 """PostgresStore beyond the contract: opening, pools, poolers, forks, sweeps, and servers that go away."""
 
 import asyncio
-import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import textwrap
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -233,24 +235,27 @@ def test_a_schema_that_needs_quoting_is_refused(schema: str) -> None:
         PostgresStore("postgresql://u@h/d", schema=schema)
 
 
-def _open_once(url: str, schema: str) -> None:
-    async def run() -> None:
-        async with opened(url, schema) as store:
-            await save(store, f"image-{os.getpid()}")
+OPENED_ONCE = """
+    import asyncio, os, sys
+    from pixstore_asgi.store.contract_tests.steps import save
+    from pixstore_asgi.store.postgres import PostgresStore
 
-    asyncio.run(run())
+    async def run(url, schema):
+        store = PostgresStore(url, schema=schema)
+        await store.open()
+        await save(store, f"image-{os.getpid()}")
+        await store.close()
+
+    asyncio.run(run(*sys.argv[1:]))
+"""
 
 
 @pytest.mark.slow
 def test_several_processes_open_at_once(postgres: Cluster, schema: str) -> None:
     """Four processes that open a new schema at once all find it made, once."""
-    spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=_open_once, args=(postgres.url(), schema)) for _ in range(4)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0] * 4
+    command = [sys.executable, "-c", textwrap.dedent(OPENED_ONCE), postgres.url(), schema]
+    processes = [subprocess.Popen(command) for _ in range(4)]
+    assert [process.wait(60) for process in processes] == [0] * 4
     assert postgres.run(f"SELECT count(*) FROM {schema}.image") == "4"
 
 
