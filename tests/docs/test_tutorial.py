@@ -270,7 +270,7 @@ def test_the_installation_names_what_there_is() -> None:
     lines = commands(1)[0]
     assert lines[0] == "checkout=$(pwd)"
     assert [line for line in lines if line.startswith("pip install")] == [
-        'pip install "${checkout}[cli,images]" fastapi itsdangerous'
+        'pip install "${checkout}[cli,images]" fastapi itsdangerous uvicorn'
     ]
 
 
