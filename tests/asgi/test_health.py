@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pixstore_asgi import Pixstore, PixstoreApp, PixstoreMiddleware, StoreError
+from pixstore_asgi import Pixstore, PixstoreApp, PixstoreMiddleware, StoreError, health
 from pixstore_asgi.errors import SecretError
 from pixstore_asgi.store.contract import KeyChecks
 from pixstore_asgi.store.memory import MemoryStore
@@ -16,6 +16,7 @@ from tests.support.asgi import client
 from tests.support.requests import headers
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 
+_EVERY_S = 0.2
 NEW_SECRET = "a-newer-secret-for-tests-0123456789-abcdefghijk"
 
 
@@ -187,28 +188,37 @@ async def test_many_who_ask_are_one_question() -> None:
         assert store.asked == 1
 
 
+@pytest.fixture
+def quick_readiness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readiness waits a fifth of its usual times."""
+    monkeypatch.setattr(health, "_ASK_EVERY_S", _EVERY_S)
+    monkeypatch.setattr(health, "_ANSWER_WITHIN_S", 2 * _EVERY_S)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_readiness")
 async def test_a_store_that_is_away_comes_back(caplog: pytest.LogCaptureFixture) -> None:
-    """A store that is away or silent is 503 within a time limit, logged once, and asked again after a second."""
+    """A store that is away or silent is 503 within a time limit, logged once, and asked again after a while."""
     store = AskedStore()
     async with Pixstore(store, secret=SECRET) as pix:
         store.is_away = True
         for _ in range(2):
             assert await ready(pix) == (503, {"ready": False, "reason": "store"})
-            await asyncio.sleep(1)
+            await asyncio.sleep(_EVERY_S)
         assert caplog.text.count("secret-host") == 1
         store.is_away = False
         assert await ready(pix) == (200, {"ready": True})
-        await asyncio.sleep(1)
+        await asyncio.sleep(_EVERY_S)
         store.answers.clear()
         assert await ready(pix) == (503, {"ready": False, "reason": "store"})
-        assert "no answer within 2 s" in caplog.text
+        assert f"no answer within {2 * _EVERY_S} s" in caplog.text
         store.answers.set()
-        await asyncio.sleep(1)
+        await asyncio.sleep(_EVERY_S)
         assert await ready(pix) == (200, {"ready": True})
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_readiness")
 async def test_why_a_store_was_silent_is_told_once_it_is_known(caplog: pytest.LogCaptureFixture) -> None:
     """A store that is silent at first and then fails, as one that waits for its database, is told both, once each."""
     store = AskedStore()
@@ -221,8 +231,8 @@ async def test_why_a_store_was_silent_is_told_once_it_is_known(caplog: pytest.Lo
         store.answers.set()
         for _ in range(3):
             assert await ready(pix) == (503, {"ready": False, "reason": "store"})
-            await asyncio.sleep(1)
-        assert (caplog.text.count("no answer within 2 s"), caplog.text.count("secret-host")) == (1, 1)
+            await asyncio.sleep(_EVERY_S)
+        assert (caplog.text.count(f"no answer within {2 * _EVERY_S} s"), caplog.text.count("secret-host")) == (1, 1)
         store.is_away = False
         assert await ready(pix) == (200, {"ready": True})
         assert [record.levelname for record in caplog.records if record.message == "ready again"] == ["WARNING"]
