@@ -39,8 +39,8 @@ class RecordsApp:
         authorize: As in PixstoreApp, called with the scope of the request for records. This or `authorize_many` is
             required, because a record contains a key.
         authorize_many: As in PixstoreApp.
-        audience: As in PixstoreApp. The records are valid only for this audience. If it returns None or raises, the
-            request gets no records.
+        audience: As in PixstoreApp. The records are valid only for this audience. If the function returns None or
+            raises, the request gets no records.
 
     Raises:
         ConfigError: An option has an invalid value.

@@ -217,11 +217,11 @@ def backup(database: Database, blobs: str | None, target: Path) -> None:
     help="The bucket for the bodies of the store, if they are to be in one: s3://bucket/prefix.",
 )
 def restore(source: Path, database: Database, blobs: str | None) -> None:
-    """Put a backup in a database's place.
+    """Replace a database by a backup of it.
 
-    SQLite: STOP EVERY PROCESS that uses the database first; if one has it open, nothing is restored. IMAGES SAVED SINCE
-    the backup are lost. The backup is checked first, and a database is never left half restored. A file of another
-    program, or the images of another store, are not overwritten.
+    SQLite: STOP EVERY PROCESS that uses the database first. If a process has it open, nothing is restored. IMAGES SAVED
+    SINCE the backup are lost. The backup is checked first, and a database is never left half restored. A file of
+    another program, or the images of another store, are not overwritten.
 
     PostgreSQL, or with --blobs: the store must be a new one. After an interruption the same command continues.
     """

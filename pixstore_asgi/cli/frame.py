@@ -82,7 +82,7 @@ class Move:
     notes: list[str] = field(default_factory=list)
 
     def run(self, steps: Coroutine[Any, Any, None]) -> None:
-        """Run the coroutine of a move, and print its report and notes. Exit with code 1 if an image was not moved."""
+        """Run the coroutine of a move, and print its report and notes. Exit with code 1 if an image can't be moved."""
         run(steps, self._show, stopped=f"Stopped. {self._hint}".rstrip())
         for note in self.notes:
             click.echo(note)

@@ -31,7 +31,7 @@ def keys() -> None:
     1. Roll out PIXSTORE_SECRET="new old" everywhere, then PIXSTORE_SECRET="old new".
     2. pixstore-asgi keys rewrap
     3. pixstore-asgi keys retire KEY_ID, with the old secret's key id from `keys status`
-    4. Roll out PIXSTORE_SECRET="new", once all proofs of the old one have expired: after 40 s, twice proof_window_ms.
+    4. Wait 40 s (twice proof_window_ms) until all proofs of the old secret expire. Roll out PIXSTORE_SECRET="new".
 
     A key id is public: 8 hexadecimal digits that are derived from the secret and the database's id. They reveal nothing
     about the secret.

@@ -119,8 +119,8 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int) -> None:
 
     The application does this itself, a little with each write. Use this command for a store with few writes. Bodies
     that are being read stay. In PostgreSQL and in a bucket, bodies that were replaced within the last --sweep-grace-s
-    seconds stay too. Run it only on the database in use. Run on a backup, it could remove bodies from the bucket that
-    the current database needs.
+    seconds stay too. Run it only on the database in use. On a backup, it could remove bodies from the bucket that the
+    current database needs.
     """
     removed = 0
 

@@ -4,7 +4,7 @@
     ciphertext   AES-256-GCM, no additional data, a fresh key and nonce for every version     NIST SP 800-38D
     wrapped key  key id 4 ‖ AES-256-SIV(wrap key, key 32 ‖ details, AAD)                       RFC 5297
     details      nothing, or width u32 ‖ height u32 ‖ ThumbHash
-    AAD          u16 length ‖ bytes, of each: purpose, id, version, format, iv, tag, size u64
+    AAD          for each of purpose, id, version, format, iv, tag and size u64: u16 length ‖ bytes
 
 The ciphertext has no additional data, because clients of the wire format decrypt without it. The key wrap binds id and
 version instead. AES-SIV needs no nonce, so no nonce can repeat.
