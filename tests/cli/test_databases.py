@@ -319,7 +319,7 @@ BUCKETS = [
 @pytest.mark.parametrize(("path", "option"), BUCKETS, ids=" ".join)
 def test_a_url_of_no_bucket_is_refused(path: str, option: str) -> None:
     """A value that is not a bucket's URL is a usage error, not a fault of the store."""
-    result = run(*path.split(), option, "pictures")
+    result = run(*path.split(), option, "s3:pictures")
     assert result.exit_code == 2
     assert f"Error: Invalid value for '{option}': this is not the URL of a bucket" in result.output
 
@@ -333,7 +333,10 @@ def test_bodies_in_a_bucket_are_moved_in_and_out(tmp_path: Path, s3: S3Server) -
     source = ("--database", npm.database, "--images", npm.images)
     taken = run("import", "npm", *source, "--into", database, *bodies)
     assert taken.exit_code == 0, taken.output
-    assert "is in a bucket" in run("export", "images", "--database", database, "--to", tmp_path / "without").output
+    assert (
+        "is outside the database"
+        in run("export", "images", "--database", database, "--to", tmp_path / "without").output
+    )
     written = run("export", "images", "--database", database, *bodies, "--to", tmp_path / "files")
     assert written.exit_code == 0, written.output
     assert [path.name for path in (tmp_path / "files" / "cats").iterdir()] == ["1.png"]
