@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import getpass
 import os
 import re
 import sqlite3
@@ -42,7 +43,7 @@ def databases(postgres: Cluster) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("pictures", "backup", "staging"):
+    for name in ("pictures", "staging"):
         (tmp_path / name).mkdir()
     return tmp_path
 
@@ -62,6 +63,7 @@ class Operator:
         self._settings.write_text(f"STORE={folder}/pictures/pixstore.db\n")
         paths = {
             "/var/lib/pictures": f"{folder}/pictures",
+            "-o pictures": f"-o {getpass.getuser()}",  # this machine has no such user
             "/backup": f"{folder}/backup",
             "/srv/staging": f"{folder}/staging",
             "/etc/pictures/store.env": str(self._settings),
@@ -106,6 +108,7 @@ def test_a_sqlite_store_is_backed_up_and_restored(folder: Path, sqlite_host: Hos
     operator = Operator(folder, sqlite_host, {})
     with operator.shell as shell:
         shell.follow(section_of(BACKUP, "Back up a SQLite store"))
+        assert (folder / "backup").stat().st_mode & 0o777 == 0o700
         (later,) = operator.save(1)
         restoring = section_of(BACKUP, "Restore a SQLite store")
         (command,) = [step.command for step in steps_of(restoring) if step.command.startswith("pixstore-asgi restore")]
@@ -118,6 +121,7 @@ def test_a_sqlite_store_is_backed_up_and_restored(folder: Path, sqlite_host: Hos
 def test_each_night_leaves_a_verified_backup(folder: Path) -> None:
     """The page's script replaces the backup of last week, but by none that does not verify."""
     ((script),) = re.findall(r"```sh\n(#!/bin/sh\n.*?)```", BACKUP, re.DOTALL)
+    (folder / "backup").mkdir()
     store, settings = folder / "pictures" / "pixstore.db", folder / "secret.env"
     settings.write_text(f'PIXSTORE_SECRET="{SECRET}"\n')
     for there, here in {
@@ -133,6 +137,8 @@ def test_each_night_leaves_a_verified_backup(folder: Path) -> None:
         return [subprocess.run(command, env=environment, check=False).returncode for _ in range(2)]
 
     asyncio.run(fill(str(store)))
+    for ending in ("", "-wal", "-shm", ".lock"):  # a killed run may leave them
+        (folder / "backup" / f"new.db{ending}").write_bytes(b"left")
     assert codes() == [0, 0]
     (backup,) = [path for path in (folder / "backup").iterdir() if path.suffix == ".db"]
     assert backup.stem.endswith("day")
@@ -147,6 +153,7 @@ def test_postgresql_and_a_bucket_are_one_file(folder: Path, databases: dict[str,
     """Rows and bodies go to one file and into another database and prefix."""
     buckets = {f"s3://pictures/{name}": s3.url(f"kept-{name}") for name in ("live", "restored")}
     store = databases["postgresql://pictures@db/pictures"]
+    (folder / "backup").mkdir()
     asyncio.run(fill(store, buckets["s3://pictures/live"]))
     environment = {"PIXSTORE_SECRET": SECRET, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     quoted = {there: f"'{url}'" for there, url in buckets.items()}
