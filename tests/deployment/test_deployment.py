@@ -343,9 +343,10 @@ def test_the_units_limits_leave_room() -> None:
 
 def test_the_secrets_file_is_roots_own(tmp_path: Path) -> None:
     """By the page's commands the file is closed to others, and the unit would read one whole secret from it."""
-    file = tmp_path / "secret.env"
+    file = tmp_path / "etc" / "secret.env"
     environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    with Shell(tmp_path, environment=environment, instead={"/etc/pictures/secret.env": str(file)}) as shell:
+    instead = {"/etc/pictures": str(file.parent), "/srv/pictures": f"{tmp_path}/srv", "python3 ": f"{sys.executable} "}
+    with Shell(tmp_path, environment=environment, instead=instead) as shell:
         shell.follow(section_of(PAGE, "Run the application as a service"))
     assert unit()["Service"]["EnvironmentFile"] == "/etc/pictures/secret.env"
     assert re.fullmatch(r'PIXSTORE_SECRET="[\w-]{43}"\n', file.read_text())
