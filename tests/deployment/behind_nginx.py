@@ -1,8 +1,9 @@
 """Two hosts behind nginx with the configuration in deployment.md, and clients that go on meanwhile."""
 
 import contextlib
+import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +42,33 @@ def balanced(hosts: list[Host], folder: Path, *, upstream: str = TWO_HOSTS) -> I
     site = before_hosts(*map(address_of, hosts), upstream=upstream)
     with running_nginx(nginx_program(), folder / "nginx", None, site) as nginx:
         yield Balanced(nginx, hosts)
+
+
+def paths_of(behind: Balanced, host: Host) -> dict[str, str]:
+    """Return this test's texts for the pages': 10.0.0.11, and the machine itself, is this host behind this nginx."""
+    folder = behind.nginx.folder
+    return {
+        "10.0.0.11:8000": address_of(host),
+        "127.0.0.1:8000": address_of(host),
+        "/etc/nginx/conf.d/pictures.conf": f"{folder}/pictures.conf",
+        "/var/log/nginx/pictures.log": f"{folder}/pictures.log",
+        "nginx -t -q": f"{nginx_program()} -t -q -p {folder} -e {folder}/error.log -c {folder}/nginx.conf",
+        "pgrep ": f"pgrep -P {behind.nginx.process.pid} ",
+    }
+
+
+def handlers_of(behind: Balanced, restarted: Callable[[], None]) -> Mapping[str, Callable[[Sequence[str]], str]]:
+    """Return the programs of the pages that restart a host, by this function, and reload nginx, without waiting."""
+
+    def systemctl(arguments: Sequence[str]) -> str:
+        if arguments == ["reload", "nginx"]:
+            behind.nginx.process.send_signal(signal.SIGHUP)
+        else:
+            assert arguments == ["restart", "pictures"]
+            restarted()
+        return ""
+
+    return {"systemctl": systemctl, "ssh": lambda arguments: systemctl(arguments[2:])}
 
 
 class Load(InThreads):

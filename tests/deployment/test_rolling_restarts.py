@@ -2,17 +2,30 @@
 
 import contextlib
 import socket
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.deployment.behind_nginx import Balanced, Load, address_of, balanced, nginx_program, restart
-from tests.support.console import Shell, section_of, steps_of
+from pixstore_asgi import ImageRecord
+from tests.deployment.behind_nginx import (
+    Balanced,
+    Load,
+    address_of,
+    balanced,
+    handlers_of,
+    nginx_program,
+    paths_of,
+    restart,
+)
+from tests.support.console import Shell, Step, section_of, steps_of
 from tests.support.hosts import Host, running_hosts
 from tests.support.nginx import TWO_HOSTS, before_hosts, running_nginx
 from tests.support.paths import DOCS
-from tests.support.samples import SECRET
+from tests.support.requests import headers
+from tests.support.samples import SECRET, large_png
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -34,27 +47,15 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Host]]:
 @contextlib.contextmanager
 def shell(behind: Balanced, host: Host) -> Iterator[Shell]:
     """Run a shell in which 10.0.0.11, and the machine itself, is this host behind this nginx."""
-
-    def systemctl(arguments: Sequence[str]) -> str:
-        if arguments == ["reload", "nginx"]:
-            behind.nginx.reload()
-        else:
-            assert arguments == ["restart", "pictures"]
-            restart(host)
-        return ""
-
-    folder = behind.nginx.folder
-    instead = {
-        "10.0.0.11:8000": address_of(host),
-        "127.0.0.1:8000": address_of(host),
-        "/etc/nginx/conf.d/pictures.conf": f"{folder}/pictures.conf",
-        "/var/log/nginx/pictures.log": f"{folder}/pictures.log",
-        "nginx -t -q": f"{nginx_program()} -t -q -p {folder} -e {folder}/error.log -c {folder}/nginx.conf",
-        "pgrep ": f"pgrep -P {behind.nginx.process.pid} ",
-    }
-    handlers = {"systemctl": systemctl, "ssh": lambda arguments: systemctl(arguments[2:])}
-    with Shell(folder, environment={}, instead=instead, handlers=handlers) as running:
+    handlers = handlers_of(behind, lambda: restart(host))
+    with Shell(behind.nginx.folder, environment={}, instead=paths_of(behind, host), handlers=handlers) as running:
         yield running
+
+
+def waiting_for_ready() -> Step:
+    """Return the page's command that waits until a host is ready."""
+    _, wait = steps_of(section_of(PAGE, "Restart each host"))
+    return wait
 
 
 def failed_by_the_log(behind: Balanced) -> str:
@@ -80,6 +81,7 @@ def test_restarts_lose_no_read(hosts: list[Host], tmp_path: Path, rounds: int) -
     assert load.failed == []
     assert load.done.total() >= 300 * rounds
     assert failed_by_the_log(behind) == "0"
+    assert "connect() failed" in behind.nginx.errors  # as the page says, and no request has failed
 
 
 @pytest.mark.parametrize("rounds", LENGTHS)
@@ -99,6 +101,40 @@ def test_no_upload_is_lost(hosts: list[Host], tmp_path: Path, rounds: int) -> No
     assert load.failed == []
     assert load.done["POST"] > 10
     assert failed_by_the_log(behind) == "0"
+
+
+def test_nginx_is_waited_for_until_a_download_has_ended(hosts: list[Host], tmp_path: Path) -> None:
+    """The page's loop sees the old workers, although nginx marks them late, and ends with the last download."""
+    _, reload, wait, *_ = steps_of(section_of(PAGE, "Take each host out of nginx first"))
+    with balanced(hosts, tmp_path) as behind, shell(behind, hosts[0]) as running, behind.nginx.client() as http:
+        record = ImageRecord.parse(http.post("/images", content=large_png(16 * 1024 * 1024)).raise_for_status().json())
+        waiting = threading.Thread(target=running.do, args=[wait])
+        with http.stream("GET", f"/pixstore-image/{record.id}", headers=headers(record)) as download:
+            running.do(reload)
+            waiting.start()
+            waiting.join(4)
+            assert waiting.is_alive()
+            download.read()
+        http.close()
+        waiting.join(20)
+        assert not waiting.is_alive()
+
+
+@pytest.mark.parametrize("is_listening", [False, True], ids=["no server", "a server that never answers"])
+def test_the_wait_for_a_host_ends(tmp_path: Path, is_listening: bool) -> None:
+    """If a host does not get ready, the page's command says so after its retries."""
+    wait = waiting_for_ready()
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if is_listening:
+            server.listen()
+        instead = {"127.0.0.1:8000": f"127.0.0.1:{server.getsockname()[1]}", "--retry 60": "--retry 2", "-m 5": "-m 1"}
+        assert all(text in wait.command for text in instead)
+        started = time.monotonic()
+        with Shell(tmp_path, environment={}, instead=instead) as running:
+            code, printed = running.run(wait.command)
+        assert (code, printed.strip()) == (0, "NOT READY")
+        assert time.monotonic() - started > 2
 
 
 def test_without_max_fails_requests_are_lost(hosts: list[Host], tmp_path: Path) -> None:
