@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
-# Those that are long are made of the parts of the other two.
+# The long ones have the same rows or the same bodies as the others.
 LONG = [pytest.param(name, marks=pytest.mark.soak) for name in ("postgres", "sqlite-s3")]
+FILES = "sqlite-files"
+WITH_FILES = ["sqlite", FILES, "postgres-s3", *LONG]
+"""Stores for a test that also runs with files by default."""
 
 
-@pytest.fixture(params=["sqlite", "postgres-s3", *LONG])
+@pytest.fixture(params=["sqlite", "postgres-s3", *LONG, pytest.param(FILES, marks=pytest.mark.soak)])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty store, as tests.stress.stores is told of it."""
     name = f"stress-{abs(hash(tmp_path))}"
@@ -16,4 +19,6 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     place = str(tmp_path / "images.db")
     if rows == "postgres":
         place = f"{request.getfixturevalue('postgres').url()}?schema={name.replace('-', '_')}"
+    if bodies == "files":
+        return f"{place} {tmp_path / 'bodies'}"
     return f"{place} {request.getfixturevalue('s3').url(name)}" if bodies else place

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.stress.bodies import read
+from tests.stress.conftest import WITH_FILES
 from tests.stress.processes import Worker
 from tests.stress.stores import at_rest, left_in, store_of
 
@@ -93,6 +94,7 @@ async def check_images(target: str, history: History) -> int:
         await store.close()
 
 
+@pytest.mark.parametrize("target", WITH_FILES, indirect=True)
 @pytest.mark.parametrize(
     "kills",
     [pytest.param(12, id="short"), pytest.param(220, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(1800)])],

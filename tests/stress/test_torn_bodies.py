@@ -10,11 +10,13 @@ import pytest
 
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.stress.bodies import Torn, body_of, read, save
+from tests.stress.conftest import FILES
 from tests.stress.processes import Worker
 from tests.stress.stores import bodies_of
 
 pytestmark = pytest.mark.slow
 
+_SHORT_GRACE_S = 1.0
 IDS = [f"image-{number}" for number in range(5)]
 BODIES = [
     pytest.param(500, id="short"),
@@ -22,17 +24,19 @@ BODIES = [
 ]
 
 
-def read_under_updates(target: str, bodies: int, *, cuts: int = 0, without_leases: bool = False) -> Counter[str]:
+def read_under_updates(
+    target: str, bodies: int, *, cuts: int = 0, without_leases: bool = False, slow: bool = False
+) -> Counter[str]:
     """Read so many bodies in two processes, or until each has met so many that were cut short.
 
-    Returns how that went, and how much was replaced and swept meanwhile.
+    Returns how that went, and how much was replaced and swept meanwhile. slow: let each fourth client read for longer
+    than the grace period, which is a second then.
     """
+    opening = {"without_leases": without_leases, "grace_s": _SHORT_GRACE_S if slow else None}
     with ExitStack() as stack:
-        updaters = [
-            stack.enter_context(Worker("updater", target, ids=IDS, without_leases=without_leases)) for _ in range(2)
-        ]
+        updaters = [stack.enter_context(Worker("updater", target, ids=IDS, **opening)) for _ in range(2)]
         updaters[0].wait_for("saved")
-        reading = {"bodies": bodies // 2, "cuts": cuts, "without_leases": without_leases}
+        reading = {"bodies": bodies // 2, "cuts": cuts, "longest_s": _SHORT_GRACE_S / 2 if slow else 0.01, **opening}
         readers = [stack.enter_context(Worker("reader", target, ids=IDS, **reading)) for _ in range(2)]
         total = sum((Counter(reader.wait(1500)) for reader in readers), Counter())
         for updater in updaters:
@@ -53,6 +57,18 @@ def test_no_body_is_torn(target: str, bodies: int) -> None:
     assert total["replaced"] > bodies // 100
     if bodies > 1000 or "://" not in target:  # a short run ends within the grace period that is in place of leases
         assert total["swept"] > total["updates"] // 10
+
+
+@pytest.mark.parametrize("target", [FILES], indirect=True)
+@pytest.mark.parametrize(
+    "bodies", [pytest.param(200, id="short"), pytest.param(8_000, id="soak", marks=BODIES[1].marks)]
+)
+def test_a_file_stays_whole_while_it_is_removed(target: str, bodies: int) -> None:
+    """Clients that take longer than the grace period read the file to its end, although a sweep has removed it."""
+    total = read_under_updates(target, bodies, slow=True)
+    assert (total["Torn"], total["StoreError"], total["NoSuchBody"]) == (0, 0, 0)
+    assert total["bodies"] == bodies
+    assert total["removed"] > bodies // 100
 
 
 @pytest.mark.parametrize("target", ["sqlite"], indirect=True)

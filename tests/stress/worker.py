@@ -17,11 +17,13 @@ from typing import Any
 from unittest import mock
 
 from pixstore_asgi import Pixstore
+from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import StoreError
 from pixstore_asgi.keys import rotation
 from pixstore_asgi.keys.find import find_ring
 from pixstore_asgi.store.contract import ImageStore
+from pixstore_asgi.store.files import BodyFolder
 from pixstore_asgi.store.sqlite import leases
 from pixstore_asgi.transfer.store_copy import copy_store
 from tests.stress import freshness, groups
@@ -29,17 +31,26 @@ from tests.stress.bodies import Torn, body_of, read, save
 from tests.stress.stores import store_of
 from tests.stress.telling import tell
 
-_PAUSES_S = (0, 0, 0.001, 0.01)
+_PAUSES_S = (0, 0, 0.001)
 _SEVERAL_CHUNKS = (300_000, 524_288, 800_000, 1_200_000, 1_700_000)
 _ANY = (500, 30_000, 262_144, 700_000, 1_200_000, 3_000_000)
 _PICTURES = (30_000, 80_000, 200_000, 500_000, 1_000_000, 2_000_000, 4_000_000)
 
 
 async def read_all(
-    store: ImageStore, stop: threading.Event, *, ids: Sequence[str], bodies: int = 0, cuts: int = 0
+    store: ImageStore,
+    stop: threading.Event,
+    *,
+    ids: Sequence[str],
+    bodies: int = 0,
+    cuts: int = 0,
+    longest_s: float = 0.01,
 ) -> None:
-    """Read random images, eight at a time, until so many bodies are read, or so many cut short, or told to stop."""
-    counts: Counter[str] = Counter(bodies=0, replaced=0, cut=0, Torn=0, StoreError=0)
+    """Read random images, eight at a time, until so many bodies are read, or so many cut short, or told to stop.
+
+    longest_s: the longest pause after a chunk, which each fourth read makes.
+    """
+    counts: Counter[str] = Counter(bodies=0, replaced=0, removed=0, cut=0, Torn=0, StoreError=0)
     turns = itertools.count() if bodies == 0 else iter(range(bodies))
 
     async def read_on() -> None:
@@ -48,7 +59,7 @@ async def read_all(
                 return
             image_id = random.choice(ids)
             try:
-                found = await read(store, image_id, pause_s=random.choice(_PAUSES_S))
+                found = await read(store, image_id, pause_s=random.choice((*_PAUSES_S, longest_s)))
             except (StoreError, Torn) as error:
                 counts.update((type(error).__name__, "cut"))
                 tell(fault=repr(error))
@@ -58,9 +69,17 @@ async def read_all(
                 continue
             counts["bodies"] += 1
             counts["replaced"] += await store.get(image_id) != found[0]
+            counts["removed"] += await _is_file_removed(store, found[0])
 
     await asyncio.gather(*(read_on() for _ in range(8)))
     tell(**counts, in_use=getattr(store, "in_use", 0))
+
+
+async def _is_file_removed(store: ImageStore, image: StoredImage) -> bool:
+    folder = getattr(store, "bodies", None)
+    if not isinstance(folder, BodyFolder) or image.meta.size < folder.smallest_bytes:
+        return False
+    return not await folder.has(image.meta.version.hex())
 
 
 async def update_and_sweep(store: ImageStore, stop: threading.Event, *, ids: Sequence[str]) -> None:
@@ -200,10 +219,12 @@ def stop_at_end_of_input() -> threading.Event:
     return stop
 
 
-async def run(role: str, target: str, *, without_leases: bool = False, **options: object) -> None:
+async def run(
+    role: str, target: str, *, without_leases: bool = False, grace_s: float | None = None, **options: object
+) -> None:
     stop = stop_at_end_of_input()
     with mock.patch.object(leases, "fcntl", None) if without_leases else contextlib.nullcontext():
-        store = store_of(target, sweeps_all=without_leases)
+        store = store_of(target, sweeps_all=without_leases, grace_s=grace_s)
         tell(opens=True)
         await store.open()
         tell(ready=True)
