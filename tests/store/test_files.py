@@ -341,3 +341,48 @@ def test_postgresql_takes_no_folder(tmp_path: Path) -> None:
     """Its hosts could each have a folder of their own."""
     with pytest.raises(ConfigError, match="bodies in a folder need a SQLite database"):
         connect("postgresql://user@127.0.0.1/none", str(tmp_path))
+
+
+async def test_a_folder_of_a_killed_first_open_is_taken(tmp_path: Path) -> None:
+    """A process that was killed before it had written the folder's owner leaves a file, which does not count."""
+    (tmp_path / "bodies").mkdir()
+    (tmp_path / "bodies" / ".pixstore-bodies.0a1b2c3d").touch()
+    async with opened(store_of(tmp_path)) as store:
+        await save(store, "a", LONG)
+
+
+async def test_two_first_opens_at_once_have_one_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another database takes the folder between the look and the write, this one is refused, not both accepted."""
+    (tmp_path / "other").mkdir()
+    real = BodyFolder._write_owners
+
+    def taken_before(folder: BodyFolder, owners: Any, **named: Any) -> None:
+        real(folder, [bytes(16)], **named)
+        real(folder, owners, **named)
+
+    monkeypatch.setattr(BodyFolder, "_write_owners", taken_before)
+    with pytest.raises(StoreError, match="holds the bodies of another database"):
+        await store_of(tmp_path).open()
+    assert (tmp_path / "bodies" / "pixstore-bodies").read_text("ascii").split() == [bytes(16).hex()]
+
+
+async def test_a_subfolder_that_another_process_made_is_synced(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That process may have died before it synced the subfolder's name. After the first use it is known."""
+    for number in range(256):
+        (tmp_path / "bodies" / f"{number:02x}").mkdir(mode=0o700)
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(number: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{number}")).name)
+        real(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    for _ in range(20):
+        writer, meta = await written(store, "a", LONG[: WHOLE_BYTES + 1])
+        await writer.commit(meta)
+    subfolders = [name for name in synced if len(name) == 2]
+    assert len(subfolders) == 20
+    assert synced.count("bodies") == len(set(subfolders))

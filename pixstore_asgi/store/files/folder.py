@@ -18,6 +18,7 @@ from .errors import FolderAway, translated
 from .streams import FileStream, FileUpload
 
 _OWNERS = "pixstore-bodies"
+_UNFINISHED_OWNERS = f".{_OWNERS}."
 _PARTS = "parts"
 _IGNORED = {"lost+found"}  # a file system's own folder, if the folder is a mount point
 _LISTED_AT_ONCE = 1000
@@ -48,6 +49,7 @@ class BodyFolder:
             raise ConfigError("blobs names no folder: a path has no NUL")
         self.path = Path(text).absolute()
         self._identity: tuple[int, int] | None = None
+        self._synced: set[Path] = set()
 
     @property
     def place(self) -> str:
@@ -76,7 +78,7 @@ class BodyFolder:
 
     def upload(self, name: str) -> FileUpload:
         part = self.path / _PARTS / f"{name}.{secrets.token_hex(4)}"
-        return FileUpload(self.path, part, self._file(name), self._check)
+        return FileUpload(self.path, part, self._file(name), self._check, self._make_place)
 
     def stream(self, image: StoredImage, name: str) -> FileStream:
         return FileStream(self.path, image, self._file(name), self._check)
@@ -103,10 +105,8 @@ class BodyFolder:
             raise StoreError(f"the folder {self.path} does not exist: create it, or mount it") from error
 
     def _prepare(self, database_id: bytes, is_new: bool) -> None:
-        if is_new:
-            make_private_folder(self.path, self.path.parent)
-            if not {*os.listdir(self.path)} - _IGNORED:
-                self._write_owners([database_id])
+        if is_new and not self._owners():
+            self._claim(database_id)
         owners = self._owners()
         if not owners:
             raise StoreError(self._of_others(is_new))
@@ -116,6 +116,14 @@ class BodyFolder:
             self._write_owners([database_id])
         make_private_folder(self.path / _PARTS, self.path)
         self._identity = self._identity_now()
+
+    def _claim(self, database_id: bytes) -> None:
+        """Make the folder this database's own, if it is missing or empty. Another process may do so at this moment."""
+        make_private_folder(self.path, self.path.parent)
+        with suppress(PermissionError):  # an administrator has made the folder, in one that we may not list
+            sync(self.path.parent)
+        if all(name in _IGNORED or name.startswith(_UNFINISHED_OWNERS) for name in os.listdir(self.path)):
+            self._write_owners([database_id], is_first=True)
 
     def _add_owner(self, database_id: bytes) -> None:
         with translated(self.path):
@@ -128,9 +136,9 @@ class BodyFolder:
         except (FileNotFoundError, ValueError):
             return []
 
-    def _write_owners(self, owners: Sequence[bytes]) -> None:
-        """Replace the file of owner ids in one step."""
-        written = self.path / f".{_OWNERS}.{secrets.token_hex(4)}"
+    def _write_owners(self, owners: Sequence[bytes], *, is_first: bool = False) -> None:
+        """Write the ids of the databases, in one step. is_first: keep those that another process has written."""
+        written = self.path / f"{_UNFINISHED_OWNERS}{secrets.token_hex(4)}"
         descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             give_to_owner_of(self.path, descriptor)
@@ -138,7 +146,12 @@ class BodyFolder:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(written, self.path / _OWNERS)
+        if is_first:
+            with suppress(FileExistsError):
+                os.link(written, self.path / _OWNERS)
+            written.unlink()
+        else:
+            os.replace(written, self.path / _OWNERS)
         sync(self.path)
 
     def _of_others(self, is_new: bool) -> str:
@@ -160,6 +173,14 @@ class BodyFolder:
         if self._identity is None or self._identity_now() != self._identity:
             raise FolderAway(self.path)
 
+    def _make_place(self, place: Path) -> None:
+        """Make a subfolder. Its name is synced at its first use here, because another process may not have done so."""
+        if place in self._synced and place.exists():
+            return
+        make_private_folder(place, self.path)
+        sync(self.path)
+        self._synced.add(place)
+
     def _has(self, name: str) -> bool:
         with translated(self.path):
             self._check()
@@ -178,9 +199,11 @@ class BodyFolder:
             self._check()
             folders = set()
             for name in names:
+                file = self._file(name)
                 with suppress(FileNotFoundError):
-                    self._file(name).unlink()
-                    folders.add(self._file(name).parent)
+                    file.unlink()
+                if file.parent.exists():  # even if the file is missing: another process may have just removed it
+                    folders.add(file.parent)
             self._remove_parts(frozenset(names))
             for folder in folders:
                 sync(folder)

@@ -13,7 +13,7 @@ import anyio.to_thread
 from ...core.images import StoredImage
 from ...errors import StoreDamaged, StoreError
 from ..contract import CHUNK_BYTES
-from ..durable import give_to_owner_of, make_private_folder, sync
+from ..durable import give_to_owner_of, sync
 from .errors import FolderAway, NoSuchBody, translated
 
 _WRITTEN_BYTES = 4 * CHUNK_BYTES
@@ -141,15 +141,23 @@ class FileUpload:
     """Writes one body to a temporary file, and syncs and renames the file at the end. It writes each MiB while the next
     one arrives.
 
-    folder: for error messages and to sync. part, path: the temporary and the final file. check: raises FolderAway if
-    the folder is missing.
+    part, path: the temporary and the final file. check: raises FolderAway if the folder is missing. make_place: makes
+    the subfolder of the final file.
     """
 
-    def __init__(self, folder: Path, part: Path, path: Path, check: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        part: Path,
+        path: Path,
+        check: Callable[[], None],
+        make_place: Callable[[Path], None],
+    ) -> None:
         self._folder = folder
         self._part = part
         self._path = path
         self._check = check
+        self._make_place = make_place
         self._pieces: list[bytes] = []
         self._bytes = 0
         self._file: _Descriptor | None = None
@@ -206,9 +214,7 @@ class FileUpload:
             os.fsync(self._file.number)
             self._check()  # the folder may have been moved during the write
             place = self._path.parent
-            if not place.exists():
-                make_private_folder(place, self._folder)
-                sync(self._folder)
+            self._make_place(place)
             os.replace(self._part, self._path)
             sync(place)
             self._file = None

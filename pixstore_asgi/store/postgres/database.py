@@ -137,6 +137,8 @@ class Database:
         """Run an operation in one transaction. After ConnectionLost, it may or may not have been committed."""
         return await self._to_its_end(self._transact(_WRITES_PATIENTLY * self.patience_s, operation, *args, **kwargs))
 
+    write_durably = write  # every commit is durable, unless the server's synchronous_commit is off
+
     async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation in one transaction without a time limit, because it may write all rows."""
         return await self._to_its_end(self._transact(None, operation, *args, **kwargs))

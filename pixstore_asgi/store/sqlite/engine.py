@@ -201,6 +201,10 @@ class Engine:
 
     read_all, write_all = read, write  # no operation has a time limit here
 
+    async def write_durably(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation of `tables` in one transaction, and sync the log up to its commit."""
+        return await self.on_writer(transact_durably, operation, *args, **kwargs)
+
     async def on_writer(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on the writer's thread. If it made keys obsolete, also remove these from SQLite's log."""
         return await self._checked()[0].run(self._write, function, *args, **kwargs)
@@ -318,6 +322,16 @@ def transact(db: Any, operation: Operation[P, R], /, *args: P.args, **kwargs: P.
     """Run an operation of `tables` in one transaction on the writer's thread."""
     with write_transaction(db) as tx:
         return run(operation(tx, *args, **kwargs))
+
+
+def transact_durably(db: Any, operation: Operation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run an operation of `tables` in one transaction on the writer's thread. Its commit syncs the whole log."""
+    (level,) = db.execute("PRAGMA synchronous").fetchone()
+    db.execute("PRAGMA synchronous = FULL")
+    try:
+        return transact(db, operation, *args, **kwargs)
+    finally:
+        db.execute(f"PRAGMA synchronous = {level}")
 
 
 def _used(path: Path, side_file: Path) -> Leases:

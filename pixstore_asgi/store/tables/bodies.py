@@ -248,7 +248,8 @@ class ObjectSink(_PendingBody):
     @classmethod
     async def begin(cls, engine: Engine, version: bytes, bodies: Bodies) -> "ObjectSink":
         """Insert the row of the object and begin its upload."""
-        return cls(engine, await engine.write(begin_object, version), bodies.upload(version.hex()))
+        # Durably: after a power failure, gc finds the object by its row only.
+        return cls(engine, await engine.write_durably(begin_object, version), bodies.upload(version.hex()))
 
     async def write(self, piece: bytes | memoryview) -> None:
         await self.touch()

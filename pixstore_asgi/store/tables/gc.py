@@ -126,7 +126,8 @@ class ObjectGc:
         and a later call would claim them again.
         """
         await self.check(engine)
-        claimed = await engine.write(claim_objects, self._grace_s, limit)
+        # Durably: if a power failure brought back the image, its body would be gone.
+        claimed = await engine.write_durably(claim_objects, self._grace_s, limit)
         if not self.is_known:  # no live row to check the place by: remove only objects that exist there
             absent = [row for row, name in claimed.items() if not await self._bodies.has(name)]
             await engine.write(unclaim_objects, absent)

@@ -142,6 +142,13 @@ class Engine(Protocol):
         """Run an operation in one transaction without a time limit, because it may write all rows."""
         ...
 
+    async def write_durably(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run an operation in one transaction. No power failure undoes it, nor any write before it, after this returns.
+
+        For a change that must be certain before a file or object outside the database is made or removed.
+        """
+        ...
+
     def hold_body(self, body: int) -> None:
         """Keep gc from removing a body that is being written. Any thread may call it.
 
