@@ -1,7 +1,7 @@
 """A disk that forgets: replays recorded calls, and returns the files that a power failure may leave."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -9,6 +9,10 @@ from typing import Any
 _SECTOR_BYTES = 512
 Step = tuple[Any, ...]
 """One recorded call: its name and its arguments, see Disk."""
+
+_Names = dict[str, int | str]
+_Change = tuple[str, int | str | None, str | None]
+"""A name, its new entry or None, and the path that the file had before, if it was renamed."""
 
 
 @dataclass
@@ -23,20 +27,26 @@ class _File:
 class _Folder:
     """names: the entries on the disk for certain, each a file's number or a folder's path. pending: later changes."""
 
-    names: dict[str, int | str] = field(default_factory=dict)
-    pending: list[tuple[str, int | str | None]] = field(default_factory=list)
+    names: "_Names" = field(default_factory=dict)
+    pending: "list[_Change]" = field(default_factory=list)
 
 
 class Disk:
     """The files below one folder, in the state after some steps.
 
     Steps: write(file, offset, bytes), resize(file, length), sync(file), mkdir(path), name(path, file), unname(path),
-    syncdir(path). A file is a number, a path is relative to the folder, "." is the folder itself.
+    rename(path, new path, file), syncdir(path). A file is a number, a path is relative to the folder, "." is the folder
+    itself. A file that is renamed never has both names or none, as in ext4, XFS and Btrfs.
+
+    folders: those that are there for certain from the beginning.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folders: Iterable[str] = ()) -> None:
         self._files: dict[int, _File] = {}
         self._folders = {".": _Folder()}
+        for path in folders:
+            self.do(("mkdir", path))
+        self.do(("syncdir", "."))
 
     def do(self, step: Step) -> None:
         match step:
@@ -55,36 +65,53 @@ class Disk:
                 self._change(path, file)
             case "unname", path:
                 self._change(path, None)
+            case "rename", path, new_path, file:
+                self._change(new_path, file, path)
             case "syncdir", path:
-                folder = self._folders[path]
-                _rename(folder.names, folder.pending)
-                folder.pending.clear()
+                self._sync(self._folders[path])
 
     def write_to(self, place: Path, chance: random.Random, kept: float) -> None:
         """Write files as a power failure may leave them. kept: how likely each call since the last sync had effect."""
-        self._write_folder(".", place, chance, kept)
+        names, changes = {path: dict(folder.names) for path, folder in self._folders.items()}, []
+        for path, folder in self._folders.items():
+            some = [change for change in folder.pending if chance.random() < kept]
+            _rename(names[path], some)
+            changes += some
+        for _, _, before in changes:
+            if before is not None:
+                names[str(PurePosixPath(before).parent)].pop(PurePosixPath(before).name, None)
+        self._write_folder(".", place, names, lambda file: _content(file, chance, kept))
 
-    def _write_folder(self, path: str, place: Path, chance: random.Random, kept: float) -> None:
+    def _write_folder(
+        self, path: str, place: Path, names: dict[str, _Names], content_of: Callable[[_File], bytes]
+    ) -> None:
         (place / path).mkdir(mode=0o700)
-        folder = self._folders[path]
-        names = dict(folder.names)
-        _rename(names, [change for change in folder.pending if chance.random() < kept])
-        for name, entry in names.items():
+        for name, entry in names[path].items():
             if isinstance(entry, str):
-                self._write_folder(entry, place, chance, kept)
+                self._write_folder(entry, place, names, content_of)
             else:
-                (place / path / name).write_bytes(_content(self._file(entry), chance, kept))
+                (place / path / name).write_bytes(content_of(self._file(entry)))
 
     def _file(self, number: int) -> _File:
         return self._files.setdefault(number, _File())
 
-    def _change(self, path: str, entry: int | str | None) -> None:
+    def _change(self, path: str, entry: int | str | None, before: str | None = None) -> None:
         place = PurePosixPath(path)
-        self._folders[str(place.parent)].pending.append((place.name, entry))
+        self._folders[str(place.parent)].pending.append((place.name, entry, before))
+
+    def _sync(self, folder: _Folder) -> None:
+        _rename(folder.names, folder.pending)
+        for _, _, before in folder.pending:
+            if before is not None:
+                place = PurePosixPath(before)
+                source = self._folders[str(place.parent)]
+                source.names.pop(place.name, None)
+                source.pending = [change for change in source.pending if change[0] != place.name]
+        folder.pending = []
 
 
-def _rename(names: dict[str, int | str], changes: Iterable[tuple[str, int | str | None]]) -> None:
-    for name, entry in changes:
+def _rename(names: _Names, changes: Iterable[_Change]) -> None:
+    for name, entry, _ in changes:
         if entry is None:
             names.pop(name, None)
         else:

@@ -1,16 +1,16 @@
 """Records the calls by which this process changes files below a folder: those of Python, and those of SQLite."""
 
+import _sqlite3
 import ctypes
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-import _sqlite3
-
-from tests.stress.disk import Step
+if TYPE_CHECKING:
+    from tests.stress.disk import Step
 
 _IGNORED = ("-shm", ".lock")  # SQLite and the store make them again
 _WRITE, _TRUNCATE, _SYNC = 2, 3, 4  # in sqlite3_io_methods
@@ -124,7 +124,7 @@ class Recorder:
         assert before is not None
         assert after is not None
         self._numbers[after] = self._numbers.pop(before)
-        self.steps += [("name", after, self._numbers[after]), ("unname", before)]
+        self.steps.append(("rename", before, after, self._numbers[after]))
         self._real["replace"](source, target)
 
     def _link(self, source: Any, target: Any) -> None:
@@ -145,7 +145,8 @@ class Recorder:
         self._forget(self._relative(path))
 
     def _forget(self, path: str | None) -> None:
-        if path is not None and self._numbers.pop(path, None):
+        if path is not None and path in self._numbers:
+            del self._numbers[path]
             self.steps.append(("unname", path))
 
     def _recorded_vfs(self, default: _Vfs) -> _Vfs:
@@ -213,4 +214,5 @@ class Recorder:
                     self._of_sqlite[file] = number, folder, False
             return code
 
-        return {_WRITE: write, _TRUNCATE: truncate, _SYNC: sync}[index]
+        calls: dict[int, Callable[..., int]] = {_WRITE: write, _TRUNCATE: truncate, _SYNC: sync}
+        return calls[index]

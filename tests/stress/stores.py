@@ -1,7 +1,7 @@
 """The stores under stress. A target is a text of up to three words: the rows, the bodies, the smallest of these bodies.
 
 rows: a path for SQLite, or a PostgreSQL URL with a schema. bodies: if they are not with the rows, s3://bucket/prefix or
-a folder for long bodies. smallest: the length in bytes from which on bodies go to the folder, 250,000 if it is left out.
+a folder for long bodies. smallest: the length in bytes from which on bodies go to the folder, or 250,000.
 """
 
 import asyncio
@@ -38,9 +38,7 @@ _LEFT_IN_SQLITE = {
     "keys of no image": "SELECT count(*) FROM wrapped_key"
     f" WHERE number - {1 << 56} NOT IN (SELECT blob FROM image WHERE blob IS NOT NULL)",
 }
-_FILES_OF_IMAGES = (
-    "SELECT lower(hex(object)) FROM image JOIN blob ON image.blob = blob.id WHERE object IS NOT NULL"
-)
+_FILES_OF_IMAGES = "SELECT lower(hex(object)) FROM image JOIN blob ON image.blob = blob.id WHERE object IS NOT NULL"
 _LEFT_IN_POSTGRES = {
     "chunks of no body": "SELECT count(*) FROM {0}.chunk WHERE body NOT IN (SELECT id FROM {0}.body)",
     "bodies dead or pending": "SELECT count(*) FROM {0}.body WHERE state <> 1",

@@ -1,0 +1,161 @@
+"""A store with files after a power failure: nothing is lost that was there before, and no image is without its body.
+
+A process records each call that changes a file: Python's, and those of SQLite by a VFS of its own. From the calls
+before a random cut, these tests make the files that a disk may hold afterwards, and open a store on them. A write or a
+new length is there for certain after a sync of its file, and a name after a sync of its folder. Of all others, each one
+is there, is lost, or, if it is a write, has arrived up to some sector, whatever their order.
+
+This shows that the store and SQLite sync the right files and folders in the right order. It does not show that the
+kernel, the file system and the disk keep what they report as synced. A rename happens completely or not at all. The
+index and the lock file are always lost. Only one process writes.
+"""
+
+import asyncio
+import os
+import pickle
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from pixstore_asgi.errors import StoreError
+from pixstore_asgi.store.sqlite import SqliteStore
+from tests.stress.bodies import Torn, body_of, read, save
+from tests.stress.disk import Disk, Step
+from tests.stress.powered import FOLDERS, SMALLEST_BYTES, store_at
+from tests.stress.stores import left_in
+from tests.stress.test_kill import History
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.slow
+
+KEPT = (0, 0, 0.5, 0.9, 1)
+LENGTHS = [
+    pytest.param(60, 40, id="short"),
+    pytest.param(900, 5000, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(1800)]),
+]
+
+
+def record(folder: Path, durability: str, writes: int) -> list[Step]:
+    """Let a process write to a store, and return its calls."""
+    for name in FOLDERS:
+        (folder / "root" / name).mkdir(parents=True)
+    arguments = [str(folder / "root"), durability, str(writes), str(folder / "steps")]
+    subprocess.run([sys.executable, "-m", "tests.stress.powered", *arguments], cwd=ROOT, check=True)
+    steps: list[Step] = pickle.loads((folder / "steps").read_bytes())  # noqa: S301 - our own process wrote it
+    return steps
+
+
+def cuts_in(steps: Sequence[Step], cuts: int, chance: random.Random) -> list[int]:
+    """Return random moments, half of them after a call that was no write."""
+    others = [number for number, step in enumerate(steps, 1) if step[0] != "write"]
+    return sorted(chance.choice((range(len(steps) + 1), others)[number % 2]) for number in range(cuts))
+
+
+def database_files(steps: Sequence[Step]) -> frozenset[int]:
+    """Return the numbers of the files of SQLite."""
+    return frozenset(step[2] for step in steps if step[0] == "name" and step[1].startswith("rows/"))
+
+
+def history_of(steps: Sequence[Step], durability: str) -> History:
+    """Return what must be there after these steps: with "FULL" all that was acknowledged, else all that was before the
+    last sync of the database.
+    """
+    certain = len(steps)
+    if durability != "FULL":
+        ours = database_files(steps)
+        certain = max((n for n, step in enumerate(steps) if step[0] == "sync" and step[1] in ours), default=0)
+    told = [(number, step[1]) for number, step in enumerate(steps) if step[0] == "told"]
+    return History([report for number, report in told if number < certain or {"saving", "deleting"} & set(report)])
+
+
+async def sweep_a_day_later(store: SqliteStore, parts: Path) -> None:
+    """Remove all that is left over. Parts of files that no row names are removed with other files, after a day."""
+    for part in parts.iterdir():
+        os.utime(part, (0, 0))
+    await save(store, "last", body_of("last", "", SMALLEST_BYTES))
+    await store.delete("last")
+    while await store.sweep():
+        pass
+
+
+async def check(place: Path, history: History) -> None:
+    """Read all images of a store after a power failure, write to it, and sweep. Raises if one of them fails."""
+    store = store_at(place, "NORMAL")
+    await store.open()
+    try:
+        for image_id in {*history.begun, *(image.id for image in await store.list(limit=100_000))}:
+            found = await read(store, image_id)
+            image, label = found or (None, None)
+            history.check(image_id, image.token if image else None, label)
+        await sweep_a_day_later(store, place / "disk" / "bodies" / "parts")
+    finally:
+        await store.close()
+    left = await left_in(f"{place}/rows/images.db {place}/disk/bodies {SMALLEST_BYTES}")
+    assert left == dict.fromkeys(left, 0), {kind: count for kind, count in left.items() if count}
+
+
+def fail_at(
+    folder: Path, steps: Sequence[Step], durability: str, cuts: Sequence[int], chance: random.Random
+) -> Iterator[str]:
+    """Let the power fail at each cut. Yield the faults of the stores that are left."""
+    disk, done = Disk(FOLDERS), 0
+    for number, cut in enumerate(cuts):
+        for step in steps[done:cut]:
+            disk.do(step)
+        done = cut
+        place, kept = folder / f"after-{number}", chance.choice(KEPT)
+        disk.write_to(place, chance, kept)
+        try:
+            asyncio.run(check(place, history_of(steps[:cut], durability)))
+        except (AssertionError, StoreError, Torn) as fault:
+            yield f"{place}, cut {cut} of {len(steps)} after {steps[cut - 1][:2]}, kept {kept}: {fault!r}"
+        else:
+            shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("durability", ["NORMAL", "FULL"])
+@pytest.mark.parametrize(("writes", "cuts"), LENGTHS)
+def test_a_power_failure_takes_nothing_that_was_there(tmp_path: Path, durability: str, writes: int, cuts: int) -> None:
+    """The store opens, reads each image that is certain, reads all others whole, and gc leaves no file.
+
+    With "FULL" all that was acknowledged is certain, else all that was before the last sync of the database.
+    """
+    steps, seed = record(tmp_path, durability, writes), random.randrange(1 << 32)
+    chance = random.Random(seed)
+    faults = list(fail_at(tmp_path, steps, durability, cuts_in(steps, cuts, chance), chance))
+    print(f"\n{durability}, seed {seed}: {cuts} power failures among {len(steps)} calls, {len(faults)} with faults")
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    ("durability", "lost", "noticed"),
+    [
+        pytest.param("FULL", "files", "has another length", id="files", marks=pytest.mark.soak),
+        pytest.param("FULL", "disk/bodies/??", "is missing", id="names of files"),
+        pytest.param(
+            "FULL", "disk/bodies", "is not the one of this database", id="the folder's list", marks=pytest.mark.soak
+        ),
+        pytest.param("FULL", "disk", "is not the one of this database", id="the folder's name", marks=pytest.mark.soak),
+        pytest.param("careless", "", "is missing", id="removed too early"),
+        pytest.param("careless", "", "files of no image", id="written too early", marks=pytest.mark.soak),
+    ],
+)
+def test_carelessness_is_noticed(tmp_path: Path, durability: str, lost: str, noticed: str) -> None:
+    """These tests find a store that leaves out one kind of sync, or they would prove nothing."""
+    steps, chance = record(tmp_path, durability, 120), random.Random(1)
+    ours = database_files(steps)
+
+    def is_left_out(step: Step) -> bool:
+        if lost == "files":
+            return step[0] == "sync" and step[1] not in ours
+        return step[0] == "syncdir" and fnmatch(step[1], lost)
+
+    steps = [step for step in steps if not is_left_out(step)]
+    faults = fail_at(tmp_path, steps, durability, cuts_in(steps, 2000, chance), chance)
+    assert any(noticed in fault for fault in faults)
