@@ -9,6 +9,8 @@ LONG = [pytest.param(name, marks=pytest.mark.soak) for name in ("postgres", "sql
 FILES = "sqlite-files"
 WITH_FILES = ["sqlite", FILES, "postgres-s3", *LONG]
 """Stores for a test that also runs with files by default."""
+BLOBS = [pytest.param("", id="rows"), pytest.param(" {}/bodies 1", id="files", marks=pytest.mark.soak)]
+"""Ends of a target in SQLite, with the test's folder to fill in: all bodies in the database, and all in files."""
 
 
 @pytest.fixture(params=["sqlite", "postgres-s3", *LONG, pytest.param(FILES, marks=pytest.mark.soak)])

@@ -13,7 +13,7 @@ from pixstore_asgi.store.contract_tests.steps import save as save_one
 from tests.demo.process import run
 from tests.stress.bodies import body_of, read, save
 from tests.stress.processes import Worker
-from tests.stress.stores import left_in, store_of
+from tests.stress.stores import left_in, parts_of, store_of
 from tests.stress.test_kill import IDS
 from tests.transfer.copies import content_of
 
@@ -65,7 +65,7 @@ async def compare(*targets: str) -> None:
 
 def arguments(option: str, target: str) -> list[str]:
     """Return the command's options for one end of a copy."""
-    place, _, blobs = target.partition(" ")
+    place, blobs, _ = parts_of(target)
     return [option, place, *([f"{option}-blobs", blobs] if blobs else [])]
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from pixstore_asgi import ImageRecord, Pixstore
 from pixstore_asgi.pixstore import parts_of
+from tests.stress.conftest import BLOBS
 from tests.stress.processes import Worker
+from tests.stress.stores import store_of
 from tests.support.samples import SECRET, picture
 
 pytestmark = pytest.mark.slow
@@ -20,9 +22,9 @@ LENGTHS = [
 ]
 
 
-def kill_one(path: Path, ids: list[str]) -> Worker:
+def kill_one(target: str, ids: list[str]) -> Worker:
     """Begin to revoke and reseal, and kill that at its begin or in the middle. Return the interrupted operation."""
-    with Worker("recaller", path, ids=ids, secret=SECRET) as worker:
+    with Worker("recaller", target, ids=ids, secret=SECRET) as worker:
         worker.wait_for(random.choice(("opens", "revoked", "resealed")))
         time.sleep(random.uniform(0, 0.1))
         worker.kill()
@@ -30,20 +32,21 @@ def kill_one(path: Path, ids: list[str]) -> Worker:
 
 
 @pytest.mark.parametrize("kills", LENGTHS)
-async def test_a_killed_recall_holds(tmp_path: Path, kills: int) -> None:
+@pytest.mark.parametrize("blobs", BLOBS)
+async def test_a_killed_recall_holds(tmp_path: Path, kills: int, blobs: str) -> None:
     """Each image has at least the epoch and the token that were told last, opens, and has its proofs revoked or not."""
-    path = tmp_path / "pixstore.db"
+    target = f"{tmp_path / 'pixstore.db'}{blobs.format(tmp_path)}"
     images = [picture(seed=number, size=16) for number in range(IMAGES)]
-    async with Pixstore(path, secret=SECRET) as pix:
+    async with Pixstore(store_of(target), secret=SECRET) as pix:
         ids = [(await pix.save_image(image)).id for image in images]
     epochs, tokens = dict.fromkeys(ids, 0), dict.fromkeys(ids, 0)
     for _ in range(kills):
-        worker = kill_one(path, ids)
+        worker = kill_one(target, ids)
         for image_id, epoch in worker.told("revoked"):
             epochs[image_id] = max(epoch, epochs[image_id])
         for image_id, token in worker.told("resealed"):
             tokens[image_id] = max(token, tokens[image_id])
-        async with Pixstore(path, secret=SECRET) as pix:
+        async with Pixstore(store_of(target), secret=SECRET) as pix:
             for image_id, image in zip(ids, images, strict=True):
                 record = await pix.get_image_record(image_id)
                 assert record is not None

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.stress.conftest import FILES
 from tests.stress.processes import Worker
+from tests.stress.stores import parts_of
 
 pytestmark = pytest.mark.slow
 
@@ -42,12 +44,13 @@ def most_overtaken(saves: Sequence[tuple[float, float]]) -> int:
     "seconds",
     [pytest.param(2, id="short"), pytest.param(120, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(600)])],
 )
-def test_the_log_stays_small_and_no_save_starves(tmp_path: Path, seconds: float) -> None:
+@pytest.mark.parametrize("target", ["sqlite", pytest.param(FILES, marks=pytest.mark.soak)], indirect=True)
+def test_the_log_stays_small_and_no_save_starves(target: str, seconds: float) -> None:
     """While four processes save and two read, the log is under 64 MiB at every look and each save has its turn soon."""
-    path = tmp_path / "images.db"
+    path = Path(parts_of(target)[0])
     with ExitStack() as stack:
-        savers = [stack.enter_context(Worker("saver", path, ids=IDS)) for _ in range(4)]
-        readers = [stack.enter_context(Worker("reader", path, ids=IDS)) for _ in range(2)]
+        savers = [stack.enter_context(Worker("saver", target, ids=IDS)) for _ in range(4)]
+        readers = [stack.enter_context(Worker("reader", target, ids=IDS)) for _ in range(2)]
         for worker in (*savers, *readers):
             worker.wait_for("ready")
         log_bytes = largest_size(path.with_name("images.db-wal"), seconds)
