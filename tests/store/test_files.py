@@ -386,3 +386,29 @@ async def test_a_subfolder_that_another_process_made_is_synced(
     subfolders = [name for name in synced if len(name) == 2]
     assert len(subfolders) == 20
     assert synced.count("bodies") == len(set(subfolders))
+
+
+async def test_the_log_is_synced_before_a_file_is_made_or_removed(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power failure could leave a file that no row names, or bring back an image whose file was removed."""
+    steps: list[str] = []
+
+    def recorded(name: str) -> Callable[..., Any]:
+        real: Callable[..., Any] = getattr(os, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            where = os.readlink(f"/proc/self/fd/{arguments[0]}") if isinstance(arguments[0], int) else arguments[0]
+            if name != "fsync" or str(where).endswith("-wal"):
+                steps.append(name)
+            return real(*arguments, **named)
+
+        return call
+
+    for name in ("fsync", "replace", "unlink"):
+        monkeypatch.setattr(os, name, recorded(name))
+    await save(store, "a", LONG)
+    assert steps == ["fsync", "replace"]
+    await store.delete("a")
+    assert await store.sweep() == 1
+    assert steps == ["fsync", "replace", "fsync", "unlink"]

@@ -142,10 +142,11 @@ def test_a_power_failure_takes_nothing_that_was_there(tmp_path: Path, durability
             "FULL", "disk/bodies", "is not the one of this database", id="the folder's list", marks=pytest.mark.soak
         ),
         pytest.param("FULL", "disk", "is not the one of this database", id="the folder's name", marks=pytest.mark.soak),
-        pytest.param("careless", "", "is missing", id="removed too early"),
+        pytest.param("careless", "", "is missing", id="removed too early", marks=pytest.mark.soak),
         pytest.param("careless", "", "files of no image", id="written too early", marks=pytest.mark.soak),
     ],
 )
+@pytest.mark.timeout(600)
 def test_carelessness_is_noticed(tmp_path: Path, durability: str, lost: str, noticed: str) -> None:
     """These tests find a store that leaves out one kind of sync, or they would prove nothing."""
     steps, chance = record(tmp_path, durability, 120), random.Random(1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...errors import StoreBusy, StoreDamaged, StoreError
 
-_TOO_MANY = "too many files are open: raise the limit of open files (ulimit -n, LimitNOFILE=), and try again"
+TOO_MANY_FILES = "too many files are open: raise the limit of open files (ulimit -n, LimitNOFILE=), and try again"
 _MAKE_ROOM = "the disk is full: make room and try again"
 _CHECK_DISK = "reading or writing it failed: check the disk"
 _LET_WRITE = "let the process read and write the folder"
@@ -37,7 +37,7 @@ def translated(folder: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreError(f"the folder {folder} can't be used: {_MAKE_ROOM}") from error
         if error.errno in (errno.EMFILE, errno.ENFILE):
-            raise StoreBusy(f"the folder {folder} can't be used: {_TOO_MANY}") from error
+            raise StoreBusy(f"the folder {folder} can't be used: {TOO_MANY_FILES}") from error
         if error.errno == errno.EIO:
             raise StoreDamaged(f"the folder {folder} can't be used: {_CHECK_DISK}") from error
         raise StoreError(f"the folder {folder} can't be used ({error.strerror}): {_LET_WRITE}") from error

@@ -137,11 +137,11 @@ class Database:
         """Run an operation in one transaction. After ConnectionLost, it may or may not have been committed."""
         return await self._to_its_end(self._transact(_WRITES_PATIENTLY * self.patience_s, operation, *args, **kwargs))
 
-    write_durably = write  # every commit is durable, unless the server's synchronous_commit is off
-
     async def write_all(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation in one transaction without a time limit, because it may write all rows."""
         return await self._to_its_end(self._transact(None, operation, *args, **kwargs))
+
+    async def sync(self) -> None: ...  # each commit is durable, unless the server's synchronous_commit is off
 
     def hold_body(self, body: int) -> None:
         """Do nothing: in PostgreSQL only the age of a body keeps gc from removing it."""
@@ -347,6 +347,4 @@ def _cut(connection: "asyncpg.Connection[Any]") -> None:
 
 
 async def _leave_as_it_is(connection: "asyncpg.Connection[Any]") -> None:
-    """Reset nothing when a connection returns to the pool. Operations leave no session state, and a reset costs a round
-    trip.
-    """
+    """Reset nothing when the pool takes a connection back: operations leave no session state, and it saves a trip."""

@@ -16,6 +16,7 @@ import aiosqlite
 from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 from ...errors import PixstoreError, StoreBusy, StoreDamaged, StoreError
+from ..files.errors import TOO_MANY_FILES
 
 _MAKE_ROOM = "the disk is full: make room and try again"
 _KEPT_BYTES = 8 * 1024 * 1024
@@ -226,6 +227,8 @@ def translated(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise StoreError(f"the database {path} can't be used: {_MAKE_ROOM}") from error
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise StoreBusy(f"the database {path} can't be used: {TOO_MANY_FILES}") from error
         raise StoreError(f"the database {path} can't be used ({error.strerror}): {_LET_WRITE}") from error
 
 

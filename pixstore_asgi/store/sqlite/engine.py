@@ -104,6 +104,7 @@ class Engine:
 
     async def _connect(self, clock_ms: Clock, busy_timeout_s: float, durability: str) -> None:
         assert self._files is not None
+        self._files.commits_are_synced = durability == "FULL"
         path = os.fspath(self.path)
         write = partial(
             connect_writer, path, self._write_lock, clock_ms, busy_timeout_s=busy_timeout_s, durability=durability
@@ -201,9 +202,11 @@ class Engine:
 
     read_all, write_all = read, write  # no operation has a time limit here
 
-    async def write_durably(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation of `tables` in one transaction, and sync the log up to its commit."""
-        return await self.on_writer(transact_durably, operation, *args, **kwargs)
+    async def sync(self) -> None:
+        """Wait until no power failure can undo the commits before this call."""
+        assert self._files is not None
+        with translated(self.path):
+            await anyio.to_thread.run_sync(self._files.sync_log)
 
     async def on_writer(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on the writer's thread. If it made keys obsolete, also remove these from SQLite's log."""
@@ -322,16 +325,6 @@ def transact(db: Any, operation: Operation[P, R], /, *args: P.args, **kwargs: P.
     """Run an operation of `tables` in one transaction on the writer's thread."""
     with write_transaction(db) as tx:
         return run(operation(tx, *args, **kwargs))
-
-
-def transact_durably(db: Any, operation: Operation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run an operation of `tables` in one transaction on the writer's thread. Its commit syncs the whole log."""
-    (level,) = db.execute("PRAGMA synchronous").fetchone()
-    db.execute("PRAGMA synchronous = FULL")
-    try:
-        return transact(db, operation, *args, **kwargs)
-    finally:
-        db.execute(f"PRAGMA synchronous = {level}")
 
 
 def _used(path: Path, side_file: Path) -> Leases:

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from ...errors import StoreError
+from ..durable import sync
 from .connection import code_of
 from .leases import Leases, is_read_locked
 from .write_lock import WriteLock
@@ -133,6 +134,8 @@ class OpenFiles:
     def __init__(self, path: Path, database: FileIdentity) -> None:
         self.database = database
         self.key = 0
+        self.commits_are_synced = False
+        self._is_log_named = False
         self._name = os.fspath(path)  # not a Path, which takes more time in each check
         self._beside: dict[str, os.stat_result] = {}
 
@@ -172,6 +175,16 @@ class OpenFiles:
                 raise _removed(file) from None
             if not os.path.samestat(now, opened):
                 raise _removed(file)
+
+    def sync_log(self) -> None:
+        """Sync the log, unless each commit does so. Raises OSError."""
+        if self.commits_are_synced:
+            return
+        log = Path(f"{self._name}{LOG}")
+        sync(log)  # its close drops no lock of SQLite: these are on the database and the index
+        if not self._is_log_named:  # the open log keeps its name
+            sync(log.parent)
+            self._is_log_named = True
 
     def has_lost_log(self) -> bool:
         """Return whether the open log is missing at its path."""

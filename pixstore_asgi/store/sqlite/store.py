@@ -22,7 +22,7 @@ from ..tables.gc import log_failed_gc
 from ..tables.store import TableStore
 from . import gc, reads
 from .connection import text_of, translated
-from .engine import Engine, query, transact_durably
+from .engine import Engine, query, transact
 from .streams import open_stream
 from .transaction import KEYS
 from .writer import Deletion, Writer
@@ -108,6 +108,7 @@ class SqliteStore(TableStore[Engine]):
             await self._bodies.add_owner(database_id)
         separated = await engine.on_writer(self._separate, engine, database_id, check, rewrap)
         if self._bodies:
+            await engine.sync()  # `attach` lets the folder forget the old id
             await self._bodies.attach(database_id, is_new=False)
         return separated
 
@@ -200,7 +201,7 @@ class SqliteStore(TableStore[Engine]):
         if not engine.leases.begin_alone():
             raise StoreBusy(f"{self.path} is open in other processes: stop them first")
         try:
-            return transact_durably(db, keys.assign_new_database_id, database_id, check, rewrap)
+            return transact(db, keys.assign_new_database_id, database_id, check, rewrap)
         finally:
             engine.leases.end_alone()
 

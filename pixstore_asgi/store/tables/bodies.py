@@ -244,12 +244,12 @@ class ObjectSink(_PendingBody):
     def __init__(self, engine: Engine, body: int, upload: Upload) -> None:
         super().__init__(engine, body)
         self._upload = upload
+        self._syncing = asyncio.ensure_future(engine.sync())  # while the body arrives
 
     @classmethod
     async def begin(cls, engine: Engine, version: bytes, bodies: Bodies) -> "ObjectSink":
         """Insert the row of the object and begin its upload."""
-        # Durably: after a power failure, gc finds the object by its row only.
-        return cls(engine, await engine.write_durably(begin_object, version), bodies.upload(version.hex()))
+        return cls(engine, await engine.write(begin_object, version), bodies.upload(version.hex()))
 
     async def write(self, piece: bytes | memoryview) -> None:
         await self.touch()
@@ -257,10 +257,12 @@ class ObjectSink(_PendingBody):
 
     async def finish(self, image_id: str, meta: ImageMeta) -> NewVersion:
         await self.touch()  # raises if the row is gone: an object without a row would stay forever
+        await asyncio.shield(self._syncing)  # after a power failure, gc finds the object by its row only
         await self._upload.finish()
         return NewVersion(image_id, meta, self._body)
 
     async def _stop(self) -> None:
+        await asyncio.gather(asyncio.shield(self._syncing), return_exceptions=True)
         await self._upload.abort()
 
 

@@ -126,8 +126,7 @@ class ObjectGc:
         and a later call would claim them again.
         """
         await self.check(engine)
-        # Durably: if a power failure brought back the image, its body would be gone.
-        claimed = await engine.write_durably(claim_objects, self._grace_s, limit)
+        claimed = await engine.write(claim_objects, self._grace_s, limit)
         if not self.is_known:  # no live row to check the place by: remove only objects that exist there
             absent = [row for row, name in claimed.items() if not await self._bodies.has(name)]
             await engine.write(unclaim_objects, absent)
@@ -163,6 +162,7 @@ class ObjectGc:
         return False
 
     async def _remove(self, engine: Engine, claimed: Mapping[int, str]) -> None:
+        await engine.sync()  # else a power failure could bring an image back without its body
         await self._bodies.remove(list(claimed.values()))
         await engine.write(forget_objects, claimed)
 

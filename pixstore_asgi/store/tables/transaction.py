@@ -142,8 +142,8 @@ class Engine(Protocol):
         """Run an operation in one transaction without a time limit, because it may write all rows."""
         ...
 
-    async def write_durably(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run an operation in one transaction. No power failure undoes it, nor any write before it, after this returns.
+    async def sync(self) -> None:
+        """Wait until no power failure can undo the commits before this call.
 
         For a change that must be certain before a file or object outside the database is made or removed.
         """
