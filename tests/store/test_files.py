@@ -274,6 +274,20 @@ async def test_a_new_database_takes_no_folder_with_other_files(tmp_path: Path) -
         await store_of(tmp_path / "new", tmp_path / "photos").open()
 
 
+async def test_a_sweep_needs_no_subfolder(store: SqliteStore, tmp_path: Path) -> None:
+    """An administrator may have removed empty subfolders. The next save makes them again."""
+    await save(store, "a", LONG)
+    await store.delete("a")
+    (tmp_path / "bodies" / "parts").rmdir()
+    assert await store.sweep() == 1
+    with pytest.raises(StoreBusy, match="is missing or was replaced"):
+        await save(store, "a", LONG)
+    await store.close()
+    await store.open()
+    await save(store, "a", LONG)
+    assert await read(store, "a") == LONG
+
+
 async def test_foreign_files_stay(store: SqliteStore, tmp_path: Path) -> None:
     """A sweep removes only files of bodies."""
     foreign = tmp_path / "bodies" / "ab" / "notes.txt"

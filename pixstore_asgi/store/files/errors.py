@@ -28,11 +28,11 @@ class NoSuchBody(StoreDamaged):
 
 @contextmanager
 def translated(folder: Path) -> Iterator[None]:
-    """Translate errors of the file system into StoreErrors, except FileNotFoundError, which the caller handles."""
+    """Translate errors of the file system into StoreErrors. FileNotFoundError becomes FolderAway."""
     try:
         yield
     except FileNotFoundError:
-        raise
+        raise FolderAway(folder) from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreError(f"the folder {folder} can't be used: {_MAKE_ROOM}") from error

@@ -98,11 +98,11 @@ class BodyFolder:
         return self.path / name[:2] / name
 
     def _attach(self, database_id: bytes, is_new: bool) -> None:
-        try:
-            with translated(self.path):
+        with translated(self.path):
+            try:
                 self._prepare(database_id, is_new)
-        except FileNotFoundError as error:
-            raise StoreError(f"the folder {self.path} does not exist: create it, or mount it") from error
+            except FileNotFoundError as error:
+                raise StoreError(f"the folder {self.path} does not exist: create it, or mount it") from error
 
     def _prepare(self, database_id: bytes, is_new: bool) -> None:
         if is_new and not self._owners():
@@ -192,7 +192,9 @@ class BodyFolder:
             self._check()
             for folder in sorted(self.path.iterdir()):
                 if folder.is_dir() and folder.name not in _IGNORED | {_PARTS}:
-                    yield from sorted(os.listdir(folder))
+                    with suppress(FileNotFoundError):  # removed at this moment
+                        names = sorted(os.listdir(folder))
+                        yield from names
 
     def _remove(self, names: Sequence[str]) -> None:
         with translated(self.path):
@@ -211,7 +213,7 @@ class BodyFolder:
     def _remove_parts(self, names: frozenset[str]) -> None:
         """Remove the unfinished files of these bodies, and all unfinished files that are older than a day."""
         abandoned = time.time() - _ABANDONED_S
-        with os.scandir(self.path / _PARTS) as parts:
+        with suppress(FileNotFoundError), os.scandir(self.path / _PARTS) as parts:
             for part in parts:
                 with suppress(FileNotFoundError):
                     if part.name.partition(".")[0] in names or part.stat().st_mtime < abandoned:

@@ -3,8 +3,8 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +14,7 @@ from ...core.images import StoredImage
 from ...errors import StoreDamaged, StoreError
 from ..contract import CHUNK_BYTES
 from ..durable import give_to_owner_of, sync
-from .errors import FolderAway, NoSuchBody, translated
+from .errors import NoSuchBody, translated
 
 _WRITTEN_BYTES = 4 * CHUNK_BYTES
 _NO_WAIT: int = getattr(os, "RWF_NOWAIT", 0)  # Linux
@@ -87,13 +87,13 @@ class FileStream:
         return await anyio.to_thread.run_sync(self._read, self._file, start, length)
 
     def _open(self, start: int, length: int) -> tuple[_Descriptor, bytes]:
-        try:
-            with translated(self._folder):
+        with translated(self._folder):
+            try:
                 file = _Descriptor(self._path, os.O_RDONLY)
-                found = os.fstat(file.number).st_size
-        except FileNotFoundError:
-            self._check()
-            raise NoSuchBody(self._says("is missing")) from None
+            except FileNotFoundError:
+                self._check()
+                raise NoSuchBody(self._says("is missing")) from None
+            found = os.fstat(file.number).st_size
         if found != self.image.meta.size:
             raise StoreDamaged(self._says("has another length than the image"))
         return file, self._read(file, start, length)
@@ -197,7 +197,7 @@ class FileUpload:
         return pieces
 
     def _write(self, pieces: list[bytes]) -> None:
-        with self._in_folder():
+        with translated(self._folder):
             if self._file is None:
                 self._check()
                 self._file = _Descriptor(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
@@ -209,7 +209,7 @@ class FileUpload:
 
     def _finish(self, pieces: list[bytes]) -> None:
         self._write(pieces)
-        with self._in_folder():
+        with translated(self._folder):
             assert self._file is not None
             os.fsync(self._file.number)
             self._check()  # the folder may have been moved during the write
@@ -218,15 +218,6 @@ class FileUpload:
             os.replace(self._part, self._path)
             sync(place)
             self._file = None
-
-    @contextmanager
-    def _in_folder(self) -> Iterator[None]:
-        """Translate errors of the block. FileNotFoundError becomes FolderAway, because the block creates files."""
-        try:
-            with translated(self._folder):
-                yield
-        except FileNotFoundError:
-            raise FolderAway(self._folder) from None
 
     def _remove(self) -> None:
         with suppress(OSError):  # gc removes it, because the row of this body is marked dead
