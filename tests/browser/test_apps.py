@@ -78,6 +78,7 @@ def save_pictures(server: Server) -> list[str]:
     return re.findall(r'"(?:key|iv|tag|statelessProof)": ?"([^"]+)"', listed)
 
 
+@pytest.mark.soak
 def test_a_vite_app_in_strict_typescript(browser: Browser, tmp_path: Path, make: Make, tool: Tool) -> None:
     """The page's ten lines for React pass the compiler and ESLint as Vite's template has them, and show pictures."""
     folder = make("vite")

@@ -387,7 +387,6 @@ def test_a_large_image_is_stored_as_the_engine_can(engine: Engine, page: Page, s
     assert page.evaluate(LARGE_STORED_AS) == ["Uint8Array" if engine.name == "webkit" else "Blob"]
 
 
-@pytest.mark.all_engines
 def test_a_private_window_shows_pictures_or_says_at_once(engine: Engine, site: Site) -> None:
     """In a private window addresses work, or the page is told that they don't and shows the image by its record.
 

@@ -10,7 +10,6 @@ from tests.browser.support import Site, Tab, noise, open_page, shown
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.all_engines
 def test_without_webcrypto_there_is_a_named_error(site: Site, engine: Engine) -> None:
     """On plain HTTP from a host that is not local, getImage rejects with a PixstoreError and caches nothing."""
     saved = site.save(noise("png", seed=1))

@@ -14,7 +14,7 @@ from tests.support.paths import ROOT
 
 CORPUS = Path(__file__).parent / "corpus"
 SEEDS = [(target, seed) for target in TARGETS for seed in sorted((CORPUS / target).iterdir())]
-SECONDS = int(os.environ.get("PIXSTORE_FUZZ_S", "2"))
+SECONDS = int(os.environ.get("PIXSTORE_FUZZ_S", "1"))
 
 
 @pytest.mark.parametrize(("target", "seed"), SEEDS, ids=lambda value: getattr(value, "name", value))
