@@ -45,7 +45,7 @@ class ConfigError(PixstoreError, ValueError):
 class SecretError(ConfigError):
     """A secret is missing or too short, is in an unsafe file, or is not the one that the store was written with.
 
-    Remedy: Give the process the secret that the text names by its key id.
+    Remedy: Do what the text says. If it names a key id, give the process the secret with that id.
     """
 
 

@@ -245,7 +245,8 @@ class Pixstore:
         Raises:
             InvalidImage: The data is not an accepted image (also ImageTooLarge, UploadTimeout); nothing is stored.
             InputError: An argument is wrong; nothing is stored.
-            StoreError: The store failed; nothing is stored.
+            SecretError: This process may not wrap keys in the store.
+            StoreError: The store failed; nothing is stored, except perhaps after a lost connection.
         """
         saves, data = await self._saves_within(connection), viewed(data)
         saves = saves.override(strip_metadata=strip_metadata, on_progress=on_progress)

@@ -39,10 +39,10 @@ class Faults:
         return not was_away
 
     async def restart(self) -> None:
-        """Close the Pixstore, wait, and open it again.
+        """Close the Pixstore, wait for the time of the outage, and open it again.
 
-        As after a restart of the process, connections, statements and keys are made again. Titles and logins stay,
-        because a real application has them in its own database.
+        As after a restart of the process, it connects again, and derives its keys again from the same secret. Titles
+        and logins stay, because a real application has them in its own database.
         """
         try:
             async with self.store_in_use:

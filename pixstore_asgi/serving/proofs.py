@@ -85,9 +85,10 @@ class Proofs:
     def records(
         self, ring: KeyRing, images: Iterable[StoredImage], terms: ProofTerms = EVERYBODY
     ) -> dict[str, ImageRecord]:
-        """Return the records of these images by id. All proofs have the same time.
+        """Return the records of the originals among these images, by id. All proofs have the same time.
 
-        The record of an original contains the records of its variants. Each original must come before its variants.
+        The record of an original contains the records of its variants. Each original must come before its variants: a
+        variant without its original before it is left out.
         """
         return self._records(ring, images, terms)
 

@@ -97,13 +97,14 @@ def check_unneeded(check: bytes, images: int) -> None:
 def admit(
     checks: Sequence[bytes], known: KeyChecks, database_id: bytes, is_needed: Callable[[bytes], bool]
 ) -> frozenset[bytes]:
-    """Decide whether this process may wrap keys in the store. Return the check values that the store must delete.
+    """Check that this process may wrap keys in the store. Return the check values that the store must delete.
 
-    checks: the check values of the process's key ring; the last secret wraps the key. known, database_id: the store's
-    check values and id. is_needed: returns whether any image needs the secret of a check value.
+    checks: the check values of the process's key ring; the last one belongs to the secret that wraps new keys. known,
+    database_id: the store's check values and id. is_needed: returns whether an image needs the secret of a check value.
 
-    The returned check values are known to the store, missing in the ring, and needed by no image. The store deletes
-    them in the same transaction. So if several processes start with different secrets, only one of them can save.
+    The returned check values are known to the store, missing in the ring, and needed by no image. The caller deletes
+    them in the transaction that saves the image and its key. If several processes start on an empty store with
+    different secrets, the first save makes its secret a needed one. The other processes then get SecretError.
 
     Raises SecretError in three cases: the ring belongs to another database id; its last secret was retired; images need
     a secret that the ring lacks.

@@ -166,8 +166,8 @@ class PostgresStore(TableStore[Database]):
     def within(self, connection: Any) -> HostTransaction:
         """Return an object that writes images in the open transaction of an application's connection.
 
-        connection: a connection of asyncpg or psycopg. The writes are committed or rolled back with its transaction.
-        Raises InputError if the connection is of another kind or is in no transaction.
+        connection: an asyncpg Connection, or an AsyncConnection of psycopg 3.2 or newer. The writes are committed or
+        rolled back with its transaction. Raises InputError for another kind, or if the connection is in no transaction.
         """
         return HostTransaction(self._engines.opened(), self._names, connection, self._clock_ms, self._bodies)
 
