@@ -82,7 +82,9 @@ class Load(InThreads):
         self._nginx = nginx
         self._uploads = uploads
         self._keep_alive = keep_alive
-        super().__init__([partial(self._run, number) for number in range(4)])
+        with nginx.client() as http:  # before anything restarts: nginx repeats no upload
+            saved = [http.post("/images", content=picture()).raise_for_status().json() for _ in range(4)]
+        super().__init__([partial(self._run, number, ImageRecord.parse(each)) for number, each in enumerate(saved)])
         self.done: Counter[str] = Counter()
         self.failed: list[str] = []
 
@@ -95,12 +97,11 @@ class Load(InThreads):
     def ended(self) -> int:
         return self.done.total() + len(self.failed)
 
-    def _run(self, number: int) -> None:
+    def _run(self, number: int, record: ImageRecord) -> None:
         with contextlib.ExitStack() as stack:
             http = stack.enter_context(self._nginx.client())
             if not self._keep_alive:
                 http.headers["connection"] = "close"
-            record = ImageRecord.parse(http.post("/images", content=picture()).raise_for_status().json())
             while not self._ends.wait(0.01):
                 if answer := self._ask(http, "GET", f"/images/{record.id}"):
                     record = ImageRecord.parse(answer.json())
