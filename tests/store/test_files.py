@@ -52,6 +52,11 @@ async def opened(store: SqliteStore) -> AsyncIterator[SqliteStore]:
         await store.close()
 
 
+def path_of(argument: Any) -> str:
+    """Return the path that a function of `os` was given, by itself or by a descriptor."""
+    return os.readlink(f"/proc/self/fd/{argument}") if isinstance(argument, int) else str(argument)
+
+
 def files_in(folder: Path) -> list[Path]:
     """Return all files of bodies and unfinished parts."""
     return sorted(path for path in (folder / "bodies").glob("*/*") if path.is_file())
@@ -149,8 +154,8 @@ async def test_a_fault_at_any_step_loses_nothing(
 
     def fail_within_bodies(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
-        where = os.readlink(f"/proc/self/fd/{arguments[0]}") if isinstance(arguments[0], int) else arguments[0]
-        if str(tmp_path / "bodies") not in str(where):
+        where = path_of(arguments[0])
+        if str(tmp_path / "bodies") not in where:
             return real(*arguments, **named)
         calls += 1
         raise OSError(code, os.strerror(code))
@@ -177,9 +182,9 @@ async def test_the_file_is_synced_before_its_row_is_written(
         real: Callable[..., Any] = getattr(os, name)
 
         def call(*arguments: Any, **named: Any) -> Any:
-            where = os.readlink(f"/proc/self/fd/{arguments[0]}") if isinstance(arguments[0], int) else arguments[0]
-            if str(tmp_path / "bodies") in str(where):
-                steps.append(f"{name} {Path(where).parent.name if 'parts' in str(where) else 'folder'}")
+            where = path_of(arguments[0])
+            if str(tmp_path / "bodies") in where:
+                steps.append(f"{name} {Path(where).parent.name if 'parts' in where else 'folder'}")
             return real(*arguments, **named)
 
         return call
@@ -412,8 +417,8 @@ async def test_the_log_is_synced_before_a_file_is_made_or_removed(
         real: Callable[..., Any] = getattr(os, name)
 
         def call(*arguments: Any, **named: Any) -> Any:
-            where = os.readlink(f"/proc/self/fd/{arguments[0]}") if isinstance(arguments[0], int) else arguments[0]
-            if name != "fsync" or str(where).endswith("-wal"):
+            where = path_of(arguments[0])
+            if name != "fsync" or where.endswith("-wal"):
                 steps.append(name)
             return real(*arguments, **named)
 
