@@ -34,7 +34,7 @@ from .serving.decide import Decisions, Inquiry
 from .serving.payload import Payload
 from .serving.proofs import EVERYBODY, CiphertextUrl, Proofs, record_terms
 from .serving.rings import read_variants, read_verified, with_ring
-from .store.connect import StoreTarget, connect
+from .store.connect import BodiesTarget, StoreTarget, connect
 from .store.contract import ImageStore
 from .store.inspection import within
 
@@ -51,8 +51,9 @@ class Pixstore:
     Args:
         store: A path, a URL (sqlite:///…, postgresql://…) or an ImageStore, such as `SqliteStore(path)`. Relative paths
             begin at the working directory.
-        blobs: The place of new ciphertext outside the database. s3://bucket/prefix takes all of it. A folder takes
-            ciphertext above 1 MiB, and needs a SQLite database. None: all ciphertext is in the database.
+        blobs: The place of new ciphertext outside the database. s3://bucket/prefix takes all of it. A folder, given as
+            a path or file:///path, takes ciphertext above 1 MiB. It needs a SQLite database, a local disk, and Linux or
+            macOS. None: all ciphertext is in the database.
         secret: At least 43 characters of text or 32 bytes, or a list of such secrets, oldest to newest. All of them
             verify, and the last one signs. Or an async function that returns such a list. The function is called when
             the store opens and by `reload_secrets`. It is also called, at most once in 10 s, if a proof or a row names
@@ -98,7 +99,7 @@ class Pixstore:
         self,
         store: StoreTarget = "pixstore.db",
         *,
-        blobs: str | None = None,
+        blobs: BodiesTarget | None = None,
         secret: Secret | Sequence[Secret] | SecretSource | None = None,
         proof_window_ms: int = DEFAULT_WINDOW_MS,
         bind_token: bool = True,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .s3 import S3Bucket
 
 StoreTarget = str | os.PathLike[str] | ImageStore
+BodiesTarget = str | os.PathLike[str]
 
 
 class Driver(NamedTuple):
@@ -28,7 +29,7 @@ class Driver(NamedTuple):
 
 
 def connect(
-    target: StoreTarget, blobs: str | None = None, clock_ms: Clock = wall_clock_ms, **options: Any
+    target: StoreTarget, blobs: BodiesTarget | None = None, clock_ms: Clock = wall_clock_ms, **options: Any
 ) -> ImageStore:
     """Return the store for a path or URL, without I/O. If the target is a store, return it unchanged.
 
@@ -130,8 +131,12 @@ def _connect_postgres(target: str, **options: Any) -> ImageStore:
     return PostgresStore(url, schema=DEFAULT_SCHEMA if schema is None else schema, **options)
 
 
-def bodies_at(place: str) -> "S3Bucket | BodyFolder":
+def bodies_at(place: BodiesTarget) -> "S3Bucket | BodyFolder":
     """Return the bucket or folder for a URL or a path, without I/O. Raises ConfigError."""
+    if isinstance(place, os.PathLike):
+        return BodyFolder(place)
+    if not isinstance(place, str):
+        raise ConfigError("blobs must be a folder's path or URL, or the URL of a bucket: s3://bucket/prefix")
     if place.startswith("file:"):
         parts = urlsplit(place)
         if parts.netloc or parts.query or parts.fragment or not parts.path.startswith("/"):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pixstore_asgi import ConfigError
+from pixstore_asgi import ConfigError, Pixstore
 from pixstore_asgi.errors import StoreBusy, StoreConflict, StoreDamaged, StoreError
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import CHUNK_BYTES, WHOLE_BYTES, CommitTerms, Expect
@@ -340,20 +340,46 @@ async def test_a_cancelled_write_leaves_no_file(store: SqliteStore, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("blobs", "path"),
-    [("/srv/pictures", "/srv/pictures"), ("file:///srv/my%20pictures", "/srv/my pictures"), ("here", "here")],
+    [
+        ("/srv/pictures", "/srv/pictures"),
+        (Path("/srv/pictures"), "/srv/pictures"),
+        (Path("s3://bucket"), "s3:/bucket"),
+        ("file:///srv/my%20pictures", "/srv/my pictures"),
+        ("here", "here"),
+    ],
 )
-def test_a_path_or_file_url_is_a_folder(tmp_path: Path, blobs: str, path: str) -> None:
-    """A path may be relative, a URL is absolute."""
-    bodies = connect(tmp_path / "images.db", blobs).bodies  # type: ignore[attr-defined]
+def test_a_path_or_file_url_is_a_folder(tmp_path: Path, blobs: str | Path, path: str) -> None:
+    """A path may be relative, and a Path is always a folder. A URL is absolute."""
+    bodies = Pixstore(tmp_path / "images.db", blobs=blobs)._store.bodies  # type: ignore[attr-defined]
     assert isinstance(bodies, BodyFolder)
     assert bodies.path == Path(path).absolute()
 
 
-@pytest.mark.parametrize("blobs", ["file://host/srv", "file:relative", "file:///srv?x=1", "a\0b"])
-def test_other_file_urls_are_refused(tmp_path: Path, blobs: str) -> None:
+@pytest.mark.parametrize(
+    ("blobs", "reason"),
+    [
+        ("file://host/srv", "the URL of a folder is file:///absolute/path"),
+        ("file:relative", "the URL of a folder is file:///absolute/path"),
+        ("file:///srv?x=1", "the URL of a folder is file:///absolute/path"),
+        ("file:///a%00b", "blobs names no folder"),
+        ("a\0b", "blobs names no folder"),
+        ("\ud800", "blobs names no folder"),
+        ("", "blobs is empty"),
+        (7, "blobs must be a folder's path or URL"),
+        (b"pictures", "blobs must be a folder's path or URL"),
+    ],
+)
+def test_other_places_are_refused(tmp_path: Path, blobs: Any, reason: str) -> None:
     """With a reason, before anything is opened."""
-    with pytest.raises(ConfigError, match=r"the URL of a folder is file:///absolute/path|no NUL"):
+    with pytest.raises(ConfigError, match=reason):
         connect(tmp_path / "images.db", blobs)
+
+
+def test_windows_takes_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has neither reads at an offset nor a way to sync a folder."""
+    monkeypatch.delattr(os, "pread")
+    with pytest.raises(ConfigError, match="blobs can't be a folder on Windows: leave it out, or name a bucket"):
+        connect(tmp_path / "images.db", tmp_path / "bodies")
 
 
 def test_postgresql_takes_no_folder(tmp_path: Path) -> None:

@@ -36,18 +36,23 @@ class BodyFolder:
         path: The folder. If it is missing and the database has no bodies outside it yet, it is created (mode 0700).
 
     Raises:
-        ConfigError: The path is empty or contains NUL.
+        ConfigError: The path is empty, or no path of this system. Or the system is Windows.
     """
 
     smallest_bytes = WHOLE_BYTES + 1
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        text = os.fspath(path)
-        if not text:
+        if not hasattr(os, "pread"):
+            raise ConfigError("blobs can't be a folder on Windows: leave it out, or name a bucket (s3://bucket/prefix)")
+        try:
+            name = os.fsencode(path)
+        except UnicodeEncodeError:
+            name = b"\0"
+        if not name:
             raise ConfigError("blobs is empty: leave it out, or None, to keep bodies in the database")
-        if "\0" in text:
-            raise ConfigError("blobs names no folder: a path has no NUL")
-        self.path = Path(text).absolute()
+        if b"\0" in name:
+            raise ConfigError("blobs names no folder: a path has neither NUL nor characters that no file name can have")
+        self.path = Path(os.fsdecode(name)).absolute()
         self._identity: tuple[int, int] | None = None
         self._synced: set[Path] = set()
 

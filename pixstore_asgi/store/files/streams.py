@@ -27,7 +27,7 @@ class _Descriptor:
     """
 
     def __init__(self, path: Path, flags: int) -> None:
-        self.number = os.open(path, flags | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        self.number = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def __del__(self) -> None:
         with suppress(AttributeError, OSError):  # the open failed, or the interpreter ends
