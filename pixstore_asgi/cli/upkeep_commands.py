@@ -144,8 +144,8 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int) -> None:
 def stats(database: Database, as_json: bool, for_prometheus: bool) -> None:
     """Count images and bytes.
 
-    Counts them by directory, and by the key id of the secret that wraps their keys. Also counts the bodies that gc
-    would remove.
+    Counts them by directory, and by the key id of the secret that wraps their keys. Also counts the bodies in a bucket
+    or a folder, and the bodies that gc would remove. It reads only rows, so it takes no --blobs.
     """
     if as_json and for_prometheus:
         raise click.UsageError("give --json or --prometheus, not both")
@@ -157,8 +157,9 @@ def stats(database: Database, as_json: bool, for_prometheus: bool) -> None:
 
     found = run(steps())
     if as_json:
-        unused = found.unused._asdict() if found.unused else None
-        click.echo(json.dumps({**asdict(found), "unused": unused}, indent=2))
+        parts = {"outside": found.outside, "unused": found.unused}
+        counts = {name: part._asdict() if part else None for name, part in parts.items()}
+        click.echo(json.dumps({**asdict(found), **counts}, indent=2))
     elif for_prometheus:
         click.echo(exposition(found), nl=False)
     else:
@@ -171,6 +172,10 @@ def _show_stats(stats: Stats) -> None:
         click.echo(f"  {printable(name) + ':' if name else 'no directory':<24} {_text_of(amount)}")
     for key_id, images in stats.keys.items():
         click.echo(f"  {'secret ' + key_id:<24} {number_of(images, 'key')}")
+    if stats.outside and stats.outside.bodies:
+        click.echo(
+            f"  {'outside the database':<24} {_bodies_of(stats.outside.bodies)}, {_size_of(stats.outside.bytes)}"
+        )
     if stats.unused:
         bodies, size, free = stats.unused
         click.echo(

@@ -35,6 +35,13 @@ class Unused(NamedTuple):
     free_bytes: int
 
 
+class Outside(NamedTuple):
+    """The current bodies in a bucket or a folder. bodies: their number. bytes: the sum of their lengths."""
+
+    bodies: int
+    bytes: int
+
+
 class DatabaseInfo(NamedTuple):
     """The database behind a store. clock_s: the server's clock, in seconds since the epoch, or None if there is no
     server.
@@ -72,6 +79,10 @@ class Inspectable(Protocol):
         """Return whether a body is in an object store. live: count only current bodies. False: count also those that gc
         has yet to remove.
         """
+        ...
+
+    async def outside(self) -> Outside:
+        """Count the current bodies in a bucket or a folder. It reads only rows."""
         ...
 
     async def check_bodies(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ..core.ids import is_variant_id
 from ..core.images import KEY_ID_BYTES, StoredImage
 from ..store.contract import ImageStore
-from ..store.inspection import Inspectable, Unused, pages_of
+from ..store.inspection import Inspectable, Outside, Unused, pages_of
 
 
 @dataclass(slots=True)
@@ -31,14 +31,15 @@ class Stats:
     """The counts of a store.
 
     directories: the images of each directory; the name "" is for ids without a colon. keys: the number of wrapped keys
-    by the public id of their secret, in hexadecimal. deleted: the number of deleted ids. unused: the bodies that gc
-    will remove, or None if the store can't count them.
+    by the public id of their secret, in hexadecimal. deleted: the number of deleted ids. outside: the current bodies in
+    a bucket or a folder. unused: the bodies that gc will remove. Both are None if the store can't count them.
     """
 
     all: Amount = field(default_factory=Amount)
     directories: dict[str, Amount] = field(default_factory=dict)
     keys: dict[str, int] = field(default_factory=dict)
     deleted: int = 0
+    outside: Outside | None = None
     unused: Unused | None = None
 
 
@@ -54,7 +55,8 @@ async def stats_of(store: ImageStore) -> Stats:
             stats.keys[key_id] = stats.keys.get(key_id, 0) + 1
     async for tombstones in pages_of(store.list_tombstones):
         stats.deleted += len(tombstones)
-    stats.unused = await store.unused() if isinstance(store, Inspectable) else None
+    if isinstance(store, Inspectable):
+        stats.outside, stats.unused = await store.outside(), await store.unused()
     return stats
 
 
@@ -62,13 +64,15 @@ def exposition(stats: Stats) -> str:
     """Return the counts as gauges in Prometheus's text format. No label contains an image id, a directory or a
     secret.
     """
-    amount, unused = stats.all, stats.unused
+    amount, outside, unused = stats.all, stats.outside, stats.unused
     by_secret = {f'{{secret="{key_id}"}}': keys for key_id, keys in stats.keys.items()}
     return "".join(
         [
             _gauge("images", "Images, without their variants.", {"": amount.images}),
             _gauge("variants", "Variants of images.", {"": amount.variants}),
             _gauge("ciphertext_bytes", "Bytes of the ciphertexts of both.", {"": amount.bytes}),
+            _gauge("outside_bodies", "Bodies in a bucket or a folder.", {"": outside.bodies} if outside else {}),
+            _gauge("outside_bytes", "Bytes of these bodies.", {"": outside.bytes} if outside else {}),
             _gauge("deleted_ids", "Ids that keep a last token and no image.", {"": stats.deleted}),
             _gauge("keys", "Keys of images and variants by the secret that they are wrapped under.", by_secret),
             _gauge("unused_bodies", "Bodies that a sweep takes away.", {"": unused.bodies} if unused else {}),

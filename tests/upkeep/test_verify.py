@@ -412,6 +412,8 @@ def test_stats_and_gc(place: Place, tables: Tables) -> None:
     assert {name: amount["images"] for name, amount in found["directories"].items()} == {"": 1, "players": 2}
     assert list(found["keys"].values()) == [3]
     assert (found["deleted"], found["unused"]["bodies"]) == (0, 0)
+    outside = {"bodies": 3, "bytes": found["all"]["bytes"]} if place.blobs else {"bodies": 0, "bytes": 0}
+    assert found["outside"] == outside
     asyncio.run(change())
     found = stats()
     assert (found["all"]["images"], found["deleted"]) == (2, 1)

@@ -83,3 +83,13 @@ async def count_unused(tx: Transaction) -> tuple[int, int]:
     row = await tx.one(f"SELECT count(*), coalesce(sum(({length})), 0) FROM {{body}} AS body WHERE state <> 1")
     assert row is not None
     return int(row[0]), int(row[1])
+
+
+async def count_outside(tx: Transaction) -> tuple[int, int]:
+    """Return the number of current bodies outside the database, and the sum of their lengths."""
+    row = await tx.one(
+        "SELECT count(*), coalesce(sum(size), 0) FROM {image} JOIN {body} AS body ON body.id = image.{pointer}"
+        " WHERE object IS NOT NULL"
+    )
+    assert row is not None
+    return int(row[0]), int(row[1])

@@ -8,7 +8,7 @@ from ...core.images import StoredImage, Tombstone
 from ...errors import StoreError
 from ...process import Clock, PerLoop
 from ..contract import Expect, Expected, ImageStream, KeyChecks
-from ..inspection import Fault, Unused, found_by
+from ..inspection import Fault, Outside, Unused, found_by
 from ..objects import Bodies, InObjectStore
 from . import bodies as body_rows
 from . import faults, images, keys, writes
@@ -161,6 +161,9 @@ class TableStore(ABC, Generic[E]):
 
     async def has_objects(self, *, live: bool = False) -> bool:
         return await self._engines.opened().read(body_rows.has_objects, live=live)
+
+    async def outside(self) -> Outside:
+        return Outside(*await self._engines.opened().read_all(faults.count_outside))
 
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
         return await self._engines.opened().read(faults.ids, after, limit)
