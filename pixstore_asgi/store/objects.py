@@ -6,8 +6,8 @@ bytes. If a copy of a store was interrupted, the same version may be written aga
 """
 
 import re
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from ..core.images import VERSION_BYTES, StoredImage
 from ..errors import StoreError
@@ -26,6 +26,15 @@ class InObjectStore(StoreError):
             f"the body of image {image.id} is outside the database: open the store with the blobs=… of its save"
         )
         self.image = image
+
+
+class Owner(NamedTuple):
+    """A database that uses an object store. is_new: it has no body outside its tables yet, so it may take an empty
+    place for itself.
+    """
+
+    database_id: bytes
+    is_new: bool
 
 
 class Upload(Protocol):
@@ -57,11 +66,10 @@ class Bodies(Protocol):
         """Make the object store ready. Repeated calls do nothing. Raises StoreError if it can't be used."""
         ...
 
-    async def attach(self, database_id: bytes, *, is_new: bool) -> bool:
+    async def attach(self, read_owner: Callable[[], Awaitable[Owner]]) -> bool:
         """Check that this place belongs to the database. Return True if it does, False if the place can't tell.
 
-        is_new: the database has no body outside its tables yet, so it may take an empty place for itself.
-        Raises StoreError if the place belongs to another database.
+        read_owner: reads the database. Raises StoreError if the place belongs to another database.
         """
         ...
 

@@ -3,7 +3,7 @@
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,7 @@ from ...core.images import StoredImage
 from ...errors import ConfigError, StoreError
 from ..contract import WHOLE_BYTES
 from ..durable import give_to_owner_of, make_private_folder, sync
+from ..objects import Owner
 from .errors import FolderAway, translated
 from .streams import FileStream, FileUpload
 
@@ -67,8 +68,8 @@ class BodyFolder:
     async def open(self) -> None:
         """Do nothing: `attach` makes the folder ready, because it needs the database's id."""
 
-    async def attach(self, database_id: bytes, *, is_new: bool) -> bool:
-        await anyio.to_thread.run_sync(self._attach, database_id, is_new)
+    async def attach(self, read_owner: Callable[[], Awaitable[Owner]]) -> bool:
+        await anyio.to_thread.run_sync(self._attach, await read_owner())
         return True
 
     async def add_owner(self, database_id: bytes) -> None:
@@ -102,17 +103,17 @@ class BodyFolder:
     def _file(self, name: str) -> Path:
         return self.path / name[:2] / name
 
-    def _attach(self, database_id: bytes, is_new: bool) -> None:
+    def _attach(self, owner: Owner) -> None:
         with translated(self.path):
             try:
-                self._prepare(database_id, is_new)
+                self._prepare(*owner)
             except FileNotFoundError as error:
                 raise StoreError(f"the folder {self.path} does not exist: create it, or mount it") from error
 
     def _prepare(self, database_id: bytes, is_new: bool) -> None:
-        if is_new and not self._owners():
-            self._claim(database_id)
         owners = self._owners()
+        if is_new and not owners:
+            owners = self._claim(database_id)
         if not owners:
             raise StoreError(self._of_others(is_new))
         if database_id not in owners:
@@ -122,13 +123,16 @@ class BodyFolder:
         make_private_folder(self.path / _PARTS, self.path)
         self._identity = self._identity_now()
 
-    def _claim(self, database_id: bytes) -> None:
-        """Make the folder this database's own, if it is missing or empty. Another process may do so at this moment."""
+    def _claim(self, database_id: bytes) -> list[bytes]:
+        """Make the folder this database's own, if it is missing or empty. Return the owners: another process may write
+        them at this moment.
+        """
         make_private_folder(self.path, self.path.parent)
         with suppress(PermissionError):  # an administrator has made the folder, in one that we may not list
             sync(self.path.parent)
         if all(name in _IGNORED or name.startswith(_UNFINISHED_OWNERS) for name in os.listdir(self.path)):
             self._write_owners([database_id], is_first=True)
+        return self._owners()
 
     def _add_owner(self, database_id: bytes) -> None:
         with translated(self.path):

@@ -1,7 +1,7 @@
 """S3Bucket: keeps bodies as objects below a prefix of a bucket."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from ...core.images import StoredImage
@@ -9,6 +9,7 @@ from ...core.options import check_numbers
 from ...errors import StoreError
 from ...process import PerLoop
 from ..chunk_stream import ChunkStream
+from ..objects import Owner
 from .objects import NoSuchObject, Objects, Place
 from .streams import S3Upload, Uploads, open_object
 
@@ -60,7 +61,7 @@ class S3Bucket:
                 await objects.get(_PROBE)
             self._clients.put(objects)
 
-    async def attach(self, database_id: bytes, *, is_new: bool) -> bool:
+    async def attach(self, read_owner: Callable[[], Awaitable[Owner]]) -> bool:
         return False
 
     async def add_owner(self, database_id: bytes) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 from ...core.images import DATABASE_ID_BYTES, KEY_ID_BYTES, RewrappedKey, StoredImage
 from ...errors import StoreError
 from ..contract import KeyChecks
+from ..objects import Owner
 from ..rules import admit, check_unneeded
+from .bodies import has_objects
 from .images import list_images
 from .transaction import Transaction
 
@@ -47,6 +49,11 @@ async def lock_keys(tx: Transaction, *, to_change: bool) -> None:
 async def database_id(tx: Transaction) -> bytes:
     """Return the database's own id."""
     return _parsed(await tx.all(_DATABASE_ID))[1]
+
+
+async def owner(tx: Transaction) -> Owner:
+    """Return the database as the owner of an object store."""
+    return Owner(await database_id(tx), is_new=not await has_objects(tx, live=False))
 
 
 async def key_checks(tx: Transaction) -> KeyChecks:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
 from ...core.images import StoredImage, Tombstone
@@ -74,8 +75,7 @@ class TableStore(ABC, Generic[E]):
 
     async def _attach_bodies(self, engine: E) -> None:
         if self._bodies and self._object_gc:
-            is_new = not await engine.read(body_rows.has_objects, live=False)
-            self._object_gc.is_known |= await self._bodies.attach(await engine.read(keys.database_id), is_new=is_new)
+            self._object_gc.is_known |= await self._bodies.attach(partial(engine.read, keys.owner))
 
     async def close(self) -> None:
         self._engines.drop_ended()
