@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from ..core.images import VERSION_BYTES, StoredImage
-from ..errors import StoreError
+from ..errors import StoreDamaged, StoreError
 from .contract import ImageStream
 
 _NAME = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
@@ -26,6 +26,10 @@ class InObjectStore(StoreError):
             f"the body of image {image.id} is outside the database: open the store with the blobs=… of its save"
         )
         self.image = image
+
+
+class NoSuchBody(StoreDamaged):
+    """The body is missing: it is lost, or gc has removed it because the image was replaced meanwhile."""
 
 
 class Owner(NamedTuple):
@@ -85,8 +89,12 @@ class Bodies(Protocol):
         """Begin the upload of a body."""
         ...
 
-    def stream(self, image: StoredImage, name: str) -> ImageStream:
-        """Return a stream of an image's body. name: the name of the body."""
+    async def open_stream(self, image: StoredImage, name: str) -> ImageStream:
+        """Open a stream of an image's body. name: the name of the body.
+
+        Raises NoSuchBody if the body is missing. A place that learns this only from the first read raises StoreDamaged
+        there.
+        """
         ...
 
     async def has(self, name: str) -> bool:

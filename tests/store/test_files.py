@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from pixstore_asgi import ConfigError, Pixstore
+from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.errors import StoreBusy, StoreConflict, StoreDamaged, StoreError
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import CHUNK_BYTES, WHOLE_BYTES, CommitTerms, Expect
 from pixstore_asgi.store.contract_tests.steps import body_of, read, save, written
 from pixstore_asgi.store.files import BodyFolder, streams
+from pixstore_asgi.store.files.streams import FileStream
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.service import until
 
@@ -106,15 +108,53 @@ async def test_images_of_before_stay_readable(tmp_path: Path) -> None:
 
 
 async def test_a_stream_outlives_its_file(store: SqliteStore, tmp_path: Path) -> None:
-    """A reader that has begun reads its version to the end, although an update and a sweep have removed the file."""
+    """An open stream reads its version to the end, although an update and a sweep have removed the file."""
     await save(store, "a", LONG)
-    stream = await store.open_stream("a")
-    assert stream is not None
-    first = await anext(stream)
+    streams = [await store.open_stream("a") for _ in range(2)]
+    assert streams[0] is not None
+    assert streams[1] is not None
+    first = await anext(streams[0])
     await save(store, "a", OTHER)
     await store.sweep()
     assert [path.read_bytes() for path in files_in(tmp_path)] == [OTHER]
-    assert first + b"".join([chunk async for chunk in stream]) == LONG
+    assert first + b"".join([chunk async for chunk in streams[0]]) == LONG
+    assert b"".join([chunk async for chunk in streams[1]]) == LONG
+
+
+async def test_a_reader_gets_the_new_version_if_the_old_file_is_gone(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the read of the row and the open of the file, the image is replaced and gc removes the old file."""
+    await save(store, "a", LONG)
+    real = BodyFolder.open_stream
+
+    async def late(folder: BodyFolder, image: StoredImage, name: str) -> FileStream:
+        monkeypatch.setattr(BodyFolder, "open_stream", real)
+        await save(store, "a", OTHER)
+        await store.sweep()
+        return await real(folder, image, name)
+
+    monkeypatch.setattr(BodyFolder, "open_stream", late)
+    assert await read(store, "a") == OTHER
+
+
+async def test_readers_without_a_grace_period_never_fail(tmp_path: Path) -> None:
+    """While one store replaces an image and sweeps all the time, eight readers of another one get whole versions."""
+    async with opened(store_of(tmp_path)) as writer, opened(store_of(tmp_path)) as reader:
+        await save(writer, "a", LONG)
+
+        async def replace() -> None:
+            for number in range(8):
+                await save(writer, "a", (OTHER, LONG)[number % 2])
+                await writer.sweep()
+
+        async def read_meanwhile() -> None:
+            while not replacing.done():
+                assert await read(reader, "a") in (LONG, OTHER)
+
+        replacing = asyncio.ensure_future(replace())
+        await asyncio.gather(replacing, *(read_meanwhile() for _ in range(8)))
+    assert [path.read_bytes() for path in files_in(tmp_path)] == [LONG]
 
 
 async def test_reading_needs_no_flag_of_linux(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,10 +261,8 @@ async def test_a_file_of_another_length_is_refused(store: SqliteStore, tmp_path:
     await save(store, "a", LONG)
     (file,) = files_in(tmp_path)
     os.truncate(file, length)
-    stream = await store.open_stream("a")
-    assert stream is not None
     with pytest.raises(StoreDamaged, match=r"the file of image a in .* has another length than the image"):
-        await anext(stream)
+        await store.open_stream("a")
 
 
 async def test_a_folder_that_was_moved_away_is_named_and_may_come_back(store: SqliteStore, tmp_path: Path) -> None:

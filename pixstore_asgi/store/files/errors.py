@@ -22,10 +22,6 @@ class FolderAway(StoreBusy):
         super().__init__(f"the folder {folder} is missing or was replaced: mount it or move it back, and try again")
 
 
-class NoSuchBody(StoreDamaged):
-    """The folder has no file for this body."""
-
-
 @contextmanager
 def translated(folder: Path) -> Iterator[None]:
     """Translate errors of the file system into StoreErrors. FileNotFoundError becomes FolderAway."""

@@ -86,8 +86,8 @@ class BodyFolder:
         part = self.path / _PARTS / f"{name}.{secrets.token_hex(4)}"
         return FileUpload(self.path, part, self._file(name), self._check, self._make_place)
 
-    def stream(self, image: StoredImage, name: str) -> FileStream:
-        return FileStream(self.path, image, self._file(name), self._check)
+    async def open_stream(self, image: StoredImage, name: str) -> FileStream:
+        return await anyio.to_thread.run_sync(FileStream, self.path, image, self._file(name), self._check)
 
     async def has(self, name: str) -> bool:
         return await anyio.to_thread.run_sync(self._has, name)

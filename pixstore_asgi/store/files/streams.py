@@ -14,7 +14,8 @@ from ...core.images import StoredImage
 from ...errors import StoreDamaged, StoreError
 from ..contract import CHUNK_BYTES
 from ..durable import give_to_owner_of, sync
-from .errors import NoSuchBody, translated
+from ..objects import NoSuchBody
+from .errors import translated
 
 _WRITTEN_BYTES = 4 * CHUNK_BYTES
 _NO_WAIT: int = getattr(os, "RWF_NOWAIT", 0)  # Linux
@@ -35,7 +36,8 @@ class _Descriptor:
 
 
 class FileStream:
-    """An ImageStream of one file. The first read opens the file; later reads succeed even if gc has removed it.
+    """An ImageStream of one file. It opens the file when it is made, on a thread that may wait for the disk. All reads
+    succeed even if gc removes the file meanwhile.
 
     Chunks in the system's cache are read on the event loop's thread, others on another thread. The system reads the
     next chunk from the disk while the caller uses the current one.
@@ -46,9 +48,7 @@ class FileStream:
     def __init__(self, folder: Path, image: StoredImage, path: Path, check: Callable[[], None]) -> None:
         self.image = image
         self._folder = folder
-        self._path = path
-        self._check = check
-        self._file: _Descriptor | None = None
+        self._file: _Descriptor | None = self._open(path, check)
         self._next = 0
         self._end = image.meta.size
 
@@ -79,24 +79,22 @@ class FileStream:
         self._file, self._end = None, self._next
 
     async def _chunk(self, start: int, length: int) -> bytes:
-        if self._file is None:
-            self._file, first = await anyio.to_thread.run_sync(self._open, start, length)
-            return first
+        assert self._file is not None
         if (chunk := _cached(self._file, start, length)) is not None:
             return chunk
         return await anyio.to_thread.run_sync(self._read, self._file, start, length)
 
-    def _open(self, start: int, length: int) -> tuple[_Descriptor, bytes]:
+    def _open(self, path: Path, check: Callable[[], None]) -> _Descriptor:
         with translated(self._folder):
             try:
-                file = _Descriptor(self._path, os.O_RDONLY)
+                file = _Descriptor(path, os.O_RDONLY)
             except FileNotFoundError:
-                self._check()
+                check()
                 raise NoSuchBody(self._says("is missing")) from None
             found = os.fstat(file.number).st_size
         if found != self.image.meta.size:
             raise StoreDamaged(self._says("has another length than the image"))
-        return file, self._read(file, start, length)
+        return file
 
     def _read(self, file: _Descriptor, start: int, length: int) -> bytes:
         with translated(self._folder):

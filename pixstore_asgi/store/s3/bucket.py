@@ -77,7 +77,7 @@ class S3Bucket:
     def upload(self, name: str) -> S3Upload:
         return S3Upload(self._opened(), name, self._counts)
 
-    def stream(self, image: StoredImage, name: str) -> ChunkStream:
+    async def open_stream(self, image: StoredImage, name: str) -> ChunkStream:
         return open_object(self._opened(), image, name)
 
     async def has(self, name: str) -> bool:

@@ -10,7 +10,7 @@ from ...errors import StoreError
 from ...process import Clock, PerLoop
 from ..contract import Expect, Expected, ImageStream, KeyChecks
 from ..inspection import Fault, Outside, Unused, found_by
-from ..objects import Bodies, InObjectStore
+from ..objects import Bodies, InObjectStore, NoSuchBody
 from . import bodies as body_rows
 from . import faults, images, keys, writes
 from .gc import ObjectGc, OccasionalGc, log_failed_gc
@@ -117,12 +117,20 @@ class TableStore(ABC, Generic[E]):
         return await self._engines.opened().read(images.get_many, image_ids)
 
     async def open_stream(self, image_id: str) -> ImageStream | None:
-        try:
-            return await self._open_stream(image_id)
-        except InObjectStore as found:
-            if self._bodies is None:
-                raise
-            return self._bodies.stream(found.image, found.image.meta.version.hex())
+        missing: bytes | None = None
+        while True:
+            try:
+                return await self._open_stream(image_id)
+            except InObjectStore as found:
+                if self._bodies is None:
+                    raise
+                image, version = found.image, found.image.meta.version
+            try:
+                return await self._bodies.open_stream(image, version.hex())
+            except NoSuchBody:
+                if version == missing:
+                    raise
+                missing = version  # gc may have removed it after the row was read: ask the row again
 
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         return await self._engines.opened().write(writes.raise_epoch, image_id, expect)
