@@ -122,7 +122,7 @@ def serve(
     address that this command prints.
     """
     with framed():
-        if not create and not asyncio.run(is_made(database)):
+        if not create and not asyncio.run(is_made(database, blobs)):
             raise InputError(
                 f"there is no store at {database}: the application creates it when it starts; check the "
                 f"path or URL, or pass --create to create an empty store"

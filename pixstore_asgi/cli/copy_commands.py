@@ -27,7 +27,6 @@ from .stores import (
     NewPath,
     blobs,
     bodies_place,
-    check_made,
     check_prefix,
     count_of,
     existing_database,
@@ -37,9 +36,9 @@ from .stores import (
 )
 
 _UNCHECKED = "No secret was found, so the images were copied without being decrypted to check them."
-_UNREAD = "No image could be read: check that --from-blobs is the bucket and prefix with the bodies of the source."
+_UNREAD = "No image could be read: check that --from-blobs is the place with the bodies of the source."
 _BODIES_HERE = (
-    "The target has bodies in a bucket, but --to-blobs was not given: the bodies of the "
+    "The target has bodies outside its database, but --to-blobs was not given: the bodies of the "
     "images above are in its database."
 )
 _ONE_MORE = "When the source gets no more writes, run the same command a last time to copy the changes since."
@@ -65,14 +64,14 @@ _ONE_MORE = "When the source gets no more writes, run the same command a last ti
 @click.option(
     "--from-blobs",
     callback=bodies_place,
-    metavar="URL",
-    help="The bucket with the bodies of the source, if they are in one: s3://bucket/prefix.",
+    metavar="PLACE",
+    help="The bucket or folder with the bodies of the source, if they are outside its database.",
 )
 @click.option(
     "--to-blobs",
     callback=bodies_place,
-    metavar="URL",
-    help="The bucket for the bodies of the target, if they are to be in one.",
+    metavar="PLACE",
+    help="The bucket or folder for the bodies of the target, if they are to be outside its database.",
 )
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
 def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: str | None, dry_run: bool) -> None:
@@ -96,10 +95,10 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
     move = Move("Checking" if dry_run else "Copying", done, deleted, goes_on=not dry_run)
 
     async def steps() -> None:
-        await check_made(source)
-        async with opened(source, from_blobs) as store, AsyncExitStack() as stack:
+        is_there = await is_made(target, to_blobs)
+        existing = opened_as_made(source, from_blobs, option="--from-blobs")
+        async with existing as store, AsyncExitStack() as stack:
             ring = await find_configured_ring(store)
-            is_there = await is_made(target)
             if to_blobs:
                 await check_prefix(to_blobs, target if is_there else None)
             into = None if dry_run and not is_there else await stack.enter_async_context(opened(target, to_blobs))
@@ -119,7 +118,7 @@ def _check_places(source: Database, target: Database, from_blobs: str | None, to
         raise click.UsageError("--to and --from name the same store: choose another target")
     places = [bodies_at(blobs).place for blobs in (from_blobs, to_blobs) if blobs is not None]
     if len(set(places)) < len(places):  # otherwise the gc of one store would remove bodies of the other
-        raise click.UsageError("--to-blobs and --from-blobs name the same place: choose another prefix")
+        raise click.UsageError("--to-blobs and --from-blobs name the same place: choose another one")
 
 
 def _is_same(source: Database, target: Database) -> bool:

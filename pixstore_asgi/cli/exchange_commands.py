@@ -16,7 +16,7 @@ from ..transfer.npm_import import ALL_FORMATS, NpmImport
 from ..transfer.npm_source import EXTENSION, open_npm_source
 from ..transfer.steps import Step, list_ids
 from .frame import Move
-from .stores import SOURCE, Database, DatabaseType, NewPath, blobs, existing_database, is_made, made
+from .stores import SOURCE, Database, DatabaseType, NewPath, blobs, existing_database, is_made, opened_as_made
 
 _T = TypeVar("_T")
 
@@ -99,8 +99,7 @@ def _export(
     export: Callable[[Pixstore, list[str], _T], AsyncIterator[Step]],
 ) -> None:
     async def steps() -> None:
-        store = await made(database, blobs)
-        async with Pixstore(store) as pix:
+        async with opened_as_made(database, blobs) as store, Pixstore(store) as pix:
             ids = await list_ids(store, directory)
             with opened() as target:
                 await move.follow(export(pix, ids, target), len(ids))
@@ -186,8 +185,10 @@ def import_from_npm(
         with open_npm_source(database, images, extension=extension) as source:
             async with AsyncExitStack() as stack:
                 target = None
-                if not dry_run or await is_made(into):
-                    store = await made(into, blobs) if dry_run else connect(into.store, blobs)
+                is_there = await is_made(into, blobs)
+                if is_there or not dry_run:
+                    existing = opened_as_made(into, blobs)
+                    store = await stack.enter_async_context(existing) if dry_run else connect(into.store, blobs)
                     target = Pixstore(store, image_formats=ALL_FORMATS, max_image_bytes=max_image_bytes)
                     await stack.enter_async_context(target)
                 run = NpmImport(source, target, max_image_bytes, updates=update, reseals=reseal, dry_run=dry_run)

@@ -121,21 +121,11 @@ blobs = click.option(
 """Adds `--blobs` to a command."""
 
 
-async def made(database: Database, blobs: str | None) -> ImageStore:
-    """Return an existing store, without opening it. Its `close` runs no gc. Raises InputError if there is no store."""
-    await check_made(database)
-    return _without_gc_at_close(database, blobs)
-
-
-def _without_gc_at_close(database: Database, blobs: str | None, **options: Any) -> ImageStore:
-    # The store may be a backup. Its gc would remove the bodies that were saved to the bucket after the backup.
-    return connect(database.store, blobs, sweeps_at_close=False, **options)
-
-
 @asynccontextmanager
 async def opened(database: Database, blobs: str | None, **options: Any) -> AsyncIterator[ImageStore]:
     """Keep a store open during the block. Create it if it is missing. Closing it runs no gc."""
-    store = _without_gc_at_close(database, blobs, **options)
+    # The store may be a backup. Its gc would remove the bodies that were saved to the bucket after the backup.
+    store = connect(database.store, blobs, sweeps_at_close=False, **options)
     await store.open()
     try:
         yield store
@@ -144,29 +134,45 @@ async def opened(database: Database, blobs: str | None, **options: Any) -> Async
 
 
 @asynccontextmanager
-async def opened_as_made(database: Database, blobs: str | None, **options: Any) -> AsyncIterator[ImageStore]:
-    """Keep an existing store open during the block. Raises InputError if there is no store, or if it has bodies in a
-    bucket or folder and `blobs` is None.
+async def opened_as_made(
+    database: Database, blobs: str | None, *, option: str = "--blobs", **options: Any
+) -> AsyncIterator[ImageStore]:
+    """Keep an existing store open during the block.
+
+    option: the command's option that gave `blobs`, for error messages.
+
+    Raises InputError if there is no store, if it has bodies in a bucket or folder and `blobs` is None, or if it has
+    none and `blobs` is a folder that does not exist.
     """
-    await check_made(database)
+    await check_made(database, blobs)
+    folder = None if blobs is None else bodies_at(blobs)
+    if isinstance(folder, BodyFolder) and not folder.path.exists():
+        async with opened(database, None) as store:
+            if not await lacks_its_bucket(store):  # opening it with this folder would create the folder
+                raise InputError(
+                    f"the folder {folder} does not exist, and this store has no bodies outside its database: "
+                    f"leave out {option}, or check its path"
+                )
     async with opened(database, blobs, **options) as store:
         if await lacks_its_bucket(store):
             raise InputError(
-                "this store has bodies outside its database: pass --blobs with the value of the application's blobs"
+                f"this store has bodies outside its database: pass {option} with the value of the application's blobs"
             )
         yield store
 
 
-async def check_made(database: Database) -> None:
-    """Raise InputError if the store does not exist."""
-    if not await is_made(database):
+async def check_made(database: Database, blobs: str | None = None) -> None:
+    """Raise InputError if the store does not exist, and ConfigError if its database can't be used with `blobs`."""
+    if not await is_made(database, blobs):
         where = "path" if database.file else "database and the schema that it names"
         raise InputError(f"there is no store at {database}: check the {where}")
 
 
-async def is_made(database: Database) -> bool:
-    """Return whether the store exists, or True if this kind of store can't tell."""
-    store = connect(database.store)
+async def is_made(database: Database, blobs: str | None = None) -> bool:
+    """Return whether the store exists, or True if this kind of store can't tell. Raises ConfigError if its database
+    can't be used with `blobs`.
+    """
+    store = connect(database.store, blobs)
     return await store.is_made() if isinstance(store, Inspectable) else True
 
 

@@ -10,7 +10,7 @@ from ..pixstore import Pixstore
 from ..transfer.steps import list_originals
 from ..transfer.variants import make_variants
 from .frame import Move
-from .stores import Database, blobs, existing_database, made
+from .stores import Database, blobs, existing_database, opened_as_made
 
 _NUMBERS = ("width", "height", "quality")
 
@@ -81,8 +81,7 @@ def variants(
 
     async def steps() -> None:
         options: dict[str, Any] = {"variants": wanted, "placeholder": placeholder, "pad_to": pad_to}
-        store = await made(database, blobs)
-        async with Pixstore(store, check_pixels=True, **options) as pix:
+        async with opened_as_made(database, blobs) as store, Pixstore(store, check_pixels=True, **options) as pix:
             ids = await list_originals(store, directory)
             await move.follow(make_variants(pix, ids, again=again, dry_run=dry_run), len(ids))
 

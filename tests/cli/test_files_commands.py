@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -52,6 +53,11 @@ def site(made: Site, tmp_path: Path) -> Site:
     return Site(tmp_path / "pixstore.db", tmp_path / "pictures")
 
 
+async def save_one(database: Path) -> None:
+    async with Pixstore(database, secret=SECRET) as pix:
+        await pix.import_image("small", picture(), token=1)
+
+
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(commands, [*map(str, arguments)], env={"PIXSTORE_SECRET": SECRET})
 
@@ -65,3 +71,73 @@ def test_stats_counts_the_bodies_in_files(site: Site) -> None:
     )
     found = json.loads(run("stats", "--database", site.database, "--json").stdout)
     assert found["outside"] == {"bodies": 2, "bytes": size}
+
+
+EXISTING = [
+    ["verify", "--database", "{}", "--blobs"],
+    ["gc", "--database", "{}", "--blobs"],
+    ["export", "images", "--database", "{}", "--to", "new", "--blobs"],
+    ["export", "npm", "--database", "{}", "--to", "new", "--blobs"],
+    ["variants", "--database", "{}", "--placeholder", "--blobs"],
+    ["backup", "--database", "{}", "--to", "new", "--blobs"],
+    ["copy", "--from", "{}", "--to", "new", "--from-blobs"],
+]
+"""Commands that read an existing store, up to the option that names its folder."""
+
+
+@pytest.mark.parametrize("words", [each for each in EXISTING if each[0] != "backup"], ids=lambda words: words[0])
+def test_a_forgotten_folder_is_named_by_its_option(
+    words: list[str], site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command without the folder of an existing store ends at once, and creates nothing."""
+    monkeypatch.chdir(tmp_path)
+    *arguments, option = [word.format(site.database) for word in words]
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: this store has bodies outside its database: pass {option} with the value of the application's blobs\n"
+    )
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize("words", EXISTING, ids=lambda words: words[0])
+def test_a_folder_for_a_store_that_has_none_is_not_made(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If all bodies are in the database, a folder that does not exist is a mistake, and stays missing."""
+    monkeypatch.chdir(tmp_path)
+    asyncio.run(save_one(Path("plain.db")))
+    result = run(*(word.format("plain.db") for word in words), "mistyped")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: the folder {tmp_path / 'mistyped'} does not exist, and this store has no bodies outside its database: "
+        f"leave out {words[-1]}, or check its path\n"
+    )
+    assert not {"mistyped", "new"} & set(os.listdir())
+
+
+@pytest.mark.parametrize("words", EXISTING, ids=lambda words: words[0])
+def test_a_folder_that_is_anothers_is_refused(
+    words: list[str], site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing folder and an empty one are not the folder of this database, so no command reads on or removes rows."""
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    for folder in ("missing", "empty"):
+        result = run(*(word.format(site.database) for word in words), folder)
+        assert result.exit_code == 1
+        assert f"the folder {tmp_path / folder} " in result.stderr
+    assert os.listdir("empty") == []
+    assert not Path("missing").exists()
+
+
+def test_postgresql_refuses_a_folder_first() -> None:
+    """The reason is given before the server is asked, so an administrator sees it even if the server is down."""
+    nowhere = "postgresql://u@127.0.0.1:1/d"
+    for words in (
+        ["verify", "--database", nowhere, "--blobs"],
+        ["copy", "--from", __file__, "--to", nowhere, "--to-blobs"],
+    ):
+        result = run(*words, "pictures")
+        assert result.exit_code == 1
+        assert "several hosts use one PostgreSQL" in result.stderr
