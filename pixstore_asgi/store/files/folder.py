@@ -20,7 +20,7 @@ from .streams import FileStream, FileUpload
 
 _OWNERS = "pixstore-bodies"
 _UNFINISHED_OWNERS = f".{_OWNERS}."
-_PARTS = "parts"
+PARTS = "parts"
 _IGNORED = {"lost+found"}  # a file system's own folder, if the folder is a mount point
 _LISTED_AT_ONCE = 1000
 _ABANDONED_S = 24 * 3600  # no upload pauses that long
@@ -69,7 +69,7 @@ class BodyFolder:
         """Do nothing: `attach` makes the folder ready, because it needs the database's id."""
 
     async def attach(self, read_owner: Callable[[], Awaitable[Owner]]) -> bool:
-        await anyio.to_thread.run_sync(self._attach, await read_owner())
+        await anyio.to_thread.run_sync(self.attach_to, await read_owner())
         return True
 
     async def add_owner(self, database_id: bytes) -> None:
@@ -83,11 +83,11 @@ class BodyFolder:
         return not await anyio.to_thread.run_sync(lambda: any(self._names()))
 
     def upload(self, name: str) -> FileUpload:
-        part = self.path / _PARTS / f"{name}.{secrets.token_hex(4)}"
-        return FileUpload(self.path, part, self._file(name), self._check, self._make_place)
+        part = self.path / PARTS / f"{name}.{secrets.token_hex(4)}"
+        return FileUpload(self.path, part, self.file_of(name), self.check, self._make_place)
 
     async def open_stream(self, image: StoredImage, name: str) -> FileStream:
-        return await anyio.to_thread.run_sync(FileStream, self.path, image, self._file(name), self._check)
+        return await anyio.to_thread.run_sync(FileStream, self.path, image, self.file_of(name), self.check)
 
     async def has(self, name: str) -> bool:
         return await anyio.to_thread.run_sync(self._has, name)
@@ -100,10 +100,11 @@ class BodyFolder:
         while some := await anyio.to_thread.run_sync(lambda: list(islice(names, _LISTED_AT_ONCE))):
             yield some
 
-    def _file(self, name: str) -> Path:
+    def file_of(self, name: str) -> Path:
         return self.path / name[:2] / name
 
-    def _attach(self, owner: Owner) -> None:
+    def attach_to(self, owner: Owner) -> None:
+        """Check that this folder belongs to the database, as `attach` does."""
         with translated(self.path):
             try:
                 self._prepare(*owner)
@@ -120,7 +121,7 @@ class BodyFolder:
             raise StoreError(f"the folder {self.path} holds the bodies of another database: give each its own folder")
         if len(owners) > 1:
             self._write_owners([database_id])
-        make_private_folder(self.path / _PARTS, self.path)
+        make_private_folder(self.path / PARTS, self.path)
         self._identity = self._identity_now()
 
     def _claim(self, database_id: bytes) -> list[bytes]:
@@ -136,7 +137,7 @@ class BodyFolder:
 
     def _add_owner(self, database_id: bytes) -> None:
         with translated(self.path):
-            self._check()
+            self.check()
             self._write_owners([*self._owners(), database_id])
 
     def _owners(self) -> list[bytes]:
@@ -177,7 +178,7 @@ class BodyFolder:
             return found.st_dev, found.st_ino
         return None
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Raise FolderAway if the folder is missing, or is not the one that `attach` found."""
         if self._identity is None or self._identity_now() != self._identity:
             raise FolderAway(self.path)
@@ -192,25 +193,25 @@ class BodyFolder:
 
     def _has(self, name: str) -> bool:
         with translated(self.path):
-            self._check()
-            return self._file(name).exists()
+            self.check()
+            return self.file_of(name).exists()
 
     def _names(self) -> Iterator[str]:
         """Yield the names of all files in the subfolders, except the unfinished files in `parts`."""
         with translated(self.path):
-            self._check()
+            self.check()
             for folder in sorted(self.path.iterdir()):
-                if folder.is_dir() and folder.name not in _IGNORED | {_PARTS}:
+                if folder.is_dir() and folder.name not in _IGNORED | {PARTS}:
                     with suppress(FileNotFoundError):  # removed at this moment
                         names = sorted(os.listdir(folder))
                         yield from names
 
     def _remove(self, names: Sequence[str]) -> None:
         with translated(self.path):
-            self._check()
+            self.check()
             folders = set()
             for name in names:
-                file = self._file(name)
+                file = self.file_of(name)
                 with suppress(FileNotFoundError):
                     file.unlink()
                 if file.parent.exists():  # even if the file is missing: another process may have just removed it
@@ -222,7 +223,7 @@ class BodyFolder:
     def _remove_parts(self, names: frozenset[str]) -> None:
         """Remove the unfinished files of these bodies, and all unfinished files that are older than a day."""
         abandoned = time.time() - _ABANDONED_S
-        with suppress(FileNotFoundError), os.scandir(self.path / _PARTS) as parts:
+        with suppress(FileNotFoundError), os.scandir(self.path / PARTS) as parts:
             for part in parts:
                 with suppress(FileNotFoundError):
                     if part.name.partition(".")[0] in names or part.stat().st_mtime < abandoned:

@@ -11,13 +11,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from ...core.ids import VARIANT_MARK, Count
 from ...errors import InputError, StoreBusy, StoreError
 from ..durable import sync
 from .connection import code_of, is_busy, translate, translated
 from .files import FileIdentity, LockHeader, check_one_name, check_regular, check_sound
-from .leases import IN_USE, Leases
+from .leases import BACKUP, IN_USE, Leases
+from .rows import id_of_images
 from .schema import check_application, connect_unwriting, is_ours
 from .write_lock import WriteLock
 
@@ -47,15 +49,6 @@ def back_up(database: Path, target: Path) -> Count:
     return images
 
 
-def has_objects(database: Path) -> bool:
-    """Return whether bodies of a database are outside it. Raises StoreError if the database can't be read."""
-    with translated(database), closing(connect_unwriting(database)) as db:
-        # A database of an early version may lack this column. Then it has no such bodies.
-        (has_column,) = db.execute("SELECT count(*) FROM pragma_table_info('blob') WHERE name = 'object'").fetchone()
-        query = "SELECT EXISTS (SELECT 1 FROM blob WHERE object IS NOT NULL)"
-        return bool(has_column and db.execute(query).fetchone()[0])
-
-
 def _check_free(path: Path) -> None:
     if os.path.lexists(path):
         raise StoreError(f"the file {path} exists already: name another one")
@@ -67,6 +60,33 @@ def restore(backup: Path, database: Path) -> Count:
     The database's key file stays unchanged. Raises StoreError if the backup is not sound, or if the file at `database`
     belongs to another program or store. Raises StoreBusy if a process has the database open. Errors change nothing.
     """
+    with restoring(backup, database) as rows:
+        rows.put_in_place()
+    return rows.images
+
+
+class Restore(NamedTuple):
+    """A restore before its last step. copy: the sound copy of the backup, beside the database. is_same_store: whether
+    the database exists and has images of the same store.
+    """
+
+    database: Path
+    copy: Path
+    images: Count
+    is_same_store: bool
+
+    def put_in_place(self) -> None:
+        """Replace the database by the copy."""
+        os.replace(self.copy, self.database)
+        _put_in_place(self.database)
+
+
+@contextmanager
+def restoring(backup: Path, database: Path) -> Iterator[Restore]:
+    """Copy a backup, and keep every process from opening the database during the block, which calls `put_in_place`.
+
+    Raises the errors of `restore`.
+    """
     database = Path(os.path.realpath(database))
     with translated(database):
         check_regular(database)
@@ -74,16 +94,15 @@ def restore(backup: Path, database: Path) -> Count:
     if database.exists() and backup.exists() and database.samefile(backup):
         raise StoreError(f"{backup} is the database itself: name a backup of it")
     with translated(database), _copied(backup, database) as (copy, images):
-        _check_place(database, copy)
+        is_same_store = _check_place(database, copy)
         with _out_of_use(database):
-            os.replace(copy, database)
-            _put_in_place(database)
-    return images
+            yield Restore(database, copy, images, is_same_store)
 
 
-def _check_place(database: Path, copy: Path) -> None:
-    """Raise StoreError if the file at `database` belongs to another program, or has the images of another store than
-    `copy`.
+def _check_place(database: Path, copy: Path) -> bool:
+    """Return whether the file at `database` has images of the same store as `copy`.
+
+    Raises StoreError if the file belongs to another program, or has the images of another store.
     """
     with suppress(FileNotFoundError), database.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -91,20 +110,10 @@ def _check_place(database: Path, copy: Path) -> None:
             raise StoreError(
                 f"{database} is not a database of pixstore-asgi, or its head is damaged: move it away first"
             )
-    own, others = _id_of(copy), _id_of(database)
+    own, others = id_of_images(copy), id_of_images(database)
     if own and others and own != others:
         raise StoreError(f"{database} has the images of another store, not of the one backed up: move it away first")
-
-
-def _id_of(database: Path) -> bytes | None:
-    """Return the id of a database that has images, or None if it has none or can't be read."""
-    try:
-        with closing(connect_unwriting(database)) as db:
-            query = "SELECT value FROM database_id WHERE EXISTS (SELECT 1 FROM image)"
-            row: tuple[bytes] | None = db.execute(query).fetchone()
-    except sqlite3.Error:  # damaged, missing or of an early version: no reason to refuse a restore
-        return None
-    return row[0] if row else None
+    return others is not None and own == others
 
 
 @contextmanager
@@ -132,6 +141,44 @@ def part_of(target: Path) -> Iterator[Path]:
             if is_new:
                 _drop(part)
             raise
+
+
+@contextmanager
+def rows_of(database: Path, target: Path) -> Iterator[Path]:
+    """Return a context manager for `<target>.part`: the rows of a database that has bodies in a folder.
+
+    The rows are of one moment. They name only bodies that images need, so gc on the backup removes no others. During
+    the block, gc of every process keeps these bodies, and no other run uses the file. A killed run leaves the file, and
+    the next run makes a new one.
+
+    Raises StoreBusy if another run uses the file. Raises StoreError if the database is not sound, or if the file at
+    `target` belongs to another program or store.
+    """
+    database = Path(os.path.realpath(database))
+    part, side_file = (target.with_name(target.name + suffix) for suffix in (".part", ".part.run"))
+    with _alone(side_file, target), bodies_kept(database), translated(target):
+        _drop(part)
+        try:
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL, 0o600))
+            with translated(database), closing(connect_unwriting(database)) as db:
+                _copy(db, part, target)
+            _check_place(target, part)
+            with closing(sqlite3.connect(part)) as db, db:
+                db.execute("DELETE FROM blob WHERE object IS NOT NULL AND state <> 1")
+            yield part
+        finally:
+            _drop(part)
+
+
+@contextmanager
+def bodies_kept(database: Path) -> Iterator[None]:
+    """During the block, no gc removes a body outside the database that rows read in the block name."""
+    leases = Leases(database.with_name(database.name + ".lock"))
+    try:
+        leases.acquire(BACKUP)
+        yield
+    finally:
+        leases.close()
 
 
 @contextmanager

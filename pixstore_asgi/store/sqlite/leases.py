@@ -29,6 +29,9 @@ else:
 IN_USE = 0
 """A lease id below the ids of all bodies. Each process that has the database open holds this lease."""
 
+BACKUP = (1 << 62) - 1
+"""A lease id above the ids of all bodies. While a backup holds this lease, gc removes no body outside the database."""
+
 _FILES = 1 << 62
 """The base of the lease ids for open files, above the ids of all bodies."""
 

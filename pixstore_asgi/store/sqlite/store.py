@@ -23,6 +23,7 @@ from ..tables.store import TableStore
 from . import gc, reads
 from .connection import text_of, translated
 from .engine import Engine, query, transact
+from .leases import BACKUP
 from .streams import open_stream
 from .transaction import KEYS
 from .writer import Deletion, Writer
@@ -160,6 +161,9 @@ class SqliteStore(TableStore[Engine]):
 
     async def _collect(self) -> int:
         return await self.sweep()
+
+    def _is_backed_up(self, engine: Engine) -> bool:
+        return engine.leases.is_held(BACKUP)
 
     def _log_failed_gc(self, error: StoreError) -> None:
         log_failed_gc(error, f"{self.path} was closed without a sweep", path=str(self.path))

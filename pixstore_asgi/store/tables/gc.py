@@ -66,12 +66,17 @@ async def live_names(tx: Transaction, limit: int) -> tuple[Sequence[str], Sequen
     return [name.hex() for (name,) in oldest], [name.hex() for (name,) in newest]
 
 
-async def claim_objects(tx: Transaction, grace_s: float, limit: int) -> dict[int, str]:
+async def claim_objects(
+    tx: Transaction, grace_s: float, limit: int, is_backed_up: Callable[[], bool] = lambda: False
+) -> dict[int, str]:
     """Claim up to `limit` objects that have been dead or pending for `grace_s` seconds. Return their names by row id.
 
     If two rows share an object, the dead row is deleted and the object stays.
+
+    is_backed_up: whether a backup needs all objects now. It is asked within the transaction: the rows of a backup that
+    begins later do not name the objects that this transaction claims.
     """
-    if not await tx.try_lock(_LOCK):
+    if is_backed_up() or not await tx.try_lock(_LOCK):
         return {}
     await tx.lock("objects")
     # Skips rows that a running commit has locked. It locks the others, so no commit of them can begin.
@@ -119,14 +124,14 @@ class ObjectGc:
         self._grace_s = grace_s
         self.is_known = False
 
-    async def collect(self, engine: Engine, limit: int) -> int:
+    async def collect(self, engine: Engine, limit: int, is_backed_up: Callable[[], bool]) -> int:
         """Remove up to `limit` objects; return how many. Raises OtherPlace, StoreBusy or another StoreError.
 
         The removal is shielded from cancellation. Otherwise a cancelled call could remove objects and keep their rows,
         and a later call would claim them again.
         """
         await self.check(engine)
-        claimed = await engine.write(claim_objects, self._grace_s, limit)
+        claimed = await engine.write(claim_objects, self._grace_s, limit, is_backed_up)
         if not self.is_known:  # no live row to check the place by: remove only objects that exist there
             absent = [row for row, name in claimed.items() if not await self._bodies.has(name)]
             await engine.write(unclaim_objects, absent)

@@ -1,0 +1,194 @@
+"""FolderCopy: a folder of bodies that takes its bodies from another folder, for a backup or a restore."""
+
+import errno
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from ...errors import StoreDamaged, StoreError
+from ..durable import give_to_owner_of, sync
+from ..objects import versions_among
+from .errors import translated
+from .folder import PARTS, BodyFolder
+
+_BACKUP_OF = "pixstore-backup"
+_PIECE_BYTES = 1 << 20
+
+
+class DamagedSource(StoreDamaged):
+    """The source has no complete, readable file of a body."""
+
+
+class NamedBody(NamedTuple):
+    """A body that an image's row names. name: None if the body is in the database."""
+
+    image_id: str
+    size: int
+    name: str | None
+
+
+class FolderCopy(BodyFolder):
+    """A folder that takes bodies from the folder `source`. Attach both first.
+
+    A body that is here with its length is not taken again, because bodies never change. A new one becomes a hard link
+    if both folders are on one file system and have one owner, else a copy. The copy shares its blocks with the source
+    if the file system can do that.
+
+    """
+
+    def __init__(self, path: str | os.PathLike[str], source: BodyFolder) -> None:
+        super().__init__(path)
+        self.source = source
+        self.counts: Counter[str] = Counter(dict.fromkeys(("linked", "copied", "there already", "removed", "left"), 0))
+        self._changed: set[Path] = set()
+
+    def check_use(self, backup: Path | None) -> None:
+        """Raise StoreError if the folder is in another use. backup: its database, or None if it is in use by a store.
+
+        The file `pixstore-backup` in the folder of a backup holds the path of the backup's database, relative to the
+        folder. So no other backup removes its bodies, and a store in use never becomes a backup.
+        """
+        marker, wanted = self.path / _BACKUP_OF, os.path.relpath(backup, self.path) if backup else ""
+        with translated(self.path):
+            found = marker.read_text() if marker.exists() else ""
+            if not found and wanted:
+                if any(self._names()):
+                    raise StoreError(f"the folder {self.path} has bodies of a store in use: name a new folder")
+                self._write(marker, lambda number: os.write(number, wanted.encode()))
+                sync(self.path)
+            elif found != wanted:
+                raise StoreError(
+                    f"the folder {self.path} belongs to the backup {os.path.normpath(self.path / found)}: name that "
+                    f"backup, or another folder; if the backup was moved, remove {marker}"
+                )
+
+    def take(self, bodies: Sequence[NamedBody]) -> list[str | None]:
+        """Take bodies from the source. Return for each why it could not be taken, or None.
+
+        Raises StoreError if this folder can't be written to, or the source is missing.
+        """
+        return [self._take(body) for body in bodies]
+
+    def _take(self, body: NamedBody) -> str | None:
+        if body.name is None:
+            return None
+        try:
+            self.counts[self._bring(body.name, body.size)] += 1
+        except DamagedSource as error:
+            return str(error)
+        return None
+
+    def _bring(self, name: str, size: int) -> str:
+        file, part = self.file_of(name), self.path / PARTS / name
+        with translated(self.path), suppress(FileNotFoundError):
+            if file.stat().st_size == size:
+                return "there already"
+        with closing(_Source(self.source, name, size)) as source, translated(self.path):
+            part.unlink(missing_ok=True)  # left by a killed run
+            is_linked = self._link(source, part)
+            if not is_linked:
+                self._write(part, source.copy_to)
+            self._make_place(file.parent)
+            os.replace(part, file)
+        self._changed.add(file.parent)
+        return "linked" if is_linked else "copied"
+
+    def _link(self, source: "_Source", part: Path) -> bool:
+        # The owner of a link is the source's. The application could not read a body of another user.
+        if source.owner != self.path.stat().st_uid:
+            return False
+        with suppress(OSError):  # another file system, one without links, or too many of them
+            os.link(source.path, part)
+            return True
+        return False
+
+    def _write(self, path: Path, write: Callable[[int], object]) -> None:
+        """Create a file, and sync it. write: writes its content to a descriptor."""
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            give_to_owner_of(self.path, number)
+            write(number)
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+    def sync_taken(self) -> None:
+        """Sync the names of all taken bodies."""
+        with translated(self.path):
+            for place in self._changed:
+                sync(place)
+        self._changed.clear()
+
+    def end(self, names: Collection[str], *, removes_others: bool) -> None:
+        """Remove all bodies except those in `names`, and all unfinished ones, or only count these bodies."""
+        found = [version.hex() for version in versions_among(list(self._names()))]
+        others = [name for name in found if name not in names]
+        if removes_others:
+            self._remove(others)
+            with translated(self.path):
+                for part in (self.path / PARTS).iterdir():
+                    part.unlink(missing_ok=True)
+        self.counts["removed" if removes_others else "left"] = len(others)
+
+
+class _Source:
+    """The open file of a body. Raises DamagedSource if it is missing, not readable, or has another length than `size`.
+
+    owner: the number of its user.
+    """
+
+    def __init__(self, folder: BodyFolder, name: str, size: int) -> None:
+        self.path = folder.file_of(name)
+        self._folder = folder
+        self._size = size
+        with translated(folder.path):
+            try:
+                self._number = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except FileNotFoundError:
+                folder.check()
+                raise self._fault("is missing") from None
+        found = os.fstat(self._number)
+        self.owner = found.st_uid
+        if found.st_size != size:
+            self.close()
+            raise self._fault("has another length than the image")
+
+    def close(self) -> None:
+        os.close(self._number)
+
+    def copy_to(self, number: int) -> None:
+        """Write the whole body to an empty file with this descriptor."""
+        if not self._cloned_to(number):
+            os.lseek(number, 0, os.SEEK_SET)
+            os.ftruncate(number, 0)
+            for start in range(0, self._size, _PIECE_BYTES):
+                left = memoryview(self._read(start))
+                while left:
+                    left = left[os.write(number, left) :]
+
+    def _cloned_to(self, number: int) -> bool:
+        """Let the system copy the file, if it can. It shares the blocks of both files if the file system can."""
+        if not hasattr(os, "copy_file_range"):
+            return False
+        done = 0
+        with suppress(OSError):
+            while done < self._size and (some := os.copy_file_range(self._number, number, self._size - done, done)):
+                done += some
+        return done == self._size
+
+    def _read(self, start: int) -> bytes:
+        try:
+            piece = os.pread(self._number, _PIECE_BYTES, start)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            raise self._fault("can't be read: check the disk") from error
+        if len(piece) != min(_PIECE_BYTES, self._size - start):
+            raise self._fault("is cut short")
+        return piece
+
+    def _fault(self, fault: str) -> DamagedSource:
+        return DamagedSource(f"its file in {self._folder} {fault}")

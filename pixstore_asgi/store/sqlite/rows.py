@@ -1,0 +1,55 @@
+"""Reads rows of a database that no store has open: a backup, or the copy that becomes one."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from ..files.copying import NamedBody
+from .connection import translated
+from .schema import connect_unwriting
+
+_BODIES = 32  # at a time: a command ends at Ctrl-C after so many
+
+
+def has_objects(database: Path) -> bool:
+    """Return whether bodies of a database are outside it. Raises StoreError if the database can't be read."""
+    with translated(database), closing(connect_unwriting(database)) as db:
+        # A database of an early version may lack this column. Then it has no such bodies.
+        (has_column,) = db.execute("SELECT count(*) FROM pragma_table_info('blob') WHERE name = 'object'").fetchone()
+        query = "SELECT EXISTS (SELECT 1 FROM blob WHERE object IS NOT NULL)"
+        return bool(has_column and db.execute(query).fetchone()[0])
+
+
+def id_of_images(database: Path) -> bytes | None:
+    """Return the id of a database that has images, or None if it has none or can't be read."""
+    try:
+        with closing(connect_unwriting(database)) as db:
+            query = "SELECT value FROM database_id WHERE EXISTS (SELECT 1 FROM image)"
+            row: tuple[bytes] | None = db.execute(query).fetchone()
+    except sqlite3.Error:  # damaged, missing or of an early version: no reason to refuse a restore
+        return None
+    return row[0] if row else None
+
+
+def database_id(rows: Path) -> bytes:
+    """Return the id of a database."""
+    with closing(connect_unwriting(rows)) as db:
+        (found,) = db.execute("SELECT value FROM database_id").fetchone()
+        return bytes(found)
+
+
+def bodies_of(rows: Path) -> Iterator[Sequence[NamedBody]]:
+    """Yield the bodies of all images of a database, some at a time."""
+    query = "SELECT image.id, size, hex(object) FROM image JOIN blob ON blob.id = image.blob ORDER BY blob.id"
+    with closing(connect_unwriting(rows)) as db:
+        found = db.execute(query)
+        while some := found.fetchmany(_BODIES):
+            yield [NamedBody(image_id, size, name.lower() or None) for image_id, size, name in some]
+
+
+def count_of_images(rows: Path) -> int:
+    """Return the number of images and variants of a database."""
+    with closing(connect_unwriting(rows)) as db:
+        (count,) = db.execute("SELECT count(*) FROM image WHERE blob IS NOT NULL").fetchone()
+        return int(count)

@@ -1,0 +1,75 @@
+"""Backs up a SQLite store with bodies in a folder to a database and a folder of its own, and restores such a backup.
+
+Both put the bodies in place first, synced. Then they replace the database, and then they remove the bodies that none of
+its rows names. So the database and its folder are complete at each moment.
+"""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import anyio.to_thread
+
+from ..store.files.copying import FolderCopy
+from ..store.objects import Owner
+from ..store.sqlite import backup as sqlite_backup
+from ..store.sqlite.rows import bodies_of, database_id
+from .steps import Outcome, Step
+
+
+async def back_up_with_folder(database: Path, target: Path, folder: FolderCopy) -> AsyncGenerator[Step, None]:
+    """Back up a SQLite store, in use or not. Yield a step for each image. An image whose body is missing is LEFT.
+
+    Args:
+        database: The store's file.
+        target: The file of the backup. It is replaced at the end.
+        folder: The folder of the backup; its source is the store's folder, attached.
+
+    Raises:
+        StoreBusy: Another run makes this backup, or a process has it open.
+        StoreError: The database, a folder or the target can't be used, or is another store's. The earlier backup stays.
+    """
+    with sqlite_backup.rows_of(database, target) as rows:
+        folder.attach_to(Owner(database_id(rows), is_new=True))
+        folder.check_use(target)
+        names: set[str] = set()
+        async for step in _taken(rows, folder, names):
+            yield step
+        sqlite_backup.put_in_place(rows, target)
+        folder.check_use(target)
+        folder.end(names, removes_others=True)
+
+
+async def restore_with_folder(backup: Path, database: Path, folder: FolderCopy) -> AsyncGenerator[Step, None]:
+    """Replace a SQLite store by a backup of it. Yield a step for each image. An image whose body is missing is LEFT.
+
+    If the database is missing, other bodies in the folder stay there. They may be of a database in another place.
+
+    Args:
+        backup: The file of the backup.
+        database: The store's file, which may be missing or damaged.
+        folder: The store's folder, which may be missing; its source is the backup's folder.
+
+    Raises:
+        StoreBusy: A process has the database open.
+        StoreError: The backup is not sound, or the database or folder is another store's. Nothing is changed.
+    """
+    with sqlite_backup.restoring(backup, database) as rows:
+        store_id = database_id(rows.copy)
+        folder.source.attach_to(Owner(store_id, is_new=False))
+        folder.attach_to(Owner(store_id, is_new=True))
+        folder.check_use(None)
+        names: set[str] = set()
+        async for step in _taken(rows.copy, folder, names):
+            yield step
+        rows.put_in_place()
+        folder.end(names, removes_others=rows.is_same_store)
+
+
+async def _taken(rows: Path, folder: FolderCopy, names: set[str]) -> AsyncGenerator[Step, None]:
+    """Bring the bodies of these rows into a folder, and sync them. Add their names to `names`."""
+    for bodies in bodies_of(rows):
+        names.update(body.name for body in bodies if body.name)
+        faults = await anyio.to_thread.run_sync(folder.take, bodies)
+        for body, fault in zip(bodies, faults, strict=True):
+            yield Step(body.image_id, Outcome.LEFT if fault else Outcome.MOVED, fault or "")
+    folder.sync_taken()
