@@ -13,7 +13,7 @@ from ..keys.find import find_configured_ring
 from ..store.contract import ImageStore
 from ..store.inspection import Fault
 from ..transfer.steps import printable
-from ..upkeep.doctor import Finding, examine
+from ..upkeep.doctor import Finding, examine, examine_bodies
 from ..upkeep.probe import examine_mount
 from ..upkeep.stats import Amount, Stats, exposition, stats_of
 from ..upkeep.verify import verify_images, verify_rest
@@ -226,23 +226,28 @@ def _mount(_: click.Context, __: click.Parameter, url: str | None) -> str | None
 def doctor(database: Database, blobs: str | None, url: str | None, as_json: bool) -> None:
     """Find problems of a store and its machine.
 
-    Checks the secret, the database and its clock, the bucket, file modes, the disk and its file system. With --url it
-    also checks the connection to the application: HTTPS, caching, compression, CORS and the server's clock. It changes
-    nothing, except that it migrates a store of an earlier version. The exit code is 1 if there is a problem.
+    Checks the secret, the database and its clock, file modes, the disk and its file system. With --blobs it also checks
+    the bucket, or the folder with its disk, modes and owner. With --url it also checks the connection to the
+    application: HTTPS, caching, compression, CORS and the server's clock. It changes nothing, except that it migrates a
+    store of an earlier version. The exit code is 1 if there is a problem.
     """
+    found: list[Finding] = []
 
-    async def steps() -> list[Finding]:
-        found = []
+    async def steps() -> None:
+        part = "store"
         try:
-            await check_made(database)
-            async with opened(database, blobs) as store:
+            await check_made(database, blobs)
+            async with opened(database, None) as store:
                 async for finding in examine(store):
-                    found.append(finding)  # noqa: PERF401  keep the findings before an error
+                    found.append(finding)
+            part = "bodies"
+            async with opened_as_made(database, blobs) as store:
+                async for finding in examine_bodies(store):
+                    found.append(finding)
         except PixstoreError as error:  # check the connection to the application anyway
-            found.append(Finding("store", "can't be read", str(error)))
-        return found
+            found.append(Finding(part, "can't be read", str(error)))
 
-    found = run(steps())
+    run(steps())
     with framed():
         found += examine_mount(url) if url else ()
     if as_json:

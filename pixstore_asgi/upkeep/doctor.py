@@ -15,11 +15,12 @@ from ..keys.file import read_key_file
 from ..keys.find import ENVIRONMENT_VARIABLE, find_configured_ring, is_in_environment
 from ..store.contract import ImageStore
 from ..store.files import BodyFolder
-from ..store.inspection import Inspectable, lacks_its_bucket
+from ..store.inspection import Inspectable
 from ..store.objects import OtherPlace
 
 _LEAST_FREE_BYTES = 1 << 30
 _MOST_APART_S = 2.0
+_PART_OF_FOLDER = re.compile("[0-9a-f]{2}|parts|pixstore-bodies")
 _NETWORK = ("nfs", "cifs", "smb", "9p", "sshfs", "ceph", "gluster", "afs", "lustre", "beegfs", "gpfs", "s3fs", "rclone")
 
 
@@ -32,24 +33,30 @@ class Finding(NamedTuple):
 
 
 async def examine(store: ImageStore) -> AsyncIterator[Finding]:
-    """Check an open store, its secret and its machine."""
+    """Check an open store, its secret and its machine, but no bodies outside its database."""
     yield await _secret(store)
     if isinstance(store, Inspectable):
         yield await _engine(store)
-        yield await _bodies(store)
     if store.key_file is not None:
-        folder = store.key_file.parent
         for path in _files(store.key_file) if os.name == "posix" else ():
             yield _mode(path)
-        yield _disk(folder)
-        yield _file_system(folder, "the database")
-    if isinstance(store, Inspectable) and isinstance(store.bodies, BodyFolder):
+        for finding in _place(store.key_file.parent, "the database"):
+            yield finding
+    yield _decoding()
+
+
+async def examine_bodies(store: ImageStore) -> AsyncIterator[Finding]:
+    """Check the place of bodies of an open store, which was opened with its bucket or folder, if it has one."""
+    if not isinstance(store, Inspectable):
+        return
+    yield await _bodies(store)
+    if isinstance(store.bodies, BodyFolder) and store.key_file is not None:
         folder = store.bodies.path
         if os.name == "posix":
             yield _mode(folder)
-        yield _disk(folder)
-        yield _file_system(folder, "the folder of bodies")
-    yield _decoding()
+            yield _inside(folder, store.key_file.with_suffix("").stat().st_uid)
+        for finding in _place(folder, "the folder of bodies"):
+            yield finding
 
 
 async def _secret(store: ImageStore) -> Finding:
@@ -84,10 +91,6 @@ async def _engine(store: Inspectable) -> Finding:
 
 
 async def _bodies(store: Inspectable) -> Finding:
-    if await lacks_its_bucket(store):
-        return Finding(
-            "bodies", "some are outside the database", "pass --blobs with the value of the application's blobs"
-        )
     if store.bodies is None:
         return Finding("bodies", "all are in the database")
     try:
@@ -110,6 +113,27 @@ def _mode(path: Path) -> Finding:
     elif not os.access(path, os.R_OK | os.W_OK):
         how = f"chmod {wanted} {path}: it can't be read and written"
     return Finding("folder" if path.is_dir() else "file", f"{path} has mode {mode:04o}", how)
+
+
+def _inside(folder: Path, owner: int) -> Finding:
+    """Check the subfolders of a folder of bodies. owner: the user that the database belongs to."""
+    device = folder.stat().st_dev
+    for path in (folder, *sorted(each for each in folder.iterdir() if _PART_OF_FOLDER.fullmatch(each.name))):
+        found = path.stat()
+        if found.st_uid != owner:
+            says = f"{path} belongs to user {found.st_uid}, and the database to user {owner}"
+            return Finding("folder", says, f"chown -R {owner} {folder}")
+        if path != folder and found.st_mode & 0o077:
+            return Finding("folder", f"others may read {path}", f"chmod -R go= {folder}")
+        if found.st_dev != device:
+            how = f"keep all of {folder} on one file system: a finished file can't be moved to another one"
+            return Finding("folder", f"{path} is on another file system than {folder}", how)
+    return Finding("folder", f"all of {folder} belongs to the owner of the database")
+
+
+def _place(folder: Path, kept: str) -> Iterator[Finding]:
+    yield _disk(folder)
+    yield _file_system(folder, kept)
 
 
 def _disk(folder: Path) -> Finding:

@@ -26,7 +26,7 @@ from pixstore_asgi.decoding.sandbox import Sandbox
 from pixstore_asgi.errors import StoreDamaged
 from pixstore_asgi.upkeep import doctor, probe
 from tests.demo.process import running
-from tests.support.samples import OTHER_SECRET, SECRET, picture
+from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 from tests.support.stores import new_place
 
 
@@ -58,6 +58,11 @@ async def save(database: Path | str, *secrets: str, blobs: str | None = None) ->
         await pix.save_image(picture())
 
 
+async def save_long(database: Path, bodies: Path) -> None:
+    async with Pixstore(database, secret=SECRET, blobs=str(bodies)) as pix:
+        await pix.save_image(large_png(1_500_000))
+
+
 def run(database: object, *options: str, secret: str | None = SECRET) -> Result:
     arguments = ["doctor", "--database", str(database), *options]
     return CliRunner().invoke(commands, arguments, env={"PIXSTORE_SECRET": secret})
@@ -78,7 +83,7 @@ def test_what_is_well(path: Path) -> None:
     assert result.exit_code == 0, result.output
     looked_at = [line.partition(":")[0].split(maxsplit=1) for line in result.output.splitlines()]
     assert looked_at == [
-        ["ok", about] for about in ("secret", "engine", "bodies", "file", "disk", "file system", "decoding")
+        ["ok", about] for about in ("secret", "engine", "file", "disk", "file system", "decoding", "bodies")
     ]
 
 
@@ -161,11 +166,14 @@ def test_a_bucket_that_is_not_named(
         monkeypatch.setenv(name, value)
     asyncio.run(save(place.database, SECRET, blobs=place.blobs))
     assert found(place.database, "--blobs", str(place.blobs)) == {}
-    assert found(place.database)["bodies"][1] == "pass --blobs with the value of the application's blobs"
+    assert found(place.database)["bodies"] == (
+        "can't be read",
+        "this store has bodies outside its database: pass --blobs with the value of the application's blobs",
+    )
 
 
 def test_a_folder_of_bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its mode, free space and file system are checked beside those of the database."""
+    """Its mode, owner, free space and file system are checked beside those of the database."""
     bodies, database = tmp_path / "bodies", tmp_path / "pixstore.db"
     asyncio.run(save(database, SECRET, blobs=str(bodies)))
     lines = run(database, "--blobs", str(bodies)).output.splitlines()
@@ -174,12 +182,41 @@ def test_a_folder_of_bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert sum(line.startswith("ok    disk: ") for line in lines) == 2
     bodies.chmod(0o755)
     assert found(database, "--blobs", str(bodies))["folder"] == (f"{bodies} has mode 0755", f"chmod 700 {bodies}")
+    bodies.chmod(0o700)
+    (bodies / "parts").chmod(0o750)
+    assert found(database, "--blobs", str(bodies))["folder"] == (
+        f"others may read {bodies / 'parts'}",
+        f"chmod -R go= {bodies}",
+    )
+    (bodies / "parts").chmod(0o700)
     kinds = {tmp_path: "ext4", bodies: "nfs4"}
     monkeypatch.setattr(doctor, "_kind_of", lambda folder: kinds[folder])
     assert found(database, "--blobs", str(bodies))["file system"] == (
         f"nfs4 at {bodies}",
         "move the folder of bodies to a local disk: locks and syncs are not reliable on a network file system",
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_a_folder_of_another_user(tmp_path: Path) -> None:
+    """A part of the folder that root has restored is named, because the application can't read it."""
+    bodies, database = tmp_path / "bodies", tmp_path / "pixstore.db"
+    asyncio.run(save(database, SECRET, blobs=str(bodies)))
+    os.chown(bodies / "parts", 1234, -1)
+    assert found(database, "--blobs", str(bodies))["folder"] == (
+        f"{bodies / 'parts'} belongs to user 1234, and the database to user 0",
+        f"chown -R 0 {bodies}",
+    )
+
+
+def test_a_folder_that_is_missing(tmp_path: Path) -> None:
+    """The folder is the only finding: the secret, the database and its disk are checked too."""
+    bodies, database = tmp_path / "bodies", tmp_path / "pixstore.db"
+    asyncio.run(save_long(database, bodies))
+    bodies.rename(tmp_path / "moved")
+    bad = found(database, "--blobs", str(bodies))
+    assert bad.keys() == {"bodies"}
+    assert f"the folder {bodies} " in bad["bodies"][1]
 
 
 @pytest.mark.slow
@@ -279,9 +316,9 @@ def test_what_was_found_before_an_error_stays(path: Path, monkeypatch: pytest.Mo
     async def fails(store: object) -> None:
         raise StoreDamaged("a page is damaged")
 
-    monkeypatch.setattr(doctor, "_bodies", fails)
+    monkeypatch.setattr(doctor, "_engine", fails)
     findings = json.loads(run(path, "--json").stdout)
-    assert [finding["about"] for finding in findings] == ["secret", "engine", "store"]
+    assert [finding["about"] for finding in findings] == ["secret", "store"]
 
 
 def test_a_store_that_is_away(tmp_path: Path) -> None:
