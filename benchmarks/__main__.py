@@ -32,11 +32,18 @@ _MEASURE: dict[str, Callable[[Plan], Findings]] = {
     "scroll": scroll.measure,
 }
 
+_CASE_NAMES: dict[str, Callable[[Plan], list[str]]] = {
+    "servers": servers.case_names,
+    "saves": saves.case_names,
+    "stores": stores.case_names,
+    "browser": browser.case_names,
+}
+
 
 def main() -> None:
     """Measure, write the results after every part, and print how the targets were met."""
     arguments = _arguments()
-    plan = replace(QUICK if arguments.quick else FULL, browser_case=arguments.case)
+    plan = replace(QUICK if arguments.quick else FULL, case=arguments.case)
     folder = arguments.out or (_RESULTS / "quick" if arguments.quick else _RESULTS)
     environment = describe()
     parts: dict[str, Findings] = read(folder, plan) if arguments.only else {}
@@ -55,13 +62,15 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure pixstore_asgi beside its rivals.")
     parser.add_argument("--quick", action="store_true", help="run every part for a moment: shows that all works")
     parser.add_argument("--only", choices=PARTS, help="run one part")
-    parser.add_argument("--case", metavar="CASE", help="run one case of the part browser, such as cold-50KB")
+    parser.add_argument("--case", metavar="CASE", help="run one case of that part, such as gallery-3.8MB")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the results there")
     arguments = parser.parse_args()
     if arguments.case:
-        names = browser.case_names(QUICK if arguments.quick else FULL)
-        if arguments.only != "browser" or arguments.case not in names:
-            parser.error(f"--case needs --only browser, and is one of {', '.join(names)}")
+        if arguments.only not in _CASE_NAMES:
+            parser.error(f"--case needs --only with one of {', '.join(_CASE_NAMES)}")
+        names = _CASE_NAMES[arguments.only](QUICK if arguments.quick else FULL)
+        if arguments.case not in names:
+            parser.error(f"--case of {arguments.only} is one of {', '.join(names)}")
     return arguments
 
 

@@ -7,13 +7,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pixstore_asgi import ImageRecord
+from pixstore_asgi.store.files import BodyFolder
 
 from .environment import missing_programs
 from .load import Request
 from .npm_peer import npm_peer
 from .own_images import OwnImages, check_payload, image_request
 from .pictures import png
-from .plan import Findings, Plan
+from .plan import Findings, Plan, size_name
 from .progress import Progress
 from .rivals import Contestant, asgi_server
 from .runs import GALLERY, Case, row_label, run_in_turn, server_core
@@ -24,14 +25,22 @@ _MEMORY_SHARE = 8  # how many times Pixstore's memory the images are
 Records = Callable[[list[str]], list[ImageRecord]]
 
 
+def case_name(size: int) -> str:
+    """Return the name that `--case` accepts for a gallery of images of this size."""
+    return f"{GALLERY}-{size_name(size)}"
+
+
 def measure(plan: Plan, found: Findings) -> None:
-    """Let pixstore_asgi and npm serve a gallery of each size, side by side."""
-    progress = Progress("servers, gallery", plan.rounds * len(plan.gallery_sizes) * 2)
-    for size in plan.gallery_sizes:
+    """Let pixstore_asgi, with bodies in the database and in files, and npm serve a gallery of each size in turn."""
+    for size in filter(lambda size: plan.has_case(case_name(size)), plan.gallery_sizes):
         with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as name, ExitStack() as stack:
-            contestants = [stack.enter_context(_pixstore(plan, Path(name), size))]
+            starts = [_pixstore(plan, Path(name), size)]
+            if size >= BodyFolder.smallest_bytes:
+                starts.append(_pixstore(plan, Path(name), size, in_files=True))
             if not missing_programs("node", "npm pixstore"):
-                contestants.append(stack.enter_context(_npm(plan, Path(name), size)))
+                starts.append(_npm(plan, Path(name), size))
+            contestants = [stack.enter_context(start) for start in starts]
+            progress = Progress(f"servers, {case_name(size)}", plan.rounds * len(contestants))
             for number in range(plan.rounds):
                 for row in run_in_turn(contestants, plan, Case(GALLERY, size, CONNECTIONS), number):
                     found.rows.append({**row, "images": plan.gallery_count(size)})
@@ -39,8 +48,9 @@ def measure(plan: Plan, found: Findings) -> None:
 
 
 @contextmanager
-def _pixstore(plan: Plan, folder: Path, size: int) -> Iterator[Contestant]:
-    with OwnImages(folder / "pixstore.db") as images:
+def _pixstore(plan: Plan, folder: Path, size: int, *, in_files: bool = False) -> Iterator[Contestant]:
+    name = "pixstore files" if in_files else "pixstore"
+    with OwnImages(folder / f"{name}.db", str(folder / "bodies") if in_files else None) as images:
         ids = images.save_copies(size, plan.gallery_count(size))
         cache_bytes = str(size * len(ids) // _MEMORY_SHARE)
         core = server_core()
@@ -49,7 +59,7 @@ def _pixstore(plan: Plan, folder: Path, size: int) -> Iterator[Contestant]:
             def request(record: ImageRecord) -> Request:
                 return image_request(port, record)
 
-            yield contestant("pixstore/uvicorn", images.records, ids, request, pid)
+            yield contestant(f"{name}/uvicorn", images.records, ids, request, pid)
 
 
 @contextmanager

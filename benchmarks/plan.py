@@ -25,6 +25,7 @@ class Plan:
     sealed_sizes: tuple[int, ...] = (1 * KB, 50 * KB, 500 * KB, 5 * MB)
     timer_options: tuple[str, ...] = ("--processes=1", "--values=5", "--warmups=1", "--min-time=0.1")
     rival_s: int = 1
+    saves_sizes: tuple[int, ...] = (30 * KB, 370 * KB, 3_800 * KB, 20 * MB)
     saves_s: float = 2.0
     concurrent_saves: tuple[int, ...] = (1, 16)
     stored_images: tuple[int, ...] = (1_000, 100_000, 1_000_000)
@@ -33,7 +34,7 @@ class Plan:
     readers: int = 64
     read_image_bytes: int = 20 * MB
     read_s: float = 10.0
-    stores_rounds: int = 3
+    stores_rounds: int = 5
     stores_sizes: tuple[int, ...] = (30 * KB, 370 * KB, 3_800 * KB)
     stores_first_bytes: int = 20
     stores_saves_s: float = 0.3
@@ -55,9 +56,13 @@ class Plan:
     browser_wait_ms: int = 3_000
     browser_cached: int = 1_000
     browser_evicted_size: int = 500 * KB
-    browser_case: str | None = None
     scroll_images: int = 1_000
     scroll_pixels_per_frame: int = 30
+    case: str | None = None
+
+    def has_case(self, name: str) -> bool:
+        """Return whether a case is to be measured: all are, unless the command names one."""
+        return self.case in (None, name)
 
     def gallery_count(self, size: int) -> int:
         """Return how many images of a size a gallery has: fewer large ones, for the disk's sake."""
@@ -74,14 +79,16 @@ QUICK = Plan(
     rounds=1,
     image_sizes=(30 * KB,),
     connections=(16,),
-    gallery_sizes=(30 * KB,),
+    gallery_sizes=(30 * KB, 1_200 * KB),
     gallery_images=80,
     asgi_servers=("uvicorn",),
     load_s=1,
     warm_s=0,
     sealed_sizes=(500 * KB,),
     timer_options=("--worker", "--values=1", "--warmups=1", "--loops=20"),  # all cases in one process
+    saves_sizes=(30 * KB, 1_200 * KB),
     saves_s=0.3,
+    concurrent_saves=(16,),
     stored_images=(100, 500),
     growth_samples=20,
     log_saves=50,
@@ -89,7 +96,7 @@ QUICK = Plan(
     read_image_bytes=4 * MB,
     read_s=0.5,
     stores_rounds=1,
-    stores_sizes=(30 * KB,),
+    stores_sizes=(30 * KB, 1_200 * KB),
     stores_first_bytes=3,
     stores_saves_s=0.2,
     stores_rows=2_000,
@@ -130,3 +137,8 @@ class Findings:
 def size_label(size: int) -> str:
     """Return a size in words, e.g. "370 KB" or "3.8 MB"."""
     return f"{size / MB:.4g} MB" if size >= MB else f"{size / KB:.4g} KB"
+
+
+def size_name(size: int) -> str:
+    """Return a size as in the name of a case, e.g. "3.8MB"."""
+    return size_label(size).replace(" ", "")

@@ -37,8 +37,8 @@ def only(found: Findings, column: str, value: str | int) -> Findings:
 
 
 def median(found: Findings | None, selection: Selection, column: str) -> float | None:
-    """Return the median of a column over the rounds, or None where nothing was measured."""
-    values = [float(row[column]) for row in select(found, selection)]
+    """Return the median of a column over the rounds that have it, or None if there is none."""
+    values = [float(row[column]) for row in select(found, selection) if column in row]
     return statistics.median(values) if values else None
 
 

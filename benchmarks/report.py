@@ -16,7 +16,14 @@ from .runs import HOT
 from .scroll.table import scroll_panels, scroll_tables
 from .stores.gets import CACHED, CONNECTIONS, UNCACHED
 from .stores.table import stores_tables
-from .tables import growth_tables, in_process_table, memory_table, saves_table, servers_tables, targets_table
+from .tables import (
+    growth_tables,
+    in_process_table,
+    memory_table,
+    saves_table,
+    servers_tables,
+    targets_table,
+)
 from .targets import targets
 
 _CHART_CONNECTIONS = 16
@@ -124,16 +131,17 @@ def _charts(parts: Mapping[str, Findings]) -> Iterator[tuple[str, str]]:
 
 def _servers_chart(every: Findings) -> str:
     found = only(every, "load", HOT)
-    counts = distinct(found, "connections")
-    connections = _CHART_CONNECTIONS if _CHART_CONNECTIONS in counts else counts[0]
     panels = []
     for size in distinct(found, "size"):
         bars = [
-            _bar(name, median(found, {"contestant": name, "size": size, "connections": connections}, "requests_per_s"))
+            _bar(
+                name,
+                median(found, {"contestant": name, "size": size, "connections": _CHART_CONNECTIONS}, "requests_per_s"),
+            )
             for name in distinct(found, "contestant")
         ]
         panels.append(Panel(size_label(size), bars))
-    return bar_chart(f"Requests/s over HTTP, {connections} connections, one core for the server", panels)
+    return bar_chart(f"Requests/s over HTTP, {_CHART_CONNECTIONS} connections, one core for the server", panels)
 
 
 def _saves_chart(found: Findings) -> str:
@@ -141,11 +149,12 @@ def _saves_chart(found: Findings) -> str:
     for size, kind, count in itertools.product(*(distinct(found, name) for name in ("size", "format", "concurrent"))):
         case: dict[str, str | int] = {"size": size, "format": kind, "concurrent": count}
         bars = [
-            _bar(name, median(found, {**case, "contestant": name}, "saves_per_s"))
+            _bar(name, per_s)
             for name in distinct(found, "contestant")
+            if (per_s := median(found, {**case, "contestant": name}, "saves_per_s")) is not None
         ]
         panels.append(Panel(f"{size_label(size)} {kind}, {count} at once", bars))
-    return bar_chart("Saves/s (pixstore: fsync at checkpoints; FULL and npm: fsync per save)", panels)
+    return bar_chart("Saves/s (pixstore: fsync at checkpoints; files, FULL and npm: fsync per save)", panels)
 
 
 def _growth_chart(found: Findings) -> str:

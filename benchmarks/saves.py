@@ -4,90 +4,151 @@ import asyncio
 import itertools
 import os
 import secrets
+import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import uvloop
 
 from pixstore_asgi import ImageRecord, Pixstore
+from pixstore_asgi.store.durable import sync
+from pixstore_asgi.store.files import BodyFolder
 from pixstore_asgi.store.sqlite import Durability, SqliteStore
 
+from .cpu import cpu_seconds
 from .environment import missing_programs
 from .load import ask_once
 from .npm_peer import npm_peer
 from .own_images import check_payload
 from .pictures import PICTURES
-from .plan import Findings, Plan, size_label
+from .plan import Findings, Plan, size_label, size_name
 from .progress import Progress
+from .runs import Row
 
+IN_FILES, DISK = "pixstore files", "disk"
 _WARM_S = 0.2
+_DISK_FILES = 20
 
 
 class Saved(NamedTuple):
-    """The saves per second, and the images that a power failure may lose."""
+    """The saves per second, the CPU of one of them, and the images that a power failure may lose."""
 
     per_s: float
+    cpu_us: float
     durability: str
+
+
+class Case(NamedTuple):
+    """The images of one measurement, and the number of callers."""
+
+    size: int
+    format: str
+    concurrent: int
 
 
 Saver = Callable[[Path, bytes, int, float], Saved]
 """Saves one image again and again into a folder: (folder, image, how many at once, for how many seconds)."""
 
 
+def case_names(plan: Plan) -> list[str]:
+    """Return the names that `--case` accepts: the sizes."""
+    return [size_name(size) for size in plan.saves_sizes]
+
+
 def measure(plan: Plan) -> Findings:
     """Let each contestant save into a database of its own, in turn, with nothing of the last one left to be written."""
     found = Findings(missing=missing_programs("node", "npm pixstore"))
-    savers: dict[str, Saver] = {"pixstore": _save_durably("NORMAL"), "pixstore FULL": _save_durably("FULL")}
-    if not found.missing:
-        savers["npm"] = _save_with_npm
-    cases = list(itertools.product(plan.image_sizes, PICTURES, plan.concurrent_saves))
-    progress = Progress("saves", plan.rounds * len(cases) * len(savers))
+    sizes = [size for size in plan.saves_sizes if plan.has_case(size_name(size))]
+    cases = list(itertools.starmap(Case, itertools.product(sizes, PICTURES, plan.concurrent_saves)))
+    savers = {case: _savers(case.size, with_npm=not found.missing) for case in cases}
+    progress = Progress("saves", plan.rounds * sum(map(len, savers.values())))
     for number in range(plan.rounds):
-        for size, kind, at_once in cases:
-            for name in list(savers)[:: -1 if number % 2 else 1]:
-                os.sync()
-                with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as folder:
-                    saved = savers[name](Path(folder), PICTURES[kind](size), at_once, plan.saves_s)
-                found.rows.append(
-                    {
-                        "contestant": name,
-                        "round": number,
-                        "size": size,
-                        "format": kind,
-                        "concurrent": at_once,
-                        "saves_per_s": round(saved.per_s, 2),
-                        "durability": saved.durability,
-                    }
-                )
-                progress.step(f"{name}, {size_label(size)} {kind}, {at_once} at once: {saved.per_s:,.1f} saves/s")
+        for case in cases:
+            for name in list(savers[case])[:: -1 if number % 2 else 1]:
+                saved = _saved(savers[case][name], case, plan.saves_s)
+                found.rows.append(_row(name, number, case, saved))
+                label = f"{name}, {size_label(case.size)} {case.format}, {case.concurrent} at once"
+                progress.step(f"{label}: {saved.per_s:,.1f} saves/s")
+        found.rows += _disk_rows(sizes, number)
     return found
 
 
-def _save_durably(durability: Durability) -> Saver:
+def _savers(size: int, *, with_npm: bool) -> dict[str, Saver]:
+    savers: dict[str, Saver] = {"pixstore": _save_durably("NORMAL"), "pixstore FULL": _save_durably("FULL")}
+    if size >= BodyFolder.smallest_bytes:
+        savers[IN_FILES] = _save_durably("NORMAL", in_files=True)
+    if with_npm:
+        savers["npm"] = _save_with_npm
+    return savers
+
+
+def _saved(saver: Saver, case: Case, seconds: float) -> Saved:
+    os.sync()
+    with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as folder:
+        return saver(Path(folder), PICTURES[case.format](case.size), case.concurrent, seconds)
+
+
+def _row(name: str, number: int, case: Case, saved: Saved) -> Row:
+    return {
+        "contestant": name,
+        "round": number,
+        **case._asdict(),
+        "saves_per_s": round(saved.per_s, 2),
+        "cpu_us": round(saved.cpu_us, 1),
+        "durability": saved.durability,
+    }
+
+
+def _disk_rows(sizes: list[int], number: int) -> Iterator[Row]:
+    """Yield the disk's own time for a file of each size that bodies in files have."""
+    for size in sizes:
+        if size >= BodyFolder.smallest_bytes:
+            os.sync()
+            with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as folder:
+                times = [_synced_file_s(Path(folder), PICTURES["png"](size)) for _ in range(_DISK_FILES)]
+            yield {"contestant": DISK, "round": number, "size": size, "seconds": statistics.median(times)}
+
+
+def _synced_file_s(folder: Path, body: bytes) -> float:
+    """Return the seconds to write a file under another name, sync it, rename it and sync the folder."""
+    started = time.perf_counter()
+    part = folder / "part"
+    with part.open("wb", buffering=0) as file:
+        file.write(body)
+        os.fdatasync(file.fileno())
+    part.rename(folder / secrets.token_hex(8))
+    sync(folder)
+    return time.perf_counter() - started
+
+
+def _save_durably(durability: Durability, *, in_files: bool = False) -> Saver:
     def save(folder: Path, image: bytes, at_once: int, seconds: float) -> Saved:
+        bodies = BodyFolder(folder / "bodies") if in_files else None
+        store = SqliteStore(folder / "pixstore.db", durability=durability, bodies=bodies)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            per_s = runner.run(_saves_per_s(folder, durability, image, at_once, seconds))
+            per_s, cpu_us = runner.run(_saves_per_s(store, image, at_once, seconds))
         synced = "no fsync per save" if durability == "NORMAL" else "fsync of the log per save"
-        return Saved(per_s, f"WAL, synchronous={durability}: {synced}")
+        of_the_file = "fsync of the file per save; its row: " if in_files else ""
+        return Saved(per_s, cpu_us, f"{of_the_file}WAL, synchronous={durability}: {synced}")
 
     return save
 
 
-async def _saves_per_s(folder: Path, durability: Durability, image: bytes, at_once: int, seconds: float) -> float:
-    store = SqliteStore(folder / "pixstore.db", durability=durability)
+async def _saves_per_s(store: SqliteStore, image: bytes, at_once: int, seconds: float) -> tuple[float, float]:
+    """Return the saves per second, and the CPU of one in µs."""
     async with Pixstore(store, secret=secrets.token_bytes(32)) as pix:
         await save_for(pix, image, at_once, _WARM_S)
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         saved = await save_for(pix, image, at_once, seconds)
-        per_s = len(saved) / (time.perf_counter() - started)
+        used, took = time.process_time() - used, time.perf_counter() - started
         record = await pix.get_image_record(saved[-1])
         assert record is not None
         payload = await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
         check_payload(b"".join([piece async for piece in payload]), record, image)
-    return per_s
+    return len(saved) / took, used / len(saved) * 1e6
 
 
 async def save_for(pix: Pixstore, image: bytes, at_once: int, seconds: float) -> list[str]:
@@ -112,10 +173,12 @@ def _save_with_npm(folder: Path, image: bytes, at_once: int, seconds: float) -> 
     picture.write_bytes(image)
     with npm_peer(folder, None) as peer:
         peer.call("saves", path=str(picture), seconds=_WARM_S, concurrent=at_once)
+        used = cpu_seconds(peer.process.pid)
         result = peer.call("saves", path=str(picture), seconds=seconds, concurrent=at_once)
+        used = cpu_seconds(peer.process.pid) - used
         record = ImageRecord.parse(result["last"])
         check_payload(ask_once(peer.request(record)).body, record, image)
         found = peer.call("durability")
     synchronous = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}[found["synchronous"]]
     durability = f"{found['journal_mode']}, synchronous={synchronous}: fsync of the row per save, none of the file"
-    return Saved(result["count"] / result["seconds"], durability)
+    return Saved(result["count"] / result["seconds"], used / result["count"] * 1e6, durability)

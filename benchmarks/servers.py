@@ -11,7 +11,12 @@ from .own_images import saved_images
 from .plan import Findings, Plan
 from .progress import Progress
 from .rivals import ASGI_APPS, Contestant, asgi, nginx, npm
-from .runs import HOT, Case, row_label, run_in_turn, server_core
+from .runs import HOT, PAGE, WRITES, Case, row_label, run_in_turn, server_core
+
+
+def case_names(plan: Plan) -> list[str]:
+    """Return the names that `--case` accepts: those of the loads, with the size of a gallery's images."""
+    return [HOT, *map(gallery.case_name, plan.gallery_sizes), PAGE, WRITES]
 
 
 def measure(plan: Plan) -> Findings:
@@ -20,10 +25,13 @@ def measure(plan: Plan) -> Findings:
     if missing:
         return Findings(missing=missing)
     found = Findings()
-    _measure_hot(plan, found)
+    if plan.has_case(HOT):
+        _measure_hot(plan, found)
     gallery.measure(plan, found)
-    page.measure(plan, found)
-    writes.measure(plan, found)
+    if plan.has_case(PAGE):
+        page.measure(plan, found)
+    if plan.has_case(WRITES):
+        writes.measure(plan, found)
     return found
 
 

@@ -8,6 +8,7 @@ from .page import IMAGES
 from .plan import Findings, size_label
 from .ratios import Selection, distinct, median, only, ratio, select
 from .runs import GALLERY, HOT, PAGE, WRITES
+from .saves import DISK
 from .targets import Target
 from .writes import AT_REST, WRITES_PER_S
 
@@ -62,19 +63,21 @@ def servers_tables(found: Findings) -> str:
         for name in contestants
     ]
     head = ["image, connections", "contestant", *(f"against {rival.partition('/')[0]}" for rival in _RIVALS)]
-    tables = [table(head, ratios), table(["image, connections", "contestant", *_SERVER_FIGURES], figures)]
+    hot_tables = [table(head, ratios), table(["image, connections", "contestant", *_SERVER_FIGURES], figures)]
     more = [
         *_gallery_table(only(found, "load", GALLERY)),
         *_page_table(only(found, "load", PAGE)),
         *_writes_table(only(found, "load", WRITES)),
     ]
-    return "\n\n".join(tables + more)
+    return "\n\n".join([*(hot_tables if hot.rows else []), *more])
 
 
 def _gallery_table(found: Findings) -> Iterator[str]:
     rows = []
     for size, name in itertools.product(distinct(found, "size"), distinct(found, "contestant")):
         own: dict[str, str | int] = {"size": size, "contestant": name}
+        if not select(found, own):
+            continue
         against = ratio(found, own, {**own, "contestant": "npm/node"}, "requests_per_s")
         (count,) = distinct(only(found, "size", size), "images")
         rows.append((f"{count:,} of {size_label(size)}", name, times(against), *_server_figures(found, own)))
@@ -108,16 +111,28 @@ def _writes_table(found: Findings) -> Iterator[str]:
 
 
 def saves_table(found: Findings) -> str:
-    """Return saves per second, against npm, and whether each survives a power failure."""
+    """Return saves per second, against npm, and whether each survives a power failure; then the disk's own time."""
     cases = itertools.product(*(distinct(found, column) for column in ("size", "format", "concurrent", "contestant")))
     rows = []
     for size, kind, count, name in cases:
         own: dict[str, str | int] = {"size": size, "format": kind, "concurrent": count, "contestant": name}
+        if not (measured := select(found, own)):
+            continue
         against = ratio(found, own, {**own, "contestant": "npm"}, "saves_per_s")
-        durability = select(found, own)[0]["durability"]
+        figures = (figure(median(found, own, column)) for column in ("saves_per_s", "cpu_us"))
         label = f"{size_label(size)} {kind}, {count} at once"
-        rows.append((label, name, times(against), figure(median(found, own, "saves_per_s")), durability))
-    return table(["image", "contestant", "against npm", "saves/s", "durability"], rows)
+        rows.append((label, name, times(against), *figures, measured[0]["durability"]))
+    saves = table(["image", "contestant", "against npm", "saves/s", "CPU µs", "durability"], rows)
+    return "\n\n".join([saves, *_disk_lines(only(found, "contestant", DISK))])
+
+
+def _disk_lines(found: Findings) -> Iterator[str]:
+    for size in distinct(found, "size"):
+        one, per_s = median(found, {"size": size}, "seconds"), 1 / (median(found, {"size": size}, "seconds") or 1)
+        yield (
+            f"The disk's own time for a file of {size_label(size)}, written, synced, renamed, its folder synced: "
+            f"{duration(one)}, so {figure(per_s)} a second one after another."
+        )
 
 
 def growth_tables(found: Findings) -> str:

@@ -9,10 +9,11 @@ from .pictures import PICTURES
 from .plan import FULL, KB, MB, Findings, size_label
 from .ratios import Ratio, Selection, median, ratio, select
 from .runs import GALLERY, HOT, PAGE, WRITES
+from .saves import IN_FILES
 from .scroll import ways as scroll
 from .stores import gets as stores
 from .stores.part import MEMORY
-from .stores.places import POSTGRES, SQLITE
+from .stores.places import POSTGRES, SQLITE, SQLITE_FILES
 from .writes import AT_REST, WRITES_PER_S, WRITTEN
 
 Parts = Mapping[str, Findings]
@@ -87,10 +88,18 @@ def _gets(parts: Parts) -> Iterator[Target]:
 
 
 def _gallery(parts: Parts) -> Iterator[Target]:
-    for size, bound in {30 * KB: 1.6, 370 * KB: 1.7, 3_800 * KB: 1.8}.items():
+    bounds = {
+        ("pixstore", 30 * KB): 1.6,
+        ("pixstore", 370 * KB): 1.7,
+        ("pixstore", 3_800 * KB): 1.8,
+        (IN_FILES, 3_800 * KB): 2.5,
+    }
+    for (own, size), bound in bounds.items():
         shared: dict[str, str | int] = {"load": GALLERY, "size": size}
-        over, under = {**shared, "contestant": "pixstore/uvicorn"}, {**shared, "contestant": "npm/node"}
-        name = f"GETs in turn of {FULL.gallery_count(size):,} images of {size_label(size)}, uvicorn, mounted"
+        over, under = {**shared, "contestant": f"{own}/uvicorn"}, {**shared, "contestant": "npm/node"}
+        name = (
+            f"GETs in turn of {FULL.gallery_count(size):,} images of {size_label(size)}{_place(own)}, uvicorn, mounted"
+        )
         measured = ratio(parts.get("servers"), over, under, "requests_per_s")
         yield Target(f"{name}: requests/s against npm's endpoint", "at least", bound, "x", measured)
 
@@ -109,14 +118,25 @@ def _writes(parts: Parts) -> Iterator[Target]:
 
 
 def _saves(parts: Parts) -> Iterator[Target]:
-    bounds = {(30 * KB, 1): 7.0, (30 * KB, 16): 9.0, (3_800 * KB, 1): 1.2, (3_800 * KB, 16): 0.9}
-    for (size, concurrent), bound in bounds.items():
+    bounds = {
+        ("pixstore", 30 * KB, 1): 7.0,
+        ("pixstore", 30 * KB, 16): 9.0,
+        ("pixstore", 3_800 * KB, 1): 1.2,
+        ("pixstore", 3_800 * KB, 16): 0.9,
+        (IN_FILES, 3_800 * KB, 1): 1.3,
+        (IN_FILES, 3_800 * KB, 16): 1.4,
+    }
+    for (own, size, concurrent), bound in bounds.items():
         for kind in PICTURES:
             shared: dict[str, str | int] = {"size": size, "format": kind, "concurrent": concurrent}
-            over, under = {**shared, "contestant": "pixstore"}, {**shared, "contestant": "npm"}
-            name = f"saves of {size_label(size)} {kind}, {concurrent} at once, default durability"
+            over, under = {**shared, "contestant": own}, {**shared, "contestant": "npm"}
+            name = f"saves of {size_label(size)} {kind}{_place(own)}, {concurrent} at once, default durability"
             measured = ratio(parts.get("saves"), over, under, "saves_per_s")
             yield Target(f"{name}: saves/s against npm's saveImage", "at least", bound, "x", measured)
+
+
+def _place(contestant: str) -> str:
+    return ", in files" if contestant == IN_FILES else ""
 
 
 def _pieces(parts: Parts) -> Iterator[Target]:
@@ -155,6 +175,10 @@ def _stores(parts: Parts) -> Iterator[Target]:
     name = f"GET of {size_label(stores.SMALL)} in memory, {stores.MANY_CONNECTIONS} connections, PostgreSQL"
     cpu = ratio(found, over, under, "cpu_us")
     yield Target(f"{name}: the application's CPU against SQLite", "at most", 2.0, "x", cpu)
+    read: Selection = {"load": stores.UNCACHED, "size": 3_800 * KB, "connections": stores.CONNECTIONS}
+    over, under = ({**read, "contestant": name} for name in (SQLITE_FILES, SQLITE))
+    name = "GET of 3.8 MB not in memory, in files: the application's CPU against the database alone"
+    yield Target(name, "at most", 0.4, "x", ratio(found, over, under, "cpu_us"))
     row: Selection = {"load": MEMORY, "contestant": POSTGRES, "readers": FULL.stores_readers, "size": 20 * MB}
     used = median(found, row, "above_idle_mib")
     name = f"{FULL.stores_readers} slow readers of 20 MB, uncached, PostgreSQL: memory above idle"

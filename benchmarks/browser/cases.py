@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.plan import Plan, size_label
+from benchmarks.plan import Plan, size_label, size_name
 
 from .chromium import Tab
 from .resident import Resident
@@ -65,8 +65,7 @@ def all_cases(plan: Plan) -> Iterator[Case]:
 
 
 def _sized(name: str, label: str, size: int, run: Callable[[Visit, str, int], Columns]) -> Case:
-    title = size_label(size)
-    return Case(f"{name}-{title.replace(' ', '')}", f"{label}, {title}", lambda visit, side: run(visit, side, size))
+    return Case(f"{name}-{size_name(size)}", f"{label}, {size_label(size)}", lambda visit, side: run(visit, side, size))
 
 
 def _cold(visit: Visit, contestant: str, size: int) -> Columns:

@@ -29,12 +29,12 @@ def measure(plan: Plan) -> Findings:
     found = Findings(missing=missing_programs("chromium", "node", "npm front end"))
     if found.missing:
         return found
-    cases = [case for case in all_cases(plan) if plan.browser_case in (None, case.name)]
+    cases = [case for case in all_cases(plan) if plan.has_case(case.name)]
     with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as name, sync_playwright() as playwright:
         folder = Path(name)
         with running_site(folder) as site:
             _measure_cases(found, cases, playwright, site, folder, plan)
-            if plan.browser_case in (None, eviction.NAME):
+            if plan.has_case(eviction.NAME):
                 _measure_eviction(found, playwright, site, folder, plan)
     return found
 

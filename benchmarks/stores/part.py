@@ -14,7 +14,12 @@ from ..runs import Row, server_core
 from . import calls, gets, rows
 from .places import POSTGRES, Place, places
 
-MEMORY = "memory"
+MEMORY, READS = "memory", "reads"
+
+
+def case_names(plan: Plan) -> list[str]:
+    """Return the names that `--case` accepts."""
+    return [MEMORY, READS, calls.SAVES]
 
 
 def measure(plan: Plan) -> Findings:
@@ -34,9 +39,19 @@ def measure(plan: Plan) -> Findings:
 
 
 def _rows(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
-    for place in compared:
-        yield _memory(place, plan)
-    ids = {place.name: place.images.save_copies(KB, calls.RECORDS_AT_ONCE) for place in compared}
+    if plan.has_case(MEMORY):
+        for place in compared:
+            yield _memory(place, plan)
+    if plan.has_case(READS):
+        yield from _reads(compared, plan)
+    if plan.case is None:
+        yield from _records_and_rows(compared, plan)
+    if plan.has_case(calls.SAVES):
+        for number in range(plan.stores_rounds):
+            yield from calls.saves(compared, plan, number)
+
+
+def _reads(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
     with ExitStack() as stack:
         contestants = {
             load: [stack.enter_context(gets.served(place, load, server_core())) for place in compared]
@@ -48,9 +63,12 @@ def _rows(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
             for place, contestant in zip(compared, contestants[gets.CACHED], strict=True):
                 if place.name == POSTGRES:
                     yield from gets.queries(place, contestant, plan, number)
-            yield from calls.records(compared, ids, number)
-            yield from calls.saves(compared, plan, number)
+
+
+def _records_and_rows(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
+    ids = {place.name: place.images.save_copies(KB, calls.RECORDS_AT_ONCE) for place in compared}
     for number in range(plan.stores_rounds):
+        yield from calls.records(compared, ids, number)
         yield from gets.workers([place for place in compared if place.images.blobs is None], plan, number)
     for place in compared:
         if place.cluster:

@@ -12,7 +12,7 @@ from tests.support.s3 import running_s3
 from ..environment import missing_programs
 from ..own_images import OwnImages
 
-SQLITE, POSTGRES = "SQLite", "PostgreSQL"
+SQLITE, POSTGRES, SQLITE_FILES = "SQLite", "PostgreSQL", "SQLite + files"
 _SETTINGS = {"fsync": "on", "shared_preload_libraries": "'pg_stat_statements'"}
 
 
@@ -33,23 +33,26 @@ class Place:
 
 @contextmanager
 def places(folder: Path) -> Iterator[list[Place]]:
-    """Run the installed servers, and yield each database with its bodies beside its rows, then each with a bucket."""
+    """Run the installed servers, and yield each database with its bodies beside its rows, SQLite with bodies in files,
+    and each database with a bucket.
+    """
     with ExitStack() as stack:
         databases: dict[str, tuple[str, Cluster | None]] = {SQLITE: (str(folder / "{}.db"), None)}
         if not missing_programs("postgres"):
             cluster = stack.enter_context(_durable_cluster())
             databases[POSTGRES] = (cluster.url("postgres") + "?schema={}", cluster)
-        buckets: dict[str, str | None] = {"": None}
+        bodies: dict[str, str | None] = dict.fromkeys(databases)
+        bodies[SQLITE_FILES] = str(folder / "{}")
         if not missing_programs("weed"):
             server = stack.enter_context(running_s3())
             os.environ.update(server.environment)  # for this process and the servers that it starts
-            buckets[" + S3"] = server.url("{}")
+            bodies |= {f"{name} + S3": server.url("{}") for name in databases}
         found = []
-        for suffix, bucket in buckets.items():
-            for name, (database, cluster_of_it) in databases.items():
-                own = f"{name}{suffix}".lower().replace(" + ", "_")
-                images = OwnImages(database.format(own), bucket and bucket.format(own), folder=folder)
-                found.append(Place(name + suffix, own, stack.enter_context(images), cluster_of_it))
+        for name, blobs in bodies.items():
+            database, cluster_of_it = databases[name.partition(" + ")[0]]
+            own = name.lower().replace(" + ", "_")
+            images = OwnImages(database.format(own), blobs and blobs.format(own), folder=folder)
+            found.append(Place(name, own, stack.enter_context(images), cluster_of_it))
         yield found
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..markdown import duration, figure, table, times
 from ..plan import Findings, size_label
-from ..ratios import Selection, distinct, median, only, ratio, select
+from ..ratios import Selection, distinct, median, only, ratio
 from . import calls, gets
 from .part import MEMORY
 from .places import SQLITE
@@ -40,17 +40,11 @@ def _gets(found: Findings) -> str:
 
 
 def _figures(found: Findings, own: Selection) -> Iterator[str]:
-    yield from _medians(found, own, ("requests_per_s", "cpu_us", "database_us", "p50_ms", "p99_ms"))
+    columns = ("requests_per_s", "cpu_us", "database_us", "p50_ms", "p99_ms")
+    yield from (figure(median(found, own, column)) for column in columns)
     every = [row for row in found.rows if all(row.get(name) == value for name, value in own.items())]
     for column in ("wrong", "errors"):
         yield str(sum(int(row[column]) for row in every))
-
-
-def _medians(found: Findings, own: Selection, columns: Sequence[str]) -> Iterator[str]:
-    """Yield the medians of columns, of which some places have none."""
-    for column in columns:
-        has_column = any(column in row for row in select(found, own))
-        yield figure(median(found, own, column) if has_column else None)
 
 
 def _first_bytes(found: Findings) -> str:
@@ -68,7 +62,8 @@ def _saves(found: Findings) -> str:
         own: dict[str, Any] = {"load": load, "size": size, "concurrent": count, "contestant": name}
         against = ratio(found, own, {**own, "contestant": SQLITE}, "saves_per_s")
         columns = ("saves_per_s", "cpu_us", "database_us", "log_bytes")
-        rows.append((f"{size_label(size)}, {count} at once", name, times(against), *_medians(found, own, columns)))
+        figures = (figure(median(found, own, column)) for column in columns)
+        rows.append((f"{size_label(size)}, {count} at once", name, times(against), *figures))
     head = ["image", "place", "against SQLite", "saves/s", "CPU µs", "database's CPU µs", "bytes of PostgreSQL's log"]
     return _table(head, rows)
 
