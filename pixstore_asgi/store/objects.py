@@ -6,7 +6,7 @@ bytes. If a copy of a store was interrupted, the same version may be written aga
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ..core.images import VERSION_BYTES, StoredImage
@@ -103,6 +103,14 @@ class Bodies(Protocol):
 
     async def remove(self, names: Sequence[str]) -> None:
         """Remove bodies by name. A missing one counts as removed."""
+        ...
+
+    async def unfinished(self) -> Mapping[str, str]:
+        """Return the uploads that a process is making or has left: the name of the body by the name of its part."""
+        ...
+
+    async def remove_unfinished(self, parts: Sequence[str]) -> None:
+        """Remove parts by name. A missing one counts as removed."""
         ...
 
     def names(self) -> AsyncIterator[Sequence[str]]:

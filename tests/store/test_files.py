@@ -342,6 +342,33 @@ async def test_foreign_files_stay(store: SqliteStore, tmp_path: Path) -> None:
     assert files_in(tmp_path) == [foreign]
 
 
+async def test_a_sweep_removes_an_unfinished_file_only_if_nobody_writes_it(store: SqliteStore, tmp_path: Path) -> None:
+    """A file that a killed process left goes, at any age. One that another process writes stays, although it is old."""
+    other = store_of(tmp_path, sweep_grace_s=600)
+    writer, meta = await written(store, "a", LONG)
+    await asyncio.to_thread(until, lambda: files_in(tmp_path), "that the part is there")
+    (part,) = files_in(tmp_path)
+    os.utime(part, (0, 0))
+    left = part.with_name(f"{bytes(16).hex()}.0a1b2c3d")
+    foreign = part.with_name("notes.txt")
+    left.touch()
+    foreign.touch()
+    async with opened(other):
+        assert await other.sweep() == 0
+        assert files_in(tmp_path) == sorted([part, foreign])
+    await writer.commit(meta)
+    assert await read(store, "a") == LONG
+
+
+async def test_a_sweep_removes_the_unfinished_file_of_a_killed_process(store: SqliteStore, tmp_path: Path) -> None:
+    """Its row goes first, after the grace period."""
+    writer, _ = await written(store, "a", LONG)
+    await asyncio.to_thread(until, lambda: files_in(tmp_path), "that the part is there")
+    assert await store.sweep() == 1
+    assert files_in(tmp_path) == []
+    await writer.abort()
+
+
 async def test_exhausted_descriptors_are_named(store: SqliteStore, tmp_path: Path) -> None:
     """A read and a save raise StoreBusy, and succeed when there are descriptors again."""
     await save(store, "a", LONG)

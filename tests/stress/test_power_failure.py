@@ -11,7 +11,6 @@ index and the lock file are always lost. Only one process writes.
 """
 
 import asyncio
-import os
 import pickle
 import random
 import shutil
@@ -74,10 +73,8 @@ def history_of(steps: Sequence[Step], durability: str) -> History:
     return History([report for number, report in told if number < certain or {"saving", "deleting"} & set(report)])
 
 
-async def sweep_a_day_later(store: SqliteStore, parts: Path) -> None:
-    """Remove all that is left over. Parts of files that no row names are removed with other files, after a day."""
-    for part in parts.iterdir():
-        os.utime(part, (0, 0))
+async def sweep_all(store: SqliteStore) -> None:
+    """Save and delete one more image, then remove all that is left over."""
     await save(store, "last", body_of("last", "", SMALLEST_BYTES))
     await store.delete("last")
     await asyncio.sleep(0.01)  # gc removes a body in a later millisecond than that of its deletion
@@ -94,7 +91,7 @@ async def check(place: Path, history: History) -> None:
             found = await read(store, image_id)
             image, label = found or (None, None)
             history.check(image_id, image.token if image else None, label)
-        await sweep_a_day_later(store, place / "disk" / "bodies" / "parts")
+        await sweep_all(store)
     finally:
         await store.close()
     left = await left_in(f"{place}/rows/images.db {place}/disk/bodies {SMALLEST_BYTES}")

@@ -1,9 +1,9 @@
 """BodyFolder: keeps long bodies as files below a folder."""
 
 import os
+import re
 import secrets
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -21,9 +21,9 @@ from .streams import FileStream, FileUpload
 _OWNERS = "pixstore-bodies"
 _UNFINISHED_OWNERS = f".{_OWNERS}."
 PARTS = "parts"
+_PART = re.compile(r"([0-9a-f]{32})\.[0-9a-f]{8}")
 _IGNORED = {"lost+found"}  # a file system's own folder, if the folder is a mount point
 _LISTED_AT_ONCE = 1000
-_ABANDONED_S = 24 * 3600  # no upload pauses that long
 
 
 class BodyFolder:
@@ -94,6 +94,12 @@ class BodyFolder:
 
     async def remove(self, names: Sequence[str]) -> None:
         await anyio.to_thread.run_sync(self._remove, names)
+
+    async def unfinished(self) -> Mapping[str, str]:
+        return await anyio.to_thread.run_sync(self._unfinished)
+
+    async def remove_unfinished(self, parts: Sequence[str]) -> None:
+        await anyio.to_thread.run_sync(self._remove_parts, parts)
 
     async def names(self) -> AsyncIterator[Sequence[str]]:
         names = self._names()
@@ -216,15 +222,19 @@ class BodyFolder:
                     file.unlink()
                 if file.parent.exists():  # even if the file is missing: another process may have just removed it
                     folders.add(file.parent)
-            self._remove_parts(frozenset(names))
             for folder in folders:
                 sync(folder)
 
-    def _remove_parts(self, names: frozenset[str]) -> None:
-        """Remove the unfinished files of these bodies, and all unfinished files that are older than a day."""
-        abandoned = time.time() - _ABANDONED_S
-        with suppress(FileNotFoundError), os.scandir(self.path / PARTS) as parts:
+    def _unfinished(self) -> dict[str, str]:
+        with translated(self.path):
+            self.check()
+            with suppress(FileNotFoundError):
+                return {part[0]: part[1] for part in map(_PART.fullmatch, os.listdir(self.path / PARTS)) if part}
+            return {}
+
+    def _remove_parts(self, parts: Sequence[str]) -> None:
+        with translated(self.path):
+            self.check()
             for part in parts:
                 with suppress(FileNotFoundError):
-                    if part.name.partition(".")[0] in names or part.stat().st_mtime < abandoned:
-                        os.unlink(part.path)
+                    os.unlink(self.path / PARTS / part)

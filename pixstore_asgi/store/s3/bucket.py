@@ -1,7 +1,7 @@
 """S3Bucket: keeps bodies as objects below a prefix of a bucket."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 from ...core.images import StoredImage
@@ -85,6 +85,12 @@ class S3Bucket:
 
     async def remove(self, names: Sequence[str]) -> None:
         await self._opened().remove(names)
+
+    async def unfinished(self) -> Mapping[str, str]:
+        return {}  # a lifecycle rule of the bucket aborts them
+
+    async def remove_unfinished(self, parts: Sequence[str]) -> None:
+        """Do nothing: `unfinished` names no parts."""
 
     def names(self) -> AsyncIterator[Sequence[str]]:
         return self._opened().names()

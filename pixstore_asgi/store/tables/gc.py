@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ...core.events import event
 from ...errors import StoreError
 from ...process import PerLoop
-from ..objects import Bodies, OtherPlace
+from ..objects import Bodies, OtherPlace, versions_among
 from .transaction import BodyState, Engine, Transaction
 
 _log = logging.getLogger("pixstore_asgi")
@@ -105,6 +105,12 @@ async def unclaim_objects(tx: Transaction, bodies: Sequence[int]) -> None:
     await tx.run("UPDATE {body} SET removing = false WHERE id = ANY($1::bigint[])", list(bodies))
 
 
+async def pending_names(tx: Transaction, versions: Sequence[bytes]) -> set[str]:
+    """Return the names of those of these objects that may be in an upload now."""
+    pending = f"SELECT object FROM {{body}} WHERE object = ANY($1::bytea[]) AND state = {BodyState.PENDING:d}"
+    return {name.hex() for (name,) in await tx.all(pending, list(versions))}
+
+
 async def forget_objects(tx: Transaction, claimed: Mapping[int, str]) -> None:
     """Delete the rows of objects that the object store has removed."""
     await tx.run("DELETE FROM {body} WHERE id = ANY($1::bigint[])", list(claimed))
@@ -138,6 +144,7 @@ class ObjectGc:
             claimed = {row: name for row, name in claimed.items() if row not in absent}
         if claimed:
             await asyncio.shield(self._remove(engine, claimed))
+        await self._remove_unfinished(engine)
         return len(claimed)
 
     async def check(self, engine: Engine) -> None:
@@ -165,6 +172,13 @@ class ObjectGc:
             if await self._bodies.has(name):
                 return True
         return False
+
+    async def _remove_unfinished(self, engine: Engine) -> None:
+        """Remove parts that no process writes any more, because no pending row names their body."""
+        parts = await self._bodies.unfinished()  # before the rows are read, because an upload inserts its row first
+        if parts:
+            pending = await engine.read(pending_names, versions_among([*parts.values()]))
+            await self._bodies.remove_unfinished([part for part, name in parts.items() if name not in pending])
 
     async def _remove(self, engine: Engine, claimed: Mapping[int, str]) -> None:
         await engine.sync()  # else a power failure could bring an image back without its body
