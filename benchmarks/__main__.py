@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from . import growth, in_process, memory, saves, servers
+from . import backup, growth, in_process, memory, saves, servers
 from .browser import part as browser
 from .environment import describe
 from .photos import part as pictures
@@ -25,6 +25,7 @@ _MEASURE: dict[str, Callable[[Plan], Findings]] = {
     "servers": servers.measure,
     "saves": saves.measure,
     "growth": growth.measure,
+    "backup": backup.measure,
     "memory": memory.measure,
     "stores": stores.measure,
     "pictures": pictures.measure,

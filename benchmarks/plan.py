@@ -5,7 +5,7 @@ from typing import Any
 
 KB, MB = 1_000, 1_000_000
 
-PARTS = ("in-process", "servers", "saves", "growth", "memory", "stores", "pictures", "browser", "scroll")
+PARTS = ("in-process", "servers", "saves", "growth", "backup", "memory", "stores", "pictures", "browser", "scroll")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Plan:
     stored_images: tuple[int, ...] = (1_000, 100_000, 1_000_000)
     growth_samples: int = 300
     log_saves: int = 2_000
+    backup_images: int = 1_000
     readers: int = 64
     read_image_bytes: int = 20 * MB
     read_s: float = 10.0
@@ -92,6 +93,7 @@ QUICK = Plan(
     stored_images=(100, 500),
     growth_samples=20,
     log_saves=50,
+    backup_images=8,
     readers=8,
     read_image_bytes=4 * MB,
     read_s=0.5,

@@ -7,16 +7,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from . import backup
 from .browser.table import browser_table
 from .charts import Bar, Panel, bar_chart
+from .markdown import duration
 from .photos.table import pictures_tables, saves_panels
 from .plan import Findings, Plan, size_label
-from .ratios import distinct, median, only
+from .ratios import distinct, median, only, select
 from .runs import HOT
 from .scroll.table import scroll_panels, scroll_tables
 from .stores.gets import CACHED, CONNECTIONS, UNCACHED
 from .stores.table import stores_tables
 from .tables import (
+    backup_tables,
     growth_tables,
     in_process_table,
     memory_table,
@@ -33,6 +36,7 @@ _SECTIONS: dict[str, tuple[str, str, Callable[[Findings], str]]] = {
     "servers": ("Servers", "servers.svg", servers_tables),
     "saves": ("Saves", "saves.svg", saves_table),
     "growth": ("Growth", "growth.svg", growth_tables),
+    "backup": ("Backup", "backup.svg", backup_tables),
     "memory": ("Memory", "memory.svg", memory_table),
     "stores": ("Stores", "stores.svg", stores_tables),
     "pictures": ("Pictures", "pictures.svg", pictures_tables),
@@ -118,6 +122,7 @@ def _charts(parts: Mapping[str, Findings]) -> Iterator[tuple[str, str]]:
         "servers": _servers_chart,
         "saves": _saves_chart,
         "growth": _growth_chart,
+        "backup": _backup_chart,
         "memory": _memory_chart,
         "stores": _stores_chart,
         "pictures": _pictures_chart,
@@ -166,6 +171,23 @@ def _growth_chart(found: Findings) -> str:
             bars.append(Bar(f"{count:,} images", seconds, f"{seconds * 1e6:,.0f} µs", is_ours=True))
         panels.append(Panel(operation, bars))
     return bar_chart("Time of one operation beside ever more images", panels)
+
+
+def _backup_chart(found: Findings) -> str:
+    panels = []
+    for load in (backup.BACKUP, backup.AGAIN, backup.RESTORE):
+        rows = select(found, {"load": load})
+        bars = [
+            Bar(
+                str(row["contestant"]),
+                row["seconds"],
+                duration(row["seconds"]),
+                is_ours=row["contestant"] != backup.NPM,
+            )
+            for row in rows
+        ]
+        panels.append(Panel(f"{load}, {rows[0]['images']:,} images of {size_label(backup.SIZE)}", bars))
+    return bar_chart("Time to back up and to restore", panels)
 
 
 def _memory_chart(found: Findings) -> str:

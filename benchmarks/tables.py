@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
+from . import backup
 from .markdown import NOTHING, duration, figure, table, times
 from .page import IMAGES
 from .plan import Findings, size_label
@@ -154,6 +155,47 @@ def growth_tables(found: Findings) -> str:
         f"{size_label(log['most_bytes'])}; the file is then {log['file_per_image_byte']:.3f} times the images' bytes."
     )
     return f"{growing}\n\n{log_line}\n\n{_workers_line(found)}"
+
+
+def backup_tables(found: Findings) -> str:
+    """Return the sizes of each store, then each step of each way beside npm's files copied by hand."""
+    stores = [
+        (
+            str(row["contestant"]),
+            f"{row['images']:,} of {size_label(row['size'])}",
+            duration(row["seconds"]),
+            figure(row["images"] / row["seconds"]),
+            size_label(row["database_bytes"]),
+            size_label(row["log_bytes"]) if row["log_bytes"] else NOTHING,
+        )
+        for row in select(found, {"load": backup.SAVES})
+    ]
+    return "\n\n".join(
+        [
+            "Saved one after another.",
+            table(["store", "images", "time", "saves/s", "database", "its log at most"], stores),
+            f"Backed up, again after {backup.MORE_IMAGES} more images, and restored, while the store is open.",
+            table(
+                ["step", "way", "time against npm by hand", "time", "CPU", "written", "most memory, MiB"],
+                _backup_rows(found),
+            ),
+        ]
+    )
+
+
+def _backup_rows(found: Findings) -> Iterator[tuple[str, ...]]:
+    for load, name in itertools.product((backup.BACKUP, backup.AGAIN, backup.RESTORE), distinct(found, "contestant")):
+        own: dict[str, str | int] = {"load": load, "contestant": name}
+        for row in select(found, own):
+            yield (
+                load,
+                name,
+                times(ratio(found, own, {**own, "contestant": backup.NPM}, "seconds")),
+                duration(row["seconds"]),
+                duration(row["cpu_s"]),
+                size_label(row["written_bytes"]),
+                figure(row["peak_mib"]),
+            )
 
 
 def memory_table(found: Findings) -> str:

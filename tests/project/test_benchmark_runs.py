@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import servers
+from benchmarks import backup, servers
 from benchmarks.browser import part as browser
 from benchmarks.environment import missing_programs
 from benchmarks.photos.treatments import SPREADS
@@ -28,6 +28,7 @@ TOOLS = {
     "servers": ["wrk", "nginx", "node", "npm pixstore"],
     "saves": ["node", "npm pixstore"],
     "growth": ["wrk"],
+    "backup": ["node", "npm pixstore"],
     "memory": ["node", "npm pixstore"],
     "stores": ["wrk", "postgres", "weed"],
     "pictures": ["chromium", "npm thumbhash"],
@@ -54,6 +55,7 @@ FOUND = {
     ),
     "saves": ("contestant", {*OUR_SAVES, "npm"}),
     "growth": ("what", {"file", "open", "GET", "record", "save", "log", "workers"}),
+    "backup": ("contestant", {backup.DATABASE, backup.FILES, backup.ONE_FILE, backup.FOLDER, backup.NPM}),
     "memory": ("contestant", {"pixstore/uvicorn", "floor/uvicorn", "npm/node"}),
     "stores": ("contestant", {"SQLite", "PostgreSQL", "SQLite + files", "SQLite + S3", "PostgreSQL + S3"}),
     "pictures": ("contestant", {*WAYS, *PAGES, "strip", "seal", "seal, padded", *SPREADS}),
@@ -102,7 +104,7 @@ def scrolled_as_planned(rows: list[dict[str, Any]]) -> bool:
     )
 
 
-LONG_PARTS = {"stores", "pictures", "scroll", "servers", "browser"}
+LONG_PARTS = {"stores", "pictures", "scroll", "servers", "browser", "backup"}
 """Parts that only a long test run includes: each takes half a minute, or writes hundreds of megabytes."""
 
 
