@@ -16,7 +16,8 @@ from starlette.applications import Starlette
 from .. import Pixstore, PixstoreMiddleware
 from ..core.proof import DEFAULT_WINDOW_MS
 from ..errors import InputError
-from .copy_commands import backup, copy, restore
+from .backup_commands import backup, restore
+from .copy_commands import copy
 from .exchange_commands import export_to, import_from
 from .frame import framed
 from .installed import documents_folder, require

@@ -51,7 +51,7 @@ class FolderCopy(BodyFolder):
         The file `pixstore-backup` in the folder of a backup holds the path of the backup's database, relative to the
         folder. So no other backup removes its bodies, and a store in use never becomes a backup.
         """
-        marker, wanted = self.path / _BACKUP_OF, os.path.relpath(backup, self.path) if backup else ""
+        marker, wanted = self.path / _BACKUP_OF, os.path.relpath(os.path.realpath(backup), self.place) if backup else ""
         with translated(self.path):
             found = marker.read_text() if marker.exists() else ""
             if not found and wanted:
@@ -60,9 +60,10 @@ class FolderCopy(BodyFolder):
                 self._write(marker, lambda number: os.write(number, wanted.encode()))
                 sync(self.path)
             elif found != wanted:
+                other = os.path.normpath(os.path.join(self.place, found))
                 raise StoreError(
-                    f"the folder {self.path} belongs to the backup {os.path.normpath(self.path / found)}: name that "
-                    f"backup, or another folder; if the backup was moved, remove {marker}"
+                    f"the folder {self.path} belongs to the backup {other}: name that backup, or another folder; if the "
+                    f"backup was moved, remove {marker}"
                 )
 
     def take(self, bodies: Sequence[NamedBody]) -> list[str | None]:
@@ -98,11 +99,13 @@ class FolderCopy(BodyFolder):
 
     def _link(self, source: "_Source", part: Path) -> bool:
         # The owner of a link is the source's. The application could not read a body of another user.
-        if source.owner != self.path.stat().st_uid:
+        if source.status.st_uid != self.path.stat().st_uid:
             return False
         with suppress(OSError):  # another file system, one without links, or too many of them
-            os.link(source.path, part)
-            return True
+            os.link(source.path, part, follow_symlinks=False)
+            if os.path.samestat(part.lstat(), source.status):
+                return True
+            part.unlink()  # another file is at that path now
         return False
 
     def _write(self, path: Path, write: Callable[[int], object]) -> None:
@@ -137,7 +140,7 @@ class FolderCopy(BodyFolder):
 class _Source:
     """The open file of a body. Raises DamagedSource if it is missing, not readable, or has another length than `size`.
 
-    owner: the number of its user.
+    status: the result of `fstat`.
     """
 
     def __init__(self, folder: BodyFolder, name: str, size: int) -> None:
@@ -150,9 +153,8 @@ class _Source:
             except FileNotFoundError:
                 folder.check()
                 raise self._fault("is missing") from None
-        found = os.fstat(self._number)
-        self.owner = found.st_uid
-        if found.st_size != size:
+        self.status = os.fstat(self._number)
+        if self.status.st_size != size:
             self.close()
             raise self._fault("has another length than the image")
 

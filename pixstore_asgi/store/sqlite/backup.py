@@ -19,7 +19,7 @@ from ..durable import sync
 from .connection import code_of, is_busy, translate, translated
 from .files import FileIdentity, LockHeader, check_one_name, check_regular, check_sound
 from .leases import BACKUP, IN_USE, Leases
-from .rows import id_of_images
+from .rows import has_objects, id_of_images
 from .schema import check_application, connect_unwriting, is_ours
 from .write_lock import WriteLock
 
@@ -35,7 +35,9 @@ def back_up(database: Path, target: Path) -> Count:
     database = Path(os.path.realpath(database))
     with translated(database):
         check_one_name(database)  # if it has several names, the log is beside only one of them
-    with translated(target), _copied(database, target) as (copy, images):
+    with translated(target), _copied(database, target) as copy:
+        _forget_dead_bodies(copy)
+        images = _checked(copy, database)
         for suffix in ("", "-journal", "-wal"):  # SQLite would replay an old log into the backup
             _check_free(target.with_name(target.name + suffix))
         try:
@@ -47,6 +49,17 @@ def back_up(database: Path, target: Path) -> Count:
         os.replace(copy, target)
         sync(target.parent)
     return images
+
+
+def _forget_dead_bodies(copy: Path) -> None:
+    """Delete the rows of bodies outside the database that no image needs.
+
+    Such a body may be current by now in the database that was copied, because its save has ended since. So gc on the
+    copy must not remove it.
+    """
+    if has_objects(copy):
+        with closing(sqlite3.connect(copy)) as db, db:
+            db.execute("DELETE FROM blob WHERE object IS NOT NULL AND state <> 1")
 
 
 def _check_free(path: Path) -> None:
@@ -93,7 +106,8 @@ def restoring(backup: Path, database: Path) -> Iterator[Restore]:
         check_one_name(database)
     if database.exists() and backup.exists() and database.samefile(backup):
         raise StoreError(f"{backup} is the database itself: name a backup of it")
-    with translated(database), _copied(backup, database) as (copy, images):
+    with translated(database), _copied(backup, database) as copy:
+        images = _checked(copy, backup)
         is_same_store = _check_place(database, copy)
         with _out_of_use(database):
             yield Restore(database, copy, images, is_same_store)
@@ -147,9 +161,8 @@ def part_of(target: Path) -> Iterator[Path]:
 def rows_of(database: Path, target: Path) -> Iterator[Path]:
     """Return a context manager for `<target>.part`: the rows of a database that has bodies in a folder.
 
-    The rows are of one moment. They name only bodies that images need, so gc on the backup removes no others. During
-    the block, gc of every process keeps these bodies, and no other run uses the file. A killed run leaves the file, and
-    the next run makes a new one.
+    The rows are of one moment. During the block, gc of every process keeps the bodies that they name, and no other run
+    uses the file. A killed run leaves the file, and the next run makes a new one.
 
     Raises StoreBusy if another run uses the file. Raises StoreError if the database is not sound, or if the file at
     `target` belongs to another program or store.
@@ -163,8 +176,7 @@ def rows_of(database: Path, target: Path) -> Iterator[Path]:
             with translated(database), closing(connect_unwriting(database)) as db:
                 _copy(db, part, target)
             _check_place(target, part)
-            with closing(sqlite3.connect(part)) as db, db:
-                db.execute("DELETE FROM blob WHERE object IS NOT NULL AND state <> 1")
+            _forget_dead_bodies(part)
             yield part
         finally:
             _drop(part)
@@ -245,10 +257,8 @@ def _checked(copy: Path, source: Path) -> Count:
 
 
 @contextmanager
-def _copied(source: Path, target: Path) -> Iterator[tuple[Path, Count]]:
-    """Make a sound, synced copy of a database in the folder of `target`. After the block, remove the copy unless the
-    block has renamed it.
-    """
+def _copied(source: Path, target: Path) -> Iterator[Path]:
+    """Copy a database into the folder of `target`. After the block, remove the copy unless the block has renamed it."""
     if not source.is_file():
         raise StoreError(f"there is no database {source}: check the path")
     check_regular(source)
@@ -259,7 +269,7 @@ def _copied(source: Path, target: Path) -> Iterator[tuple[Path, Count]]:
         with translated(source), closing(connect_unwriting(source)) as db:
             check_application(db, source)
             _copy(db, copy, target)
-        yield copy, _checked(copy, source)
+        yield copy
     finally:
         with suppress(FileNotFoundError):
             copy.unlink()

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from ...errors import StoreError
 from ..files.copying import NamedBody
 from .connection import translated
 from .schema import connect_unwriting
@@ -49,7 +50,10 @@ def bodies_of(rows: Path) -> Iterator[Sequence[NamedBody]]:
 
 
 def count_of_images(rows: Path) -> int:
-    """Return the number of images and variants of a database."""
-    with closing(connect_unwriting(rows)) as db:
-        (count,) = db.execute("SELECT count(*) FROM image WHERE blob IS NOT NULL").fetchone()
-        return int(count)
+    """Return the number of images and variants of a database, for a progress bar, or 0 if it can't be read."""
+    try:
+        with closing(connect_unwriting(rows)) as db:
+            (count,) = db.execute("SELECT count(*) FROM image WHERE blob IS NOT NULL").fetchone()
+            return int(count)
+    except (StoreError, sqlite3.Error):
+        return 0

@@ -1,0 +1,226 @@
+"""The commands `pixstore-asgi backup` and `restore`. They copy a store to a file, or to a file and a folder, and back."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from ..core.keyring import KeyRing
+from ..errors import InputError
+from ..keys.find import find_configured_ring
+from ..store.connect import bodies_at
+from ..store.contract import ImageStore
+from ..store.files import BodyFolder
+from ..store.files.copying import FolderCopy
+from ..store.sqlite import backup as sqlite_backup
+from ..store.sqlite.rows import count_of_images, has_objects
+from ..transfer.folder_backup import back_up_with_folder, restore_with_folder
+from ..transfer.store_copy import back_up_store, copy_store
+from .frame import Move, framed
+from .stores import (
+    SOURCE,
+    Database,
+    DatabaseType,
+    NewPath,
+    blobs,
+    bodies_place,
+    check_prefix,
+    count_of,
+    existing_database,
+    is_made,
+    opened,
+    opened_as_made,
+)
+
+_LEFT = (
+    "The files that were left are of no image in the backup. They stayed because the database was missing or damaged: "
+    "if they are of no other database, run the same command again to remove them."
+)
+
+
+def _no_dash(_: click.Context, __: click.Parameter, value: Path) -> Path:
+    """Return the path of an option. "-", which often means stdout, is a usage error."""
+    if str(value) == "-":
+        raise click.BadParameter("a backup is a database, which can't be written to stdout: name a file")
+    return value
+
+
+@click.command()
+@existing_database
+@blobs
+@click.option(
+    "--to",
+    "target",
+    type=NewPath(dir_okay=False, path_type=Path),
+    callback=_no_dash,
+    metavar="FILE",
+    required=True,
+    help="The backup: a new file. For PostgreSQL, or with --blobs, it may be an earlier backup.",
+)
+@click.option(
+    "--to-blobs",
+    callback=bodies_place,
+    metavar="DIR",
+    help="The folder for the backup's bodies above 1 MiB, if --blobs is a folder. It may be an earlier backup's.",
+)
+def backup(database: Database, blobs: str | None, target: Path, to_blobs: str | None) -> None:
+    """Copy a store to a file while it is in use.
+
+    The backup is a SQLite database that only you can read (mode 0600). It holds the images of one moment. The command
+    checks the database's pages, and that no part of an image is missing. Run `verify` to check that the images decrypt.
+    The secret, or the key file, is not in the backup: store it in another place.
+
+    PostgreSQL, or with --blobs: FILE may be an earlier backup of the same store. Then only later changes are read. An
+    interrupted backup leaves FILE unchanged, and the same command continues it. With a secret, each image that is read
+    is decrypted to check it.
+
+    With --to-blobs, FILE has the rows, and DIR the files of the folder in --blobs. They become hard links if both
+    folders are on one file system and have one owner, else copies. Files that DIR has are not copied again.
+
+    Without --blobs, the backup of a SQLite file does not contain the bodies that are in a bucket or a folder.
+    """
+    folder = _folder_of_copy(database, blobs, to_blobs, "--to-blobs", "--blobs")
+    if database.file is not None and blobs is None:
+        with framed(stopped="Stopped: no backup was made."):
+            count = sqlite_backup.back_up(database.file, target)
+        with framed():
+            click.echo(f"{count} backed up to {target}")
+            _tell_of_rows_alone(target, "Pass --blobs to back them up too.")
+        return
+    if database.file is not None and target.exists() and target.samefile(database.file):
+        raise click.UsageError("--to names the database itself: choose another file")
+    target = Path(os.path.realpath(target))  # replace the file that a link names, not the link
+    place = f"{target}.part" if folder is None else folder.path
+    move = Move("Backing up", f"copied into {place}", "deleted there, as in the store", "in it already")
+
+    async def steps() -> None:
+        if database.file is not None and folder is not None:
+            async with opened_as_made(database, blobs) as store:
+                await move.follow(back_up_with_folder(database.file, target, folder), await count_of(store))
+            move.notes.append(_files_in(folder))
+            move.done = f"backed up to {target}"
+            return
+        async with _of_one_moment(database, blobs, target.parent) as (store, ring):
+            await move.follow(back_up_store(store, target, ring=ring), await count_of(store))
+        move.done = f"backed up to {target}"
+
+    move.run(steps())
+
+
+@click.command()
+@click.option("--from", "source", type=SOURCE, metavar="FILE", required=True, help="The backup, which stays unchanged.")
+@click.option(
+    "--database",
+    type=DatabaseType(),
+    metavar="PATH",
+    required=True,
+    help="The SQLite file to replace or create, or the URL of a new store.",
+)
+@click.option(
+    "--blobs",
+    callback=bodies_place,
+    metavar="URL",
+    help="The bucket or folder for the bodies of the store, if they are to be in one.",
+)
+@click.option(
+    "--from-blobs",
+    callback=bodies_place,
+    metavar="DIR",
+    help="The folder of the backup, if it was made with --to-blobs.",
+)
+def restore(source: Path, database: Database, blobs: str | None, from_blobs: str | None) -> None:
+    """Replace a database by a backup of it.
+
+    SQLite: STOP EVERY PROCESS that uses the database first. If a process has it open, nothing is restored. IMAGES SAVED
+    SINCE the backup are lost. The backup is checked first, and a database is never left half restored. A file of
+    another program, or the images of another store, are not overwritten.
+
+    With --from-blobs and a folder in --blobs, the same holds: the folder then has the files of the backup. Other files
+    in it are removed if the database existed.
+
+    Else, and for PostgreSQL: the store must be a new one. After an interruption the same command continues.
+    """
+    if database.file is not None and blobs is None and from_blobs is None:
+        with framed(stopped="Stopped: the database is unchanged. Run the same command again to restore it."):
+            count = sqlite_backup.restore(source, database.file)
+        with framed():
+            click.echo(f"{count} restored to {database}")
+            _tell_of_rows_alone(database.file, "Pass --from-blobs and --blobs if they are in a folder of the backup.")
+        return
+    move = Move("Restoring", f"restored to {database}")
+    is_folder = from_blobs is not None and blobs is not None and isinstance(bodies_at(blobs), BodyFolder)
+    folder = _folder_of_copy(database, from_blobs, blobs, "--blobs", "--from-blobs") if is_folder else None
+
+    async def steps() -> None:
+        if database.file is not None and folder is not None:
+            await move.follow(restore_with_folder(source, database.file, folder), count_of_images(source))
+            move.notes.append(_files_in(folder))
+            move.notes.extend([_LEFT] if folder.counts["left"] else [])
+            return
+        async with opened_as_made(Database(source, source), from_blobs, option="--from-blobs") as store:
+            if blobs:
+                await check_prefix(blobs, database if await is_made(database) else None)
+            async with opened(database, blobs) as into:
+                ring = await find_configured_ring(store)
+                await move.follow(copy_store(store, into, ring=ring), await count_of(store))
+
+    move.run(steps())
+
+
+def _folder_of_copy(
+    database: Database, source: str | None, target: str | None, target_option: str, source_option: str
+) -> FolderCopy | None:
+    """Return the folder that takes the bodies of another one, or None if there is no target.
+
+    Raises UsageError if the two are not separate folders, or the database is not a SQLite file.
+    """
+    if target is None:
+        return None
+    folder, into = source and bodies_at(source), bodies_at(target)
+    if database.file is None or not (isinstance(folder, BodyFolder) and isinstance(into, BodyFolder)):
+        raise click.UsageError(f"{target_option} needs a SQLite database, and {source_option} with a folder")
+    places = [Path(folder.place), Path(into.place)]
+    if places[0].is_relative_to(places[1]) or places[1].is_relative_to(places[0]):
+        raise click.UsageError(f"{target_option} and {source_option} need two folders, neither inside the other")
+    return FolderCopy(into.path, folder)
+
+
+def _files_in(folder: FolderCopy) -> str:
+    counts = ", ".join(f"{count:,} {what}" for what, count in folder.counts.items() if count)
+    return f"files in {folder}: {counts or 'none'}"
+
+
+def _tell_of_rows_alone(database: Path, advice: str) -> None:
+    if has_objects(database):
+        click.echo(f"The backup lacks the bodies that are outside the database. {advice}")
+
+
+@asynccontextmanager
+async def _of_one_moment(
+    database: Database, blobs: str | None, folder: Path
+) -> AsyncIterator[tuple[ImageStore, KeyRing | None]]:
+    """Open a store, or a copy of its SQLite file, with its key ring if there is a secret. folder: place of the copy."""
+    async with opened_as_made(database, blobs) as store:
+        ring = await find_configured_ring(store)
+        if database.file is None:
+            yield store, ring
+            return
+        with _folder_in(folder) as place:
+            rows = place / "rows.db"
+            with sqlite_backup.bodies_kept(database.file):
+                sqlite_backup.back_up(database.file, rows)
+                async with opened(Database(rows, rows), blobs) as frozen:
+                    yield frozen, ring
+
+
+@contextmanager
+def _folder_in(folder: Path) -> Iterator[Path]:
+    try:
+        made = TemporaryDirectory(prefix=".pixstore-", dir=folder)
+    except OSError as error:
+        raise InputError(f"{folder} can't be written to ({error.strerror}): name a file elsewhere") from error
+    with made as name:
+        yield Path(name)
