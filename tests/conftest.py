@@ -37,6 +37,20 @@ def printed_by_children() -> Iterator[ChildOutput]:
         yield printed
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 6 MiB, until `resize`."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounting = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounting.returncode:
+        pytest.skip("a small disk needs root and the right to mount: run this as root")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
 @pytest.fixture(autouse=True)
 def no_leaks(request: pytest.FixtureRequest, printed_by_children: ChildOutput) -> Iterator[None]:
     """Nothing that a test logs, raises or prints holds a key, a proof or a secret."""

@@ -1,4 +1,4 @@
-"""The commands `pixstore-asgi backup` and `restore`. They copy a store to a file, or to a file and a folder, and back."""
+"""The commands `pixstore-asgi backup` and `restore`: a store to a file, or to a file and a folder, and back."""
 
 import os
 from collections.abc import AsyncIterator, Iterator

@@ -22,14 +22,14 @@ async def back_up_with_folder(database: Path, target: Path, folder: FolderCopy) 
     Args:
         database: The store's file.
         target: The file of the backup. It is replaced at the end.
-        folder: The folder of the backup; its source is the store's folder, attached.
+        folder: The folder of the backup; its source is the store's folder.
 
     Raises:
         StoreBusy: Another run makes this backup, or a process has it open.
         StoreError: The database, a folder or the target can't be used, or is another store's. The earlier backup stays.
     """
     with sqlite_backup.rows_of(database, target) as rows:
-        folder.attach_to(Owner(database_id(rows), is_new=True))
+        _attach(folder, rows)
         folder.check_use(target)
         names: set[str] = set()
         async for step in _taken(rows, folder, names):
@@ -54,15 +54,19 @@ async def restore_with_folder(backup: Path, database: Path, folder: FolderCopy) 
         StoreError: The backup is not sound, or the database or folder is another store's. Nothing is changed.
     """
     with sqlite_backup.restoring(backup, database) as rows:
-        store_id = database_id(rows.copy)
-        folder.source.attach_to(Owner(store_id, is_new=False))
-        folder.attach_to(Owner(store_id, is_new=True))
+        _attach(folder, rows.copy)
         folder.check_use(None)
         names: set[str] = set()
         async for step in _taken(rows.copy, folder, names):
             yield step
         rows.put_in_place()
         folder.end(names, removes_others=rows.is_same_store)
+
+
+def _attach(folder: FolderCopy, rows: Path) -> None:
+    store_id = database_id(rows)
+    folder.source.attach_to(Owner(store_id, is_new=False))
+    folder.attach_to(Owner(store_id, is_new=True))
 
 
 async def _taken(rows: Path, folder: FolderCopy, names: set[str]) -> AsyncGenerator[Step, None]:

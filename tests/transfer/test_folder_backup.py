@@ -2,10 +2,12 @@
 
 import asyncio
 import errno
+import itertools
 import os
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,14 @@ from click.testing import CliRunner, Result
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.store.connect import connect
+from pixstore_asgi.store.contract import ImageStore
+from pixstore_asgi.store.contract_tests.steps import save, written
 from pixstore_asgi.store.files import BodyFolder
+from pixstore_asgi.store.files.copying import FolderCopy
 from pixstore_asgi.store.files.folder import PARTS
-from tests.support.samples import SECRET, picture
+from pixstore_asgi.store.sqlite.backup import rows_of
+from tests.support.samples import SECRET, large_png, picture
+from tests.support.stores import MIXED, new_place
 from tests.transfer.copies import Content, content_of
 
 IMAGES = 6
@@ -46,14 +53,29 @@ class Pair:
 
     def content(self) -> Content:
         async def read() -> Content:
-            store = connect(self.database, str(self.blobs), sweeps_at_close=False)
-            await store.open()
-            try:
+            async with connected(self) as store:
                 return await content_of(store)
-            finally:
-                await store.close()
 
         return asyncio.run(read())
+
+
+@asynccontextmanager
+async def connected(pair: Pair) -> AsyncIterator[ImageStore]:
+    """Keep a store open, without a grace period. Its close removes nothing."""
+    store = connect(pair.database, str(pair.blobs), sweeps_at_close=False, sweep_grace_s=0)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def sweep(pair: Pair) -> int:
+    async def run() -> int:
+        async with connected(pair) as store:
+            return await store.sweep()
+
+    return asyncio.run(run())
 
 
 def run(*arguments: object) -> Result:
@@ -106,10 +128,10 @@ def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the two folders were on two file systems."""
     real = os.link
 
-    def refuse(source: Path, target: Path) -> None:
+    def refuse(source: Path, target: Path, **options: Any) -> None:
         if target.parent.name == PARTS:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        real(source, target)
+        real(source, target, **options)
 
     monkeypatch.setattr(os, "link", refuse)
 
@@ -134,3 +156,257 @@ def test_a_backup_is_a_store_that_restores_to_the_same(
     assert done.output == f"6 images restored to {store.database}\nfiles in {store.blobs}: 6 {way}\n"
     assert verify(store).output == "6 images read\nall is well\n"
     assert store.content() == before
+
+
+def test_a_backup_is_brought_up_to_date(store: Pair, backup: Pair) -> None:
+    """The second backup takes only new bodies, and removes those of replaced and deleted images."""
+    back_up(store, backup)
+
+    async def change(pix: Pixstore) -> None:
+        await pix.update_image("a:0", picture(seed=10))
+        await pix.delete_image("a:1")
+        await pix.import_image("a:9", picture(seed=11), token=1)
+
+    store.change(change)
+    done = back_up(store, backup)
+    counts = "2 linked, 4 there already, 2 removed"
+    assert done.output == f"6 images backed up to {backup.database}\nfiles in {backup.blobs}: {counts}\n"
+    assert backup.content() == store.content()
+    assert verify(backup).exit_code == 0
+
+
+def test_gc_waits_for_a_backup(store: Pair, backup: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images that are replaced or deleted while the files are taken are in the backup. A later sweep removes them."""
+    before, real, removed = store.content(), FolderCopy.take, []
+
+    async def change() -> None:
+        async with connected(store) as live:
+            await live.delete("a:0")
+            await save(live, "a:1", b"new")
+            removed.append(await live.sweep())
+
+    def take(self: FolderCopy, bodies: Any) -> Any:
+        asyncio.run(change())
+        return real(self, bodies)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FolderCopy, "take", take)
+        assert back_up(store, backup).exit_code == 0
+    assert (removed, len(store.files)) == ([0], IMAGES + 1)
+    assert backup.content() == before
+
+    assert (sweep(store), len(store.files)) == (2, IMAGES - 1)
+
+
+def test_gc_on_a_backup_keeps_the_bodies_of_the_store(store: Pair, backup: Pair) -> None:
+    """A save that was unfinished at the backup is finished now. The backup's gc does not know its body."""
+
+    async def save_across() -> None:
+        async with connected(store) as live:
+            writer, meta = await written(live, "late", b"late")
+            await asyncio.to_thread(back_up, store, backup)
+            await asyncio.to_thread(run, "backup", "--database", store.database, "--to", backup.blobs / "rows.db")
+            await writer.commit(meta)
+
+    asyncio.run(save_across())
+    files = store.files
+    for database in (backup.database, backup.blobs / "rows.db"):
+        for blobs in (store.blobs, backup.blobs):
+            done = run("gc", "--database", database, "--blobs", blobs, "--sweep-grace-s", 0)
+            assert done.output == "0 bodies removed\n"
+    assert (store.files, len(backup.files)) == (files, IMAGES)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: os.truncate(file, 5)])
+def test_a_damaged_body_is_named_and_the_rest_is_backed_up(
+    store: Pair, backup: Pair, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """The backup, its verification and its restore name the image. All others are in the backup and restored."""
+    damage(store.files[0])
+    for counts in ("5 linked", "5 there already"):
+        done = back_up(store, backup)
+        assert (done.exit_code, f"files in {backup.blobs}: {counts}\n" in done.output) == (1, True)
+        assert done.output.startswith(f"5 images backed up to {backup.database}\n1 image left alone:\n  'a:")
+        assert f"its file in {store.blobs}" in done.output
+    assert (verify(backup).exit_code, verify(backup).output.count("  image a:")) == (1, 1)
+    done = restore(backup, restored := Pair(tmp_path, "restored"))
+    assert (done.exit_code, f"its file in {backup.blobs} is missing" in done.output) == (1, True)
+    assert (verify(restored).exit_code, verify(restored).output.count("  image a:")) == (1, 1)
+
+
+def test_a_damaged_file_of_a_backup_is_taken_again(store: Pair, backup: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of another length, as a full disk leaves it, is no body."""
+    without_links(monkeypatch)
+    back_up(store, backup)
+    os.truncate(backup.files[0], 5)
+    backup.files[1].unlink()
+    assert f"files in {backup.blobs}: 2 copied, 4 there already\n" in back_up(store, backup).output
+    assert backup.content() == store.content()
+
+
+def failing_third(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that fails at its third call, as if the disk did."""
+    calls = itertools.count()
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return function(*arguments, **options)
+
+    return call
+
+
+def test_an_interrupted_backup_leaves_the_earlier_one(
+    store: Pair, backup: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command goes on, and removes all that the interrupted one left."""
+    back_up(store, backup)
+    before = backup.content()
+
+    async def change(pix: Pixstore) -> None:
+        for number in range(IMAGES):
+            await pix.update_image(f"a:{number}", picture(seed=20 + number))
+
+    store.change(change)
+    for step in ("fsync", "replace"):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, step, failing_third(getattr(os, step)))
+            assert back_up(store, backup).exit_code == 1, step
+        assert backup.content() == before
+    assert back_up(store, backup).exit_code == 0
+    assert backup.content() == store.content()
+    assert (verify(backup).exit_code, len(backup.files)) == (0, IMAGES)
+
+
+def test_one_backup_is_made_at_a_time(store: Pair, backup: Pair) -> None:
+    """A second run is refused in one line, and changes nothing."""
+    back_up(store, backup)
+    with rows_of(store.database, backup.database):
+        done = back_up(store, backup)
+    refusal = f"another backup to {backup.database} is running: wait for its end"
+    assert (done.exit_code, done.output) == (1, f"Error: {refusal}\n")
+    assert back_up(store, backup).exit_code == 0
+
+
+def test_a_folder_has_one_use(store: Pair, backup: Pair, tmp_path: Path) -> None:
+    """Another backup, another store and the store itself can't take the folder, and nothing in it changes."""
+    back_up(store, backup)
+    (other := Pair(tmp_path, "other")).change(save_all)
+    sunday, swapped, copied = (Pair(tmp_path, name) for name in ("sunday", "swapped", "copied"))
+    sunday.blobs = backup.blobs
+    files = [store.files, backup.files]
+    for done, reason in [
+        (back_up(store, sunday), f"belongs to the backup {backup.database}: name that backup"),
+        (back_up(other, backup), "has the images of another store"),
+        (restore(backup, other), "has the images of another store"),
+        (restore(store, backup), "belongs to the backup"),
+    ]:
+        assert (done.exit_code, reason in done.output) == (1, True), done.output
+    swapped.blobs = other.blobs
+    assert "holds the bodies of another database" in back_up(store, swapped).output
+    assert back_up(store, copied).exit_code == 0
+    (copied.blobs / "pixstore-backup").unlink()
+    assert "has bodies of a store in use: name a new folder" in back_up(store, copied).output
+    assert [store.files, backup.files] == files
+    assert (verify(store).exit_code, verify(backup).exit_code, verify(other).exit_code) == (0, 0, 0)
+
+
+def test_a_wrong_use_is_refused_before_anything_is_made(store: Pair, backup: Pair, tmp_path: Path) -> None:
+    """Two folders, apart from each other, and a database that is a file."""
+    ours = ("backup", "--database", store.database)
+    to = ("--to", backup.database)
+    for arguments, reason in [
+        ((*ours, *to, "--to-blobs", backup.blobs), "--to-blobs needs a SQLite database, and --blobs with a folder"),
+        ((*ours, *to, "--blobs", store.blobs, "--to-blobs", store.blobs), "need two folders"),
+        ((*ours, *to, "--blobs", store.blobs, "--to-blobs", store.blobs / "a"), "need two folders"),
+        ((*ours, *to, "--blobs", store.blobs, "--to-blobs", tmp_path), "need two folders"),
+    ]:
+        done = run(*arguments)
+        assert (done.exit_code, reason in done.output) == (2, True), done.output
+    assert list(backup.database.parent.iterdir()) == []
+
+
+def test_images_saved_since_the_backup_are_gone_after_a_restore(store: Pair, backup: Pair) -> None:
+    """Their files, too. Files that are there stay where they are."""
+    before = store.content()
+    back_up(store, backup)
+
+    async def change(pix: Pixstore) -> None:
+        await pix.update_image("a:0", picture(seed=10))
+        await pix.import_image("later", picture(seed=11), token=1)
+
+    store.change(change)
+    sweep(store)
+    done = restore(backup, store)
+    counts = "1 linked, 5 there already, 2 removed"
+    assert done.output == f"6 images restored to {store.database}\nfiles in {store.blobs}: {counts}\n"
+    assert (store.content(), verify(store).exit_code, len(store.files)) == (before, 0, IMAGES)
+
+
+def test_files_of_a_lost_database_stay_at_first(store: Pair, backup: Pair) -> None:
+    """They may be another database's. The same command once more removes them."""
+    back_up(store, backup)
+    store.change(lambda pix: pix.import_image("later", picture(seed=11), token=1))
+    store.database.unlink()
+    first = restore(backup, store)
+    assert (first.exit_code, "6 there already, 1 left\n" in first.output) == (0, True)
+    assert "run the same command again to remove them" in first.output
+    assert len(store.files) == IMAGES + 1
+    assert "6 there already, 1 removed\n" in restore(backup, store).output
+    assert verify(store).exit_code == 0
+
+
+def test_nothing_is_restored_while_the_store_is_open(store: Pair, backup: Pair) -> None:
+    """Neither the database nor a file changes."""
+    back_up(store, backup)
+    store.change(lambda pix: pix.update_image("a:0", picture(seed=10)))
+    before, files = store.content(), store.files
+
+    async def restore_in_use() -> Result:
+        async with connected(store):
+            return await asyncio.to_thread(restore, backup, store)
+
+    done = asyncio.run(restore_in_use())
+    assert (done.exit_code, "open: stop every process that uses it first" in done.output) == (1, True)
+    assert (store.content(), store.files) == (before, files)
+
+
+def test_a_backup_without_its_folder_says_so(store: Pair, backup: Pair, tmp_path: Path) -> None:
+    """The rows alone are restored into the database, and into no other store."""
+    back_up(store, backup)
+    alone = run("restore", "--from", backup.database, "--database", tmp_path / "alone.db")
+    assert (alone.exit_code, "lacks the bodies that are outside the database. Pass --from-blobs" in alone.output) == (
+        0,
+        True,
+    )
+    other = run("restore", "--from", backup.database, "--database", tmp_path / "o.db", "--blobs", tmp_path / "o")
+    assert (other.exit_code, "pass --from-blobs" in other.output) == (1, True)
+
+
+@pytest.mark.parametrize("kind", MIXED)
+def test_a_backup_is_restored_into_any_store(
+    store: Pair, backup: Pair, tmp_path: Path, request: pytest.FixtureRequest, kind: str
+) -> None:
+    """Without a folder, into PostgreSQL and into a bucket, all of it."""
+    back_up(store, backup)
+    (folder := tmp_path / "place").mkdir()
+    place = new_place(kind, folder, request)
+    blobs = ["--blobs", place.blobs] if place.blobs else []
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in place.environment.items():
+            patched.setenv(name, value)
+        target = ("--database", place.database, *blobs)
+        done = run("restore", "--from", backup.database, "--from-blobs", backup.blobs, *target)
+        assert done.output.startswith("6 images restored to ")
+        assert run("verify", *target).output == "6 images read\nall is well\n"
+
+
+def test_a_full_disk_leaves_the_earlier_backup(store: Pair, small_disk: Path) -> None:
+    """The error names the folder, and the backup of before is complete."""
+    backup = Pair(small_disk, "pictures")
+    assert "6 copied" in back_up(store, backup).output
+    before = backup.content()
+    store.change(lambda pix: pix.import_image("large", large_png(6_000_000), token=1))
+    done = back_up(store, backup)
+    assert (done.exit_code, "the disk is full: make room and try again" in done.output) == (1, True)
+    assert backup.content() == before

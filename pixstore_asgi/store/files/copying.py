@@ -31,7 +31,7 @@ class NamedBody(NamedTuple):
 
 
 class FolderCopy(BodyFolder):
-    """A folder that takes bodies from the folder `source`. Attach both first.
+    """A folder that takes bodies from the folder `source`. Attach both folders first.
 
     A body that is here with its length is not taken again, because bodies never change. A new one becomes a hard link
     if both folders are on one file system and have one owner, else a copy. The copy shares its blocks with the source
@@ -62,8 +62,8 @@ class FolderCopy(BodyFolder):
             elif found != wanted:
                 other = os.path.normpath(os.path.join(self.place, found))
                 raise StoreError(
-                    f"the folder {self.path} belongs to the backup {other}: name that backup, or another folder; if the "
-                    f"backup was moved, remove {marker}"
+                    f"the folder {self.path} belongs to the backup {other}: name that backup, or another folder; if it "
+                    f"was moved, remove {marker}"
                 )
 
     def take(self, bodies: Sequence[NamedBody]) -> list[str | None]:
