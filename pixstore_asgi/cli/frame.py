@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from ..transfer.steps import Outcome, Report, Step, printable, quoted
 
 _T = TypeVar("_T")
 
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _WIDEST = 44  # the widest column of ids, in characters
 
 Show = Callable[[BaseException | None], str | None]
@@ -58,10 +60,33 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 """Adds `--json` to a command."""
 
 
+def size_of(size: float) -> str:
+    """Return a number of bytes for people, such as "512 bytes" or "1.5 MiB"."""
+    unit = 0
+    while size >= 1024 and unit < len(_UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    return f"{size:,.1f} {_UNITS[unit]}" if unit else f"{size:.0f} bytes"
+
+
 def progress_bar(label: str, length: int) -> Any:
-    """Return a progress bar on stderr, to use with `with`. It is hidden if stderr is not a terminal."""
+    """Return a progress bar on stderr, to use with `with`. It is hidden if stderr is not a terminal.
+
+    It shows count, percent and time left. `update(1, size)`, with the number of bytes so far, adds it and its rate.
+    """
+    begun_s = time.monotonic()
+
+    def rate(size: int | None) -> str | None:
+        return f"{size_of(size)}, {size_of(size / (time.monotonic() - begun_s))}/s" if size else None
+
     return click.progressbar(
-        length=length, label=label, file=sys.stderr, show_pos=True, width=32, hidden=not sys.stderr.isatty()
+        length=length,
+        label=label,
+        file=sys.stderr,
+        show_pos=True,
+        show_percent=True,
+        width=0,  # as wide as the terminal
+        item_show_func=rate,
+        hidden=not sys.stderr.isatty(),
     )
 
 
@@ -108,7 +133,7 @@ class Move:
         with progress_bar(self.doing, total) as bar:
             async for step in steps:
                 self.report.add(step)
-                bar.update(1)
+                bar.update(1, self.report.bytes)
 
     def _show(self, error: BaseException | None) -> str:
         report = self.report

@@ -17,11 +17,10 @@ from ..upkeep.doctor import Finding, examine, examine_bodies
 from ..upkeep.probe import examine_mount
 from ..upkeep.stats import Amount, Stats, exposition, stats_of
 from ..upkeep.verify import verify_images, verify_rest
-from .frame import framed, json_option, progress_bar, run
+from .frame import framed, json_option, progress_bar, run, size_of
 from .stores import Database, blobs, check_made, count_of, existing_database, opened, opened_as_made
 
 _GC_BATCH = 100  # bodies in one transaction, which has a time limit; large bodies take long
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass
@@ -40,13 +39,13 @@ class Verification:
                 "set PIXSTORE_SECRET to the secret of this store, or copy its key file beside it: without it no image "
                 "can be checked"
             )
-        is_read = False
+        is_read, read_bytes = False, 0
         try:
             with progress_bar("Reading", await count_of(store)) as bar:
-                async for image_id, fault in verify_images(store, ring):
-                    self.count = self.count.plus(image_id)
+                async for image_id, fault, size in verify_images(store, ring):
+                    self.count, read_bytes = self.count.plus(image_id), read_bytes + size
                     self._add(fault)
-                    bar.update(1)
+                    bar.update(1, read_bytes)
             is_read = True
         except StoreBusy:
             raise
@@ -173,14 +172,10 @@ def _show_stats(stats: Stats) -> None:
     for key_id, images in stats.keys.items():
         click.echo(f"  {'secret ' + key_id:<24} {number_of(images, 'key')}")
     if stats.outside and stats.outside.bodies:
-        click.echo(
-            f"  {'outside the database':<24} {_bodies_of(stats.outside.bodies)}, {_size_of(stats.outside.bytes)}"
-        )
+        click.echo(f"  {'outside the database':<24} {_bodies_of(stats.outside.bodies)}, {size_of(stats.outside.bytes)}")
     if stats.unused:
         bodies, size, free = stats.unused
-        click.echo(
-            f"  {'to be swept':<24} {_bodies_of(bodies)}, {_size_of(size)} in the database; {_size_of(free)} free"
-        )
+        click.echo(f"  {'to be swept':<24} {_bodies_of(bodies)}, {size_of(size)} in the database; {size_of(free)} free")
 
 
 def _bodies_of(count: int) -> str:
@@ -188,15 +183,7 @@ def _bodies_of(count: int) -> str:
 
 
 def _text_of(amount: Amount) -> str:
-    return f"{Count(amount.images, amount.variants)}, {_size_of(amount.bytes)}"
-
-
-def _size_of(size: int) -> str:
-    """Return a number of bytes for people, such as "512 bytes" or "1.5 MiB"."""
-    amount, unit = float(size), 0
-    while amount >= 1024 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1024, unit + 1
-    return f"{amount:,.1f} {_UNITS[unit]}" if unit else f"{size} bytes"
+    return f"{Count(amount.images, amount.variants)}, {size_of(amount.bytes)}"
 
 
 def _mount(_: click.Context, __: click.Parameter, url: str | None) -> str | None:

@@ -35,10 +35,10 @@ async def export_files(pix: Pixstore, image_ids: Iterable[str], folder: Folder) 
         yield await step_of(image_id, _write_file(pix, image_id, folder))
 
 
-async def _write_file(pix: Pixstore, image_id: str, folder: Folder) -> Outcome:
+async def _write_file(pix: Pixstore, image_id: str, folder: Folder) -> Step:
     found = await _exported(pix, image_id)
     is_written = folder.place(_plain_file_of(image_id, found.image.format), found.image.data)
-    return Outcome.MOVED if is_written else Outcome.PRESENT
+    return Step(image_id, Outcome.MOVED if is_written else Outcome.PRESENT, bytes=len(found.image.data))
 
 
 def _plain_file_of(image_id: str, format_name: str) -> FilePath:
@@ -124,13 +124,13 @@ async def export_npm(
         yield await step_of(image_id, _add_to_npm(pix, image_id, target, all_formats))
 
 
-async def _add_to_npm(pix: Pixstore, image_id: str, target: NpmTarget, all_formats: bool) -> Outcome:
+async def _add_to_npm(pix: Pixstore, image_id: str, target: NpmTarget, all_formats: bool) -> Step:
     image = await _exported(pix, image_id)
     if image.seal.format not in KNOWN_FORMATS and not all_formats:
         raise InvalidImage(f"npm's pixstore does not know {image.seal.format}: pass --all-formats to write it anyway")
     if is_variant_id(image_id):
         await _check_original(pix, original_of(image_id), target)
-    return Outcome.MOVED if target.add(image) else Outcome.PRESENT
+    return Step(image_id, Outcome.MOVED if target.add(image) else Outcome.PRESENT, bytes=len(image.ciphertext))
 
 
 async def _check_original(pix: Pixstore, image_id: str, target: NpmTarget) -> None:

@@ -60,16 +60,16 @@ class NpmImport:
                 if (VARIANT_MARK in row.id_text) == are_variants:
                     yield await step_of(row.id_text, self._take(row))
 
-    async def _take(self, row: NpmRow) -> Outcome:
+    async def _take(self, row: NpmRow) -> Step:
         record = row.record()
         of_token = self._token_of_original(record)
         there = await self._there(record.id)
         if there and there.token == record.token and _is_sealed_alike(there, record):
-            return self._taken(record.id, there.token, Outcome.PRESENT)
+            return self._taken(record.id, there.token, Outcome.PRESENT, 0)
         image, seal = self._opened(record)
         token = record.token if seal else record.token + 1
         if there and there.token == token and not seal and await self._is_there(record.id, image):
-            return self._taken(record.id, there.token, Outcome.PRESENT)
+            return self._taken(record.id, there.token, Outcome.PRESENT, len(image))
         if there and not (self.updates and there.token < token):
             raise StoreConflict(_conflict(token, there.token))
         if self.dry_run or not self.target:
@@ -78,12 +78,12 @@ class NpmImport:
         else:
             if_token = of_token or (there.token if there else None)
             await self.target.import_image(record.id, image, token=token, seal=seal, if_token=if_token)
-        return self._taken(record.id, token, Outcome.MOVED)
+        return self._taken(record.id, token, Outcome.MOVED, len(image))
 
-    def _taken(self, image_id: str, token: int, outcome: Outcome) -> Outcome:
+    def _taken(self, image_id: str, token: int, outcome: Outcome, size: int) -> Step:
         if not is_variant_id(image_id):
             self._tokens[image_id] = token
-        return outcome
+        return Step(image_id, outcome, bytes=size)
 
     def _token_of_original(self, record: ImageRecord) -> int | None:
         """Return the token that the original of a variant has in the target, or None if the record is not a variant's.

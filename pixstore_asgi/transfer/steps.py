@@ -26,30 +26,37 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One image of a move. image_id: as found in the source, possibly invalid. reason: why the image was skipped."""
+    """One image of a move. image_id: as found in the source, possibly invalid. reason: why the image was skipped.
+    bytes: how many were read for it.
+    """
 
     image_id: str
     outcome: Outcome
     reason: str = ""
+    bytes: int = 0
 
 
-async def step_of(image_id: str, work: Awaitable[Outcome]) -> Step:
-    """Await the work on one image and return its step. If it raises one of REFUSALS, the image is skipped."""
+async def step_of(image_id: str, work: Awaitable[Step]) -> Step:
+    """Await the step of one image. If it raises one of REFUSALS, the image is skipped."""
     try:
-        return Step(image_id, await work)
+        return await work
     except REFUSALS as error:
         return Step(image_id, Outcome.LEFT, str(error))
 
 
 @dataclass(slots=True)
 class Report:
-    """The totals of a move. counts: the images by outcome. left: the steps of skipped images."""
+    """The totals of a move. counts: the images by outcome. left: the steps of skipped images. bytes: how many were
+    read.
+    """
 
     counts: dict[Outcome, Count] = field(default_factory=lambda: dict.fromkeys(Outcome, Count()))
     left: list[Step] = field(default_factory=list)
+    bytes: int = 0
 
     def add(self, step: Step) -> None:
         """Count one step."""
+        self.bytes += step.bytes
         self.counts[step.outcome] = self.counts[step.outcome].plus(step.image_id)
         if step.outcome is Outcome.LEFT:
             self.left.append(step)

@@ -241,7 +241,8 @@ async def _step(copy: ImageCopy, image: StoredImage, there: StoredImage | None) 
         outcome = await copy.bring(image, there)
     except REFUSALS as error:
         return Step(image.id, Outcome.LEFT, str(error))
-    return outcome and Step(image.id, outcome)
+    is_here = there is not None and there.meta.version == image.meta.version
+    return outcome and Step(image.id, outcome, bytes=0 if is_here else image.meta.size)
 
 
 async def back_up_store(source: ImageStore, target: Path, *, ring: KeyRing | None = None) -> AsyncGenerator[Step, None]:

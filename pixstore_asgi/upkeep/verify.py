@@ -1,6 +1,7 @@
 """Verifies a store: reads every image and checks its tag, and finds bodies that no image needs."""
 
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 from ..core.cipher import TagCheck, unwrap_key
 from ..core.keyring import KeyRing
@@ -12,8 +13,16 @@ from ..store.objects import Bodies, versions_among
 _READINGS = 2  # if an image was replaced while it was read, the second reading reads its new version
 
 
-async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[tuple[str, Fault | None]]:
-    """Read each image and variant of an open store. Yield its id, and its fault or None.
+class Reading(NamedTuple):
+    """One image that was read: its fault, or None if it is intact, and the number of bytes that were read."""
+
+    image_id: str
+    fault: Fault | None
+    bytes: int
+
+
+async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[Reading]:
+    """Read each image and variant of an open store.
 
     Checks the length, wrapped key and tag of each. The tag covers every byte of the ciphertext. Unwrapping the key also
     checks the id and the meta in the row. An image that is deleted meanwhile has no fault.
@@ -28,7 +37,7 @@ async def verify_images(store: ImageStore, ring: KeyRing) -> AsyncIterator[tuple
     """
     async for page in pages_of_ids(store):
         for image_id in page:
-            yield image_id, await _fault_of(store, ring, image_id)
+            yield await _reading_of(store, ring, image_id)
 
 
 async def verify_rest(store: ImageStore) -> AsyncIterator[Fault]:
@@ -45,30 +54,31 @@ async def verify_rest(store: ImageStore) -> AsyncIterator[Fault]:
             yield fault
 
 
-async def _fault_of(store: ImageStore, ring: KeyRing, image_id: str) -> Fault | None:
+async def _reading_of(store: ImageStore, ring: KeyRing, image_id: str) -> Reading:
     reason = ""
     for _ in range(_READINGS):
         try:
-            await _read(store, ring, image_id)
+            size = await _read(store, ring, image_id)
         except StoreBusy:
             raise
         except (IntegrityError, StoreError) as error:
             reason = str(error)
         else:
-            return None
-    return Fault(f"image {image_id}", reason)
+            return Reading(image_id, None, size)
+    return Reading(image_id, Fault(f"image {image_id}", reason), 0)
 
 
-async def _read(store: ImageStore, ring: KeyRing, image_id: str) -> None:
+async def _read(store: ImageStore, ring: KeyRing, image_id: str) -> int:
     stream = await store.open_stream(image_id)
     if stream is None:
-        return
+        return 0
     try:
         meta = stream.image.meta
         check = TagCheck(key=unwrap_key(ring, image_id, meta), iv=meta.iv, tag=meta.tag)
         async for chunk in stream:
             check.update(chunk)
         check.finish()
+        return meta.size
     finally:
         await stream.aclose()
 

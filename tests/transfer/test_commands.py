@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -257,7 +258,9 @@ def test_an_export_that_was_killed_goes_on(npm_store: NpmFiles, tmp_path: Path, 
 
 
 def test_a_terminal_sees_a_bar_and_ctrl_c_a_report(npm_store: NpmFiles, tmp_path: Path) -> None:
-    """On a terminal a bar shows the progress. After Ctrl-C the report lists the moved images and how to continue."""
+    """On a terminal one line shows count, percent, bytes and rate. After Ctrl-C the report lists the moved images and
+    how to continue.
+    """
     waiting = (
         "import signal, os\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background shell ignores it
         "from pixstore_asgi.transfer.steps import Report\nadd = Report.add\n"
@@ -283,7 +286,9 @@ def test_a_terminal_sees_a_bar_and_ctrl_c_a_report(npm_store: NpmFiles, tmp_path
     os.close(screen)
     assert process.wait(30) == 130
     text = shown.decode()
-    assert f"7/{COUNT}" in text
+    assert re.search(rf"\r[^\n]* 7/{COUNT} [^\n]*\d+%[^\n]* KiB, [\d,.]+ [KM]iB/s", text)
+    lines = re.split(r"[\r\n]", re.sub(r"\x1b\[\S*?[lh]", "", text))
+    assert max(len(line) for line in lines if "%" in line) <= 80  # one line of the terminal
     assert "7 images taken over" in text
     assert "Run the same command again to continue." in text
     assert "Traceback" not in text

@@ -25,7 +25,7 @@ from pixstore_asgi.errors import StoreBusy, StoreDamaged
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.inspection import Fault, Inspectable
 from pixstore_asgi.store.memory import MemoryStore
-from pixstore_asgi.upkeep.verify import verify_images, verify_rest
+from pixstore_asgi.upkeep.verify import Reading, verify_images, verify_rest
 from tests.support.postgres import Cluster
 from tests.support.s3 import BUCKET, S3Server
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
@@ -292,9 +292,9 @@ async def test_a_store_that_tells_nothing_of_itself() -> None:
     async with Pixstore(store, secret=SECRET) as pix:
         record = await pix.save_image(picture())
         ring = KeyRing(SECRET).bound_to(await store.database_id())
-        assert [fault async for _, fault in verify_images(store, ring)] == [None]
+        assert [each.fault async for each in verify_images(store, ring)] == [None]
         other = KeyRing(OTHER_SECRET).bound_to(await store.database_id())
-        (fault,) = [fault async for _, fault in verify_images(store, other)]
+        (fault,) = [each.fault async for each in verify_images(store, other)]
         assert fault is not None
         assert fault.what == f"image {record.id}"
         assert [fault async for fault in verify_rest(store)] == []
@@ -330,9 +330,9 @@ def test_what_was_found_before_an_error_is_told(place: Place, tables: Tables, mo
 def test_images_that_could_not_be_read_are_told(place: Place, read: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the list of images ends in an error, the rest is looked at, and not everything was read."""
 
-    async def ends_early(store: object, ring: object) -> AsyncIterator[tuple[str, Fault | None]]:
+    async def ends_early(store: object, ring: object) -> AsyncIterator[Reading]:
         for _ in range(read):
-            yield "plain", None
+            yield Reading("plain", None, 300_000)
         raise StoreDamaged("it is damaged: restore it from a backup")
 
     monkeypatch.setattr("pixstore_asgi.cli.upkeep_commands.verify_images", ends_early)
@@ -459,6 +459,6 @@ async def test_others_may_write_meanwhile(place: Place) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(write)
             for _ in range(5):
-                assert {fault async for _, fault in verify_images(store, ring)} == {None}
+                assert {each.fault async for each in verify_images(store, ring)} == {None}
                 assert [fault async for fault in verify_rest(store)] == []
         await store.close()
