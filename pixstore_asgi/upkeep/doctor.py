@@ -16,12 +16,12 @@ from ..keys.find import ENVIRONMENT_VARIABLE, find_configured_ring, is_in_enviro
 from ..store.contract import ImageStore
 from ..store.files import BodyFolder
 from ..store.inspection import Inspectable
+from ..store.mounts import file_system_of, is_of_network
 from ..store.objects import OtherPlace
 
 _LEAST_FREE_BYTES = 1 << 30
 _MOST_APART_S = 2.0
 _PART_OF_FOLDER = re.compile("[0-9a-f]{2}|parts|pixstore-bodies")
-_NETWORK = ("nfs", "cifs", "smb", "9p", "sshfs", "ceph", "gluster", "afs", "lustre", "beegfs", "gpfs", "s3fs", "rclone")
 
 
 class Finding(NamedTuple):
@@ -143,12 +143,12 @@ def _disk(folder: Path) -> Finding:
 
 
 def _file_system(folder: Path, kept: str) -> Finding:
-    kind = _kind_of(folder)
+    kind = file_system_of(folder)
     how = f"move {kept} to a local disk: locks and syncs are not reliable on a network file system"
     return Finding(
         "file system",
         f"{kind or 'unknown'} at {folder}",
-        how if kind.removeprefix("fuse.").startswith(_NETWORK) else "",
+        how if is_of_network(kind) else "",
     )
 
 
@@ -158,14 +158,3 @@ def _decoding() -> Finding:
         says = "this kernel has no Landlock and no seccomp: a decoder that is taken over acts as the application's user"
         return Finding("decoding", says)
     return Finding("decoding", f"pictures are decoded under {' and '.join(names)}")
-
-
-def _kind_of(folder: Path) -> str:
-    """Return the type of the file system of a folder, or an empty text if the system does not list it."""
-    mounts = Path("/proc/self/mounts")
-    if not mounts.exists():
-        return ""
-    folder = folder.resolve()
-    lines = (line.split(" ") for line in mounts.read_text(errors="surrogateescape").splitlines())
-    found = {Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), place)): kind for _, place, kind, *_ in lines}
-    return next((found[parent] for parent in (folder, *folder.parents) if parent in found), "")

@@ -14,6 +14,7 @@ from typing import Any, Literal, ParamSpec, TypeVar
 import pytest
 
 from pixstore_asgi.errors import StoreError
+from pixstore_asgi.store import mounts as mounts_of_system
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, read, save
 from pixstore_asgi.store.sqlite import SqliteStore, files
@@ -144,7 +145,7 @@ async def test_a_single_file_mount_is_found_by_its_name(tmp_path: Path, monkeypa
     path, mounts = tmp_path / "my pictures" / "pixstore.db", tmp_path / "mountinfo"
     path.parent.mkdir()
     await make(path, "a")
-    monkeypatch.setattr(files, "_MOUNTS", mounts)
+    monkeypatch.setattr(mounts_of_system, "_MOUNTS", mounts)
     line = "63 43 254:0 /{} {} rw,relatime - ext4 /dev/vda rw\n"
     for suffix in ("", *SUFFIXES):
         file = f"{path}{suffix}"

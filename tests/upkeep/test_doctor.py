@@ -137,7 +137,7 @@ class Usage(NamedTuple):
 def test_a_disk_that_is_full_or_a_networks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too little room, and a file system without working locks, both simulated."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1 << 40, (1 << 40) - 1000, 1000))
-    monkeypatch.setattr(doctor, "_kind_of", lambda _: "nfs4")
+    monkeypatch.setattr(doctor, "file_system_of", lambda _: "nfs4")
     bad = found(path)
     assert bad["disk"][1] == "make room: a full disk refuses every save"
     assert bad["file system"][1].startswith("move the database to a local disk")
@@ -190,7 +190,7 @@ def test_a_folder_of_bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     )
     (bodies / "parts").chmod(0o700)
     kinds = {tmp_path: "ext4", bodies: "nfs4"}
-    monkeypatch.setattr(doctor, "_kind_of", lambda folder: kinds[folder])
+    monkeypatch.setattr(doctor, "file_system_of", lambda folder: kinds[folder])
     assert found(database, "--blobs", str(bodies))["file system"] == (
         f"nfs4 at {bodies}",
         "move the folder of bodies to a local disk: locks and syncs are not reliable on a network file system",

@@ -12,9 +12,8 @@ from ...errors import StoreDamaged, StoreError
 from ..durable import give_to_owner_of, sync
 from ..objects import versions_among
 from .errors import translated
-from .folder import PARTS, BodyFolder
+from .folder import BACKUP_OF, PARTS, BodyFolder
 
-_BACKUP_OF = "pixstore-backup"
 _PIECE_BYTES = 1 << 20
 
 
@@ -51,7 +50,7 @@ class FolderCopy(BodyFolder):
         The file `pixstore-backup` in the folder of a backup holds the path of the backup's database, relative to the
         folder. So no other backup removes its bodies, and a store in use never becomes a backup.
         """
-        marker, wanted = self.path / _BACKUP_OF, os.path.relpath(os.path.realpath(backup), self.place) if backup else ""
+        marker, wanted = self.path / BACKUP_OF, os.path.relpath(os.path.realpath(backup), self.place) if backup else ""
         with translated(self.path):
             found = marker.read_text() if marker.exists() else ""
             if not found and wanted:

@@ -14,12 +14,14 @@ from ...core.images import StoredImage
 from ...errors import ConfigError, StoreError
 from ..contract import WHOLE_BYTES
 from ..durable import give_to_owner_of, make_private_folder, sync
+from ..mounts import file_system_of, is_of_network
 from ..objects import Owner
 from .errors import FolderAway, translated
 from .streams import FileStream, FileUpload
 
 _OWNERS = "pixstore-bodies"
 _UNFINISHED_OWNERS = f".{_OWNERS}."
+BACKUP_OF = "pixstore-backup"  # only in the folder of a backup
 PARTS = "parts"
 _PART = re.compile(r"([0-9a-f]{32})\.[0-9a-f]{8}")
 _IGNORED = {"lost+found"}  # a file system's own folder, if the folder is a mount point
@@ -69,7 +71,7 @@ class BodyFolder:
         """Do nothing: `attach` makes the folder ready, because it needs the database's id."""
 
     async def attach(self, read_owner: Callable[[], Awaitable[Owner]]) -> bool:
-        await anyio.to_thread.run_sync(self.attach_to, await read_owner())
+        await anyio.to_thread.run_sync(self._attach, await read_owner())
         return True
 
     async def add_owner(self, database_id: bytes) -> None:
@@ -108,6 +110,16 @@ class BodyFolder:
 
     def file_of(self, name: str) -> Path:
         return self.path / name[:2] / name
+
+    def _attach(self, owner: Owner) -> None:
+        with translated(self.path):
+            kind = file_system_of(self.path)
+            if is_of_network(kind) and not (self.path / BACKUP_OF).exists():
+                raise StoreError(
+                    f"the folder {self.path} is on a network file system ({kind}), where syncs and locks are not "
+                    "reliable: name a folder on a local disk, or a bucket"
+                )
+        self.attach_to(owner)
 
     def attach_to(self, owner: Owner) -> None:
         """Check that this folder belongs to the database, as `attach` does."""

@@ -9,7 +9,6 @@ file, and checks a changed file completely before use.
 """
 
 import os
-import re
 import sqlite3
 import stat
 import struct
@@ -22,6 +21,7 @@ from zlib import crc32
 
 from ...errors import StoreError
 from ..durable import sync
+from ..mounts import mounted
 from .connection import code_of
 from .leases import Leases, is_read_locked
 from .write_lock import WriteLock
@@ -29,7 +29,6 @@ from .write_lock import WriteLock
 LOG, INDEX, LOCK = "-wal", "-shm", ".lock"
 _PAUSE_S = 0.01
 _LEAST_S = 0.1  # SQLite needs far less between locking the database and opening its log
-_MOUNTS = Path("/proc/self/mountinfo")
 _DESCRIPTORS = Path("/proc/self/fd")
 _SHARED_FIRST, _SHARED_LENGTH = 0x40000002, 510  # the bytes of SQLite's SHARED lock (its os.h)
 _FORMAT_AT, _WAL_FORMAT = 18, b"\2"  # in the database's header (sqlite.org/fileformat2.html, section 1.3)
@@ -285,7 +284,7 @@ def check_one_name(path: Path) -> None:
 
     path: as os.path.realpath returns it, so that all symbolic links to one database count as one name.
     """
-    mounts = _mount_points()
+    mounts = mounted()
     for file in _files(path):
         if os.fspath(file) in mounts:
             raise StoreError(f"{file} is mounted as a single file, without those beside it: mount its folder instead")
@@ -295,16 +294,6 @@ def check_one_name(path: Path) -> None:
 
 def _files(path: Path) -> list[Path]:
     return [path.with_name(path.name + suffix) for suffix in ("", "-journal", LOG, INDEX, LOCK)]
-
-
-def _mount_points() -> frozenset[str]:
-    """Return the mount points that this process sees, including mounted single files."""
-    try:
-        lines = _MOUNTS.read_bytes().splitlines()
-    except OSError:  # another system than Linux
-        return frozenset()
-    places = (line.split(b" ")[4] for line in lines)  # proc_pid_mountinfo(5), with blanks as \040
-    return frozenset(os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), at)) for at in places)
 
 
 def check_passive(db: sqlite3.Connection, path: Path) -> None:
