@@ -13,8 +13,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
+from unittest import mock
 
-from pixstore_asgi.store.files import BodyFolder
+from pixstore_asgi.store.files import BodyFolder, streams
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.engine import Engine
 from tests.stress.bodies import body_of, save
@@ -26,6 +27,7 @@ FOLDERS = ("rows", "disk")
 SMALLEST_BYTES = 4_000
 _SIZES = (500, 3_000, 10_000, 40_000, 300_000)
 _OPENINGS = 3
+_WRITTEN_BYTES = 64 * 1024  # so that bodies arrive in several writes
 
 
 def store_at(root: Path, durability: str) -> SqliteStore:
@@ -78,7 +80,7 @@ def main(root: Path, durability: str, writes: int, into: Path) -> None:
     if durability == "careless":
         Engine.sync, durability = _sync_nothing, "NORMAL"  # type: ignore[assignment, method-assign]
     recorder = Recorder(root)
-    with recorder.recording():
+    with recorder.recording(), mock.patch.object(streams, "_WRITTEN_BYTES", _WRITTEN_BYTES):
         asyncio.run(write_all(root, durability, writes, recorder.steps))
     into.write_bytes(pickle.dumps(recorder.steps))
 

@@ -2,6 +2,7 @@
 
 import _sqlite3
 import ctypes
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,13 +52,14 @@ _METHODS: dict[int, Any] = {
 
 
 class Recorder:
-    """steps: the recorded calls, in their order. A write is recorded when it begins, a sync when it has ended."""
+    """steps: the recorded calls, in their order. A call is recorded when it has ended, a sync also when it begins."""
 
     def __init__(self, root: Path) -> None:
         self.steps: list[Step] = []
         self._root = os.path.realpath(root)
         self._numbers: dict[str, int] = {}
         self._files_made = 0
+        self._syncs = itertools.count()
         self._descriptors: dict[int, str | int] = {}
         self._of_sqlite: dict[int, tuple[int, str, bool]] = {}
         self._kept: list[object] = []  # SQLite has pointers to them
@@ -67,7 +69,7 @@ class Recorder:
     def recording(self) -> Iterator[None]:
         """Record during the block. SQLite must have no file open before it and after it."""
         calls = {name: getattr(self, f"_{name}") for name in ("open", "close", "write", "fsync", "replace", "link")}
-        calls |= {"mkdir": self._mkdir, "unlink": self._unlink}
+        calls |= {"mkdir": self._mkdir, "unlink": self._unlink, "fdatasync": self._fsync}
         self._real = {name: getattr(os, name) for name in calls}
         library = ctypes.CDLL(_sqlite3.__file__)
         library.sqlite3_vfs_find.restype = ctypes.POINTER(_Vfs)
@@ -114,18 +116,24 @@ class Recorder:
         return written
 
     def _fsync(self, descriptor: int) -> None:
+        file, sync = self._descriptors.get(descriptor), self._begin()
         self._real["fsync"](descriptor)
-        file = self._descriptors.get(descriptor)
         if file is not None:
-            self.steps.append(("sync" if isinstance(file, int) else "syncdir", file))
+            self.steps.append(("sync" if isinstance(file, int) else "syncdir", file, sync))
+
+    def _begin(self) -> int:
+        """Record that a sync begins, and return its number."""
+        sync = next(self._syncs)
+        self.steps.append(("begin", sync))
+        return sync
 
     def _replace(self, source: Any, target: Any) -> None:
         before, after = self._relative(source), self._relative(target)
         assert before is not None
         assert after is not None
+        self._real["replace"](source, target)
         self._numbers[after] = self._numbers.pop(before)
         self.steps.append(("rename", before, after, self._numbers[after]))
-        self._real["replace"](source, target)
 
     def _link(self, source: Any, target: Any) -> None:
         self._real["link"](source, target)
@@ -168,7 +176,7 @@ class Recorder:
             if code == 0 and path is not None:
                 self._forget(path)
                 if syncs:
-                    self.steps.append(("syncdir", os.path.dirname(path) or "."))
+                    self.steps.append(("syncdir", os.path.dirname(path) or ".", self._begin()))
             return code
 
         callbacks = _OPEN(open_file), _DELETE(delete)
@@ -195,22 +203,25 @@ class Recorder:
 
     def _recorded(self, index: int, real: Callable[..., int]) -> Callable[..., int]:
         def write(file: int, data: int, length: int, start: int) -> int:
+            code = real(file, data, length, start)
             if file in self._of_sqlite:
                 self.steps.append(("write", self._of_sqlite[file][0], start, ctypes.string_at(data, length)))
-            return real(file, data, length, start)
+            return code
 
         def truncate(file: int, length: int) -> int:
+            code = real(file, length)
             if file in self._of_sqlite:
                 self.steps.append(("resize", self._of_sqlite[file][0], length))
-            return real(file, length)
+            return code
 
         def sync(file: int, flags: int) -> int:
+            begun = self._begin()
             code = real(file, flags)
             if file in self._of_sqlite and code == 0:
                 number, folder, is_synced = self._of_sqlite[file]
-                self.steps.append(("sync", number))
+                self.steps.append(("sync", number, begun))
                 if is_synced:
-                    self.steps.append(("syncdir", folder))
+                    self.steps.append(("syncdir", folder, begun))
                     self._of_sqlite[file] = number, folder, False
             return code
 

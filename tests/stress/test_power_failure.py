@@ -2,8 +2,10 @@
 
 A process records each call that changes a file: Python's, and those of SQLite by a VFS of its own. From the calls
 before a random cut, these tests make the files that a disk may hold afterwards, and open a store on them. A write or a
-new length is there for certain after a sync of its file, and a name after a sync of its folder. Of all others, each one
-is there, is lost, or, if it is a write, has arrived up to some sector, whatever their order.
+new length is there for certain after a sync of its file, and a name after a sync of its folder. A sync covers the calls
+that ended before it began. Of all others, each one is there, is lost, or, if it is a write, has arrived in parts: up to
+some sector, some of its pages, or its length alone. Their order does not matter. In some cases one file or folder keeps
+all of its calls while another one keeps none.
 
 This shows that the store and SQLite sync the right files and folders in the right order. It does not show that the
 kernel, the file system and the disk keep what they report as synced. A rename happens completely or not at all. The
@@ -25,7 +27,7 @@ import pytest
 from pixstore_asgi.errors import StoreError
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.stress.bodies import Torn, body_of, read, save
-from tests.stress.disk import Disk, Step
+from tests.stress.disk import KEPT, Disk, Step
 from tests.stress.powered import FOLDERS, SMALLEST_BYTES, store_at
 from tests.stress.stores import left_in
 from tests.stress.test_kill import History
@@ -33,7 +35,6 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-KEPT = (0, 0, 0.5, 0.9, 1)
 LENGTHS = [
     pytest.param(60, 40, id="short"),
     pytest.param(900, 2000, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(1800)]),
@@ -67,8 +68,8 @@ def history_of(steps: Sequence[Step], durability: str) -> History:
     """
     certain = len(steps)
     if durability != "FULL":
-        ours = database_files(steps)
-        certain = max((n for n, step in enumerate(steps) if step[0] == "sync" and step[1] in ours), default=0)
+        ours, begun = database_files(steps), {step[1]: n for n, step in enumerate(steps) if step[0] == "begin"}
+        certain = max((begun[step[2]] for step in steps if step[0] == "sync" and step[1] in ours), default=0)
     told = [(number, step[1]) for number, step in enumerate(steps) if step[0] == "told"]
     return History([report for number, report in told if number < certain or {"saving", "deleting"} & set(report)])
 
@@ -107,7 +108,7 @@ def fail_at(
         for step in steps[done:cut]:
             disk.do(step)
         done = cut
-        place, kept = folder / f"after-{number}", chance.choice(KEPT)
+        place, kept = folder / f"after-{number}", chance.choice((*KEPT, None, None, None))
         disk.write_to(place, chance, kept)
         try:
             asyncio.run(check(place, history_of(steps[:cut], durability)))
