@@ -1,4 +1,7 @@
-"""Applications that tests start under real servers; the database's path comes from PIXSTORE_TEST_DB."""
+"""Applications that tests start under real servers; the database's path comes from PIXSTORE_TEST_DB.
+
+PIXSTORE_TEST_BLOBS names the folder of long bodies, if there is one.
+"""
 
 import asyncio
 import os
@@ -11,10 +14,12 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from pixstore_asgi import Pixstore, PixstoreApp, PixstoreMiddleware
+from pixstore_asgi.store.files import BodyFolder
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.samples import SECRET, large_png, picture
 
-store = SqliteStore(os.environ["PIXSTORE_TEST_DB"])
+blobs = os.environ.get("PIXSTORE_TEST_BLOBS")
+store = SqliteStore(os.environ["PIXSTORE_TEST_DB"], bodies=BodyFolder(blobs) if blobs else None)
 pix = Pixstore(store, secret=SECRET)
 
 
@@ -23,6 +28,11 @@ async def save(request: Request) -> JSONResponse:
     image = large_png(int(query["size"])) if "size" in query else picture(query.get("kind", "png"))
     saved = pix.update_image(query["id"], image) if "id" in query else pix.save_image(image, directory="test")
     return JSONResponse(await saved, headers={"cache-control": "no-store", "access-control-allow-origin": "*"})
+
+
+async def delete(request: Request) -> JSONResponse:
+    await pix.delete_image(request.query_params["id"])
+    return JSONResponse({})
 
 
 async def counts(request: Request) -> JSONResponse:
@@ -37,7 +47,11 @@ async def counts(request: Request) -> JSONResponse:
     )
 
 
-routes = [Route("/save", save, methods=["POST"]), Route("/counts", counts)]
+routes = [
+    Route("/save", save, methods=["POST"]),
+    Route("/delete", delete, methods=["POST"]),
+    Route("/counts", counts),
+]
 
 # A mount gets no lifespan: the store opens on the first request and is never closed.
 bare_mount = Starlette(routes=[*routes, Mount("/pixstore-image", PixstoreApp(pix))])
@@ -47,5 +61,5 @@ drained = PixstoreMiddleware(Starlette(routes=routes), Pixstore(store, secret=SE
 
 # Every body is read from the store, under a lease.
 uncached = Pixstore(store, secret=SECRET, cache_bytes=0)
-from_store = PixstoreMiddleware(Starlette(routes=routes), uncached)
+from_store = PixstoreMiddleware(Starlette(routes=routes), uncached, public_ciphertext=True)
 impatient = PixstoreMiddleware(Starlette(routes=routes), uncached, send_timeout_s=0.5, max_stream_s=3)

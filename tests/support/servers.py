@@ -60,12 +60,12 @@ def command(server: str, app: str, port: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def serving(server: str, app: str, folder: Path) -> Iterator[Server]:
-    """Run an application of tests.support.server_app until the block ends."""
-    database = str(folder / "pixstore.db")
-    with running(
-        server, f"tests.support.server_app:{app}", folder, cwd=ROOT, environment={"PIXSTORE_TEST_DB": database}
-    ) as served:
+def serving(server: str, app: str, folder: Path, *, blobs: Path | None = None) -> Iterator[Server]:
+    """Run an application of tests.support.server_app until the block ends. blobs: the folder of its long bodies."""
+    environment = {"PIXSTORE_TEST_DB": str(folder / "pixstore.db")}
+    if blobs:
+        environment["PIXSTORE_TEST_BLOBS"] = str(blobs)
+    with running(server, f"tests.support.server_app:{app}", folder, cwd=ROOT, environment=environment) as served:
         yield served
 
 
