@@ -6,6 +6,7 @@ syncs of its log before the store makes or removes a file.
 
 import asyncio
 import itertools
+import math
 import pickle
 import random
 import sqlite3
@@ -18,6 +19,7 @@ from unittest import mock
 from pixstore_asgi.store.files import BodyFolder, streams
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.engine import Engine
+from pixstore_asgi.store.tables import gc
 from tests.stress.bodies import body_of, save
 from tests.stress.disk import Step
 from tests.stress.recorder import Recorder
@@ -80,7 +82,11 @@ def main(root: Path, durability: str, writes: int, into: Path) -> None:
     if durability == "careless":
         Engine.sync, durability = _sync_nothing, "NORMAL"  # type: ignore[assignment, method-assign]
     recorder = Recorder(root)
-    with recorder.recording(), mock.patch.object(streams, "_WRITTEN_BYTES", _WRITTEN_BYTES):
+    with (
+        recorder.recording(),
+        mock.patch.object(streams, "_WRITTEN_BYTES", _WRITTEN_BYTES),
+        mock.patch.object(gc, "_EVERY_S", math.inf),  # without a grace period, gc beside an upload would remove it
+    ):
         asyncio.run(write_all(root, durability, writes, recorder.steps))
     into.write_bytes(pickle.dumps(recorder.steps))
 
