@@ -1,4 +1,6 @@
-"""`python -m tests.soak --minutes 60 --report FILE`: mixed load on SQLite and, beside it, on PostgreSQL with S3."""
+"""`python -m tests.soak --minutes 60 --report FILE`: mixed load on SQLite, on SQLite with files and on PostgreSQL with S3,
+all at the same time.
+"""
 
 import argparse
 import os
@@ -19,12 +21,13 @@ def loads(folder: Path, seconds: float, stack: ExitStack) -> dict[str, Callable[
     """Return a function per store that puts it under load; the servers that it needs run until the stack ends."""
     cluster, s3 = stack.enter_context(running_cluster()), stack.enter_context(running_s3())
     os.environ.update(s3.environment)
-    folders = {name: folder / name for name in ("sqlite", "postgres-s3")}
+    folders = {name: folder / name for name in ("sqlite", "files", "postgres-s3")}
     for made in folders.values():
         made.mkdir()
-    sqlite, postgres = folders.values()
+    sqlite, files, postgres = folders.values()
     return {
         "SQLite": lambda: run_mixed_load(str(sqlite / "site.db"), "", sqlite, seconds),
+        "SQLite + files": lambda: run_mixed_load(str(files / "site.db"), str(files / "bodies"), files, seconds),
         "PostgreSQL + S3": lambda: run_mixed_load(cluster.url() + "?schema=soak", s3.url("soak"), postgres, seconds),
     }
 

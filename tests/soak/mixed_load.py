@@ -16,7 +16,7 @@ from tests.support.hosts import running_hosts
 from tests.support.tools import require
 
 _FAULTY = re.compile("Traceback|an image was cut off|can't be served")
-_OWN_FILES = {"site.db", "site.db.lock", "backups", "tmp", "haproxy.cfg", "haproxy.log"}
+_OWN_FILES = {"site.db", "site.db.lock", "bodies", "backups", "tmp", "haproxy.cfg", "haproxy.log"}
 
 
 class Outcome(NamedTuple):
@@ -30,7 +30,8 @@ class Outcome(NamedTuple):
 def run_mixed_load(place: str, blobs: str, folder: Path, seconds: float) -> Outcome:
     """Put a site on an empty store under load for so long, then look at the remaining images.
 
-    place: the store's path or URL. blobs: the URL of its bucket, or "". folder: an empty one, for all files.
+    place: the store's path or URL. blobs: the URL of its bucket, `bodies` in the folder, or "". folder: an empty one, for
+    all files.
     """
     site = Site(place, blobs, folder)
     with _running(site, folder) as balancer:

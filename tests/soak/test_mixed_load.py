@@ -12,10 +12,14 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
 SECONDS = 12
 
 
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres-s3", marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "kind", ["sqlite", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("sqlite-files", "postgres-s3"))]
+)
 def test_nothing_is_lost_torn_stale_or_left(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
     """While hosts are killed, clocks step, and secrets are rotated, backups and reads go on as they must."""
     place, blobs = str(tmp_path / "site.db"), ""
+    if kind == "sqlite-files":
+        blobs = str(tmp_path / "bodies")
     if kind == "postgres-s3":
         cluster, s3 = request.getfixturevalue("postgres"), request.getfixturevalue("s3")
         schema = f"soak_{abs(hash(tmp_path))}"
