@@ -1,4 +1,4 @@
-"""Three hosts of two workers each on one PostgreSQL and one bucket, behind HAProxy: restarts cost no request."""
+"""Three hosts of two workers each on one store, behind HAProxy: restarts cost no request."""
 
 import json
 import time
@@ -11,10 +11,9 @@ import pytest
 from tests.deployment.traffic import Traffic
 from tests.support.haproxy import Balancer, balancing
 from tests.support.hosts import STOPPED, Host, running_hosts
-from tests.support.postgres import Cluster
-from tests.support.s3 import S3Server
 from tests.support.samples import SECRET
 from tests.support.service import until
+from tests.support.stores import new_place
 from tests.support.tools import require
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -25,13 +24,16 @@ LENGTHS = [
 ]
 
 
-@pytest.fixture
-def hosts(postgres: Cluster, s3: S3Server, tmp_path: Path) -> Iterator[list[Host]]:
+@pytest.fixture(params=["postgres+s3", pytest.param("sqlite+files", marks=pytest.mark.soak)])
+def hosts(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Host]]:
+    place = new_place(request.param, tmp_path, request)
+    assert place.blobs
     environment = {
-        "PIXSTORE_TEST_DB": postgres.create("hosts_" + tmp_path.name.replace("-", "_").lower()),
-        "PIXSTORE_TEST_BLOBS": s3.url(tmp_path.name),
+        "PIXSTORE_TEST_DB": place.database,
+        "PIXSTORE_TEST_BLOBS": place.blobs,
         "PIXSTORE_TEST_DRAIN_S": "5",
         "PIXSTORE_SECRET": SECRET,
+        **place.environment,
     }
     with running_hosts(tmp_path, environment) as running:
         yield running

@@ -1,6 +1,4 @@
-"""`python -m tests.soak --minutes 60 --report FILE`: mixed load on SQLite, on SQLite with files and on PostgreSQL with S3,
-all at the same time.
-"""
+"""`python -m tests.soak --minutes 60 --report FILE`: mixed load on several stores at the same time."""
 
 import argparse
 import os

@@ -30,8 +30,8 @@ class Outcome(NamedTuple):
 def run_mixed_load(place: str, blobs: str, folder: Path, seconds: float) -> Outcome:
     """Put a site on an empty store under load for so long, then look at the remaining images.
 
-    place: the store's path or URL. blobs: the URL of its bucket, `bodies` in the folder, or "". folder: an empty one, for
-    all files.
+    place: the store's path or URL. blobs: the URL of its bucket, `bodies` in the folder, or "". folder: an empty one,
+    for all files.
     """
     site = Site(place, blobs, folder)
     with _running(site, folder) as balancer:

@@ -85,7 +85,7 @@ def main(root: Path, durability: str, writes: int, into: Path) -> None:
     with (
         recorder.recording(),
         mock.patch.object(streams, "_WRITTEN_BYTES", _WRITTEN_BYTES),
-        mock.patch.object(gc, "_EVERY_S", math.inf),  # without a grace period, gc beside an upload would remove it
+        mock.patch.object(gc, "_EVERY_S", math.inf),  # see the fixture in test_power_failure.py
     ):
         asyncio.run(write_all(root, durability, writes, recorder.steps))
     into.write_bytes(pickle.dumps(recorder.steps))

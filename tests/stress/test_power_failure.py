@@ -13,6 +13,7 @@ index and the lock file are always lost. Only one process writes.
 """
 
 import asyncio
+import math
 import pickle
 import random
 import shutil
@@ -26,6 +27,7 @@ import pytest
 
 from pixstore_asgi.errors import StoreError
 from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.tables import gc
 from tests.stress.bodies import Torn, body_of, read, save
 from tests.stress.disk import KEPT, Disk, Step
 from tests.stress.powered import FOLDERS, SMALLEST_BYTES, store_at
@@ -39,6 +41,12 @@ LENGTHS = [
     pytest.param(60, 40, id="short"),
     pytest.param(900, 2000, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(1800)]),
 ]
+
+
+@pytest.fixture(autouse=True)
+def no_gc_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These stores have no grace period, so gc beside an upload would remove it. Only `sweep` runs gc."""
+    monkeypatch.setattr(gc, "_EVERY_S", math.inf)
 
 
 def record(folder: Path, durability: str, writes: int) -> list[Step]:

@@ -31,11 +31,16 @@ def no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.contextmanager
-def two_workers(server: str, folder: Path) -> Iterator[Server]:
-    """Run tests.stress.server_app under a server with two worker processes until the block ends."""
-    database = str(folder / "pixstore.db")
+def two_workers(server: str, folder: Path, *, blobs: bool) -> Iterator[Server]:
+    """Run tests.stress.server_app under a server with two worker processes until the block ends.
+
+    blobs: keep long bodies in files.
+    """
+    environment = {"PIXSTORE_TEST_DB": str(folder / "pixstore.db")}
+    if blobs:
+        environment["PIXSTORE_TEST_BLOBS"] = str(folder / "bodies")
     app = "tests.stress.server_app:app"
-    with running(server, app, folder, cwd=ROOT, workers=2, environment={"PIXSTORE_TEST_DB": database}) as served:
+    with running(server, app, folder, cwd=ROOT, workers=2, environment=environment) as served:
         yield served
 
 
@@ -112,9 +117,10 @@ async def exchange_and_update(url: str, proofs: int, rounds: int) -> Counter[tup
 
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize(("proofs", "rounds"), LENGTHS)
-def test_two_workers_are_one_service(tmp_path: Path, server: str, proofs: int, rounds: int) -> None:
+@pytest.mark.parametrize("blobs", [False, pytest.param(True, id="files", marks=pytest.mark.soak)])
+def test_two_workers_are_one_service(tmp_path: Path, server: str, proofs: int, rounds: int, blobs: bool) -> None:
     """No worker refuses the other's proofs, and an image updated three times at once is always there, the last one."""
-    with two_workers(server, tmp_path) as running:
+    with two_workers(server, tmp_path, blobs=blobs) as running:
         taken = asyncio.run(exchange_and_update(running.url, proofs, rounds))
         code = running.stop(timeout_s=30)
     print(f"\n{server}: proofs by issuer and verifier {dict(taken)}, {rounds} rounds of three updates")
