@@ -1,4 +1,4 @@
-"""A real page before an application with images in PostgreSQL, in a bucket, or both."""
+"""A real page before an application with images in PostgreSQL, in files, or in a bucket."""
 
 from collections.abc import Iterator
 
@@ -30,6 +30,8 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         environment["PIXSTORE_TEST_BLOBS"] = place.blobs
     with running_site(folder, **environment) as running:
         yield running
+        if request.param == "sqlite+files":
+            assert any((folder / "bodies").glob("??/*")), "no body of these tests is a file"
 
 
 @SIZES

@@ -9,7 +9,7 @@ import pytest
 
 from pixstore_asgi import Pixstore, Variant
 from tests.demo.process import run, running
-from tests.support.samples import SECRET, picture
+from tests.support.samples import SECRET, large_png, picture
 from tests.transfer.npm_package import Backend, backend, page
 
 pytestmark = pytest.mark.servers
@@ -102,6 +102,32 @@ async def test_round_trip(tmp_path: Path, npm_node_path: str) -> None:
     kept = [*(picture(kind) for kind in ("png", "png", "webp", "webp", "jpeg")), picture("jpeg", seed=5)]
     assert [answer["image"] for answer in answers] == [*kept, picture("jpeg", seed=9)]
     assert updated["token"] > mine.token
+
+
+async def test_a_large_picture_goes_through_a_file_and_back(tmp_path: Path, npm_node_path: str) -> None:
+    """Imported from npm, its body is a file. A page that read it from the npm back end has it in its cache, a page with
+    an empty cache loads it from our server, and the export is npm's own file again.
+    """
+    first, ours, bodies, back = paths(tmp_path / "npm"), tmp_path / "ours.db", tmp_path / "bodies", tmp_path / "back"
+    image = large_png(3_800_000)
+    place = ("--blobs", str(bodies))
+    with backend(npm_node_path, *first) as npm:
+        npm_record = npm.save(image, "players")
+        source = ("--database", str(first[0]), "--images", str(first[1]))
+        result = run("import", "npm", *source, "--into", str(ours), *place, secret=SECRET)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert [path.stat().st_size for path in bodies.glob("??/*")] == [1 + len(image)]
+        async with Pixstore(ours, blobs=bodies, secret=SECRET) as pix:
+            record = await pix.get_image_record(npm_record["id"])
+        with running("serve", "--database", str(ours), *place, "--port", "0", secret=SECRET) as server:
+            moved = page(npm_node_path, [(npm.url, npm_record), (server.url, record)])
+            fresh = page(npm_node_path, [(server.url, record)])
+    assert [answer["image"] for answer in (*moved, *fresh)] == [image] * 3
+    assert [answer["requests"] for answer in (*moved, *fresh)] == [1, 0, 1]
+    result = run("export", "npm", "--database", str(ours), *place, "--to", str(back), secret=SECRET)
+    assert (result.returncode, result.stderr) == (0, "")
+    for path in first[1].rglob("*.pixstore-image"):
+        assert (back / "pixstore-images" / path.relative_to(first[1])).read_bytes() == path.read_bytes()
 
 
 async def test_variants_go_there_and_back(tmp_path: Path, npm_node_path: str) -> None:
