@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from tests.soak.clock import FOLDER, clock_file
@@ -79,9 +79,13 @@ class Site:
 
     def rotate(self, traffic: RoughTraffic) -> None:
         """Go one step on in the rotation of the secret, as `pixstore-asgi keys` tells it."""
-        # After an error the rotation has ended: it must not issue the same secrets again.
-        for host in self.hosts if next(self._rotation, False) else []:
-            self.restart(host, traffic)
+        # After an error the rotation has ended: it must not issue the same secrets again, nor go on without a host.
+        try:
+            for host in self.hosts if next(self._rotation, False) else []:
+                self.restart(host, traffic)
+        except Exception:
+            self._rotation.close()
+            raise
 
     def back_up(self, traffic: RoughTraffic) -> None:
         """Make a backup under an earlier one's name, or a new one, and verify it."""
@@ -111,7 +115,7 @@ class Site:
             raise Failed(f"{arguments[0]} ended with {ended.returncode}: {ended.stdout[-1000:]} {ended.stderr[-1000:]}")
         return ended.stdout
 
-    def _rotate(self) -> Iterator[bool]:
+    def _rotate(self) -> Generator[bool, None, None]:
         """Take one step after another; yield whether all hosts are to be restarted for it."""
         while True:
             (old,), new = self._secrets, secrets.token_urlsafe(32)
