@@ -18,7 +18,7 @@ from ..keys.find import find_ring
 from ..keys.rotation import KeyStatus, OnRewrapped
 from ..store.contract import ImageStore
 from .frame import json_option, progress_bar, run
-from .stores import Database, check_made, existing_database, opened
+from .stores import Database, blobs, check_made, existing_database, opened, opened_as_made
 
 _T = TypeVar("_T")
 
@@ -36,7 +36,7 @@ def keys() -> None:
     A key id is public: 8 hexadecimal digits that are derived from the secret and the database's id. They reveal nothing
     about the secret.
 
-    Bodies stay the same, so none of these commands takes --blobs.
+    Bodies stay the same, so only `separate` takes --blobs.
     """
 
 
@@ -129,18 +129,19 @@ def _tell_rewrapped(rewrapped: int, left: list[KeyStatus], *, as_json: bool) -> 
 
 @keys.command()
 @existing_database
+@blobs
 @json_option
-def separate(database: Database, as_json: bool) -> None:
+def separate(database: Database, blobs: str | None, as_json: bool) -> None:
     """Make a copy of a database independent of its original.
 
     In one step, the copy gets a new database id, and its keys are wrapped again for this id. After that, the copy's
-    records are valid only for the copy, and it can't read rows of other databases. Run the command on the copy, before
-    an application opens it. The secret stays the same: give the copy another secret if other people or machines use it.
+    records are valid only for the copy, and it can't read rows of other databases. A folder in --blobs belongs to the
+    new id from then on. Run the command on the copy, before an application opens it. The secret stays the same: give
+    the copy another secret if other people or machines use it.
     """
 
     async def steps() -> int:
-        await check_made(database)
-        async with opened(database, None) as store:
+        async with opened_as_made(database, blobs) as store:  # else the folder would stay with the old id
             return await rotation.assign_new_database_id(store)
 
     images = run(steps())

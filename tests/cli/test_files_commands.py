@@ -81,6 +81,7 @@ EXISTING = [
     ["variants", "--database", "{}", "--placeholder", "--blobs"],
     ["backup", "--database", "{}", "--to", "new", "--blobs"],
     ["copy", "--from", "{}", "--to", "new", "--from-blobs"],
+    ["keys", "separate", "--database", "{}", "--blobs"],
 ]
 """Commands that read an existing store, up to the option that names its folder."""
 
@@ -141,3 +142,9 @@ def test_postgresql_refuses_a_folder_first() -> None:
         result = run(*words, "pictures")
         assert result.exit_code == 1
         assert "several hosts use one PostgreSQL" in result.stderr
+
+
+def test_a_separated_copy_keeps_its_folder(site: Site) -> None:
+    """The folder follows the new id of its database. Otherwise no process could open the two together again."""
+    assert run("keys", "separate", "--database", site.database, "--blobs", site.folder).exit_code == 0
+    assert run("verify", "--database", site.database, "--blobs", site.folder).output == "3 images read\nall is well\n"
