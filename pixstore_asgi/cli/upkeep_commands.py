@@ -10,8 +10,10 @@ import click
 from ..core.ids import Count, number_of
 from ..errors import PixstoreError, SecretError, StoreBusy, StoreError
 from ..keys.find import find_configured_ring
+from ..store.connect import bodies_at
 from ..store.contract import ImageStore
-from ..store.inspection import Fault
+from ..store.files import BodyFolder
+from ..store.inspection import Fault, Inspectable
 from ..transfer.steps import printable
 from ..upkeep.doctor import Finding, examine, examine_bodies
 from ..upkeep.probe import examine_mount
@@ -113,19 +115,31 @@ def verify(database: Database, blobs: str | None, as_json: bool) -> None:
     metavar="SECONDS",
     help="The application's sweep_grace_s, never less: readers and uploads depend on it.",
 )
-def gc(database: Database, blobs: str | None, sweep_grace_s: int) -> None:
+@click.option(
+    "--orphans",
+    is_flag=True,
+    help="Also remove the files of the folder in --blobs that no row names, as `verify` lists them.",
+)
+def gc(database: Database, blobs: str | None, sweep_grace_s: int, orphans: bool) -> None:
     """Remove bodies that no image needs.
 
     The application does this itself, a little with each write. Use this command for a store with few writes. Bodies
     that are being read stay. In PostgreSQL and in a bucket, bodies that were replaced within the last --sweep-grace-s
     seconds stay too. Run it only on the database in use. On a backup, it could remove bodies from the bucket that the
     current database needs.
+
+    After a database was restored to an earlier moment than its folder, the files of images saved since are orphans.
+    Run --orphans only if you will restore no newer backup.
     """
+    if orphans and not (blobs and isinstance(bodies_at(blobs), BodyFolder)):
+        raise click.UsageError("--orphans needs a folder in --blobs: another store may have objects in a bucket")
     removed = 0
 
     async def steps() -> None:
         nonlocal removed
         async with opened_as_made(database, blobs, sweep_grace_s=sweep_grace_s) as store:
+            if orphans and isinstance(store, Inspectable):
+                await store.adopt_orphans()
             while some := await store.sweep(limit=_GC_BATCH):
                 removed += some
 

@@ -91,6 +91,13 @@ class Inspectable(Protocol):
         """
         ...
 
+    async def adopt_orphans(self) -> None:
+        """Mark the objects in `bodies` that no row names as unused, so that `sweep` removes them.
+
+        No other store may keep objects in the same place.
+        """
+        ...
+
     async def ids(self, *, after: str, limit: int) -> Sequence[str]:
         """Return up to `limit` ids of images above `after`, in order. Ids of damaged rows are included."""
         ...

@@ -7,6 +7,7 @@ from ..core.cipher import TagCheck, unwrap_key
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, StoreBusy, StoreError
 from ..store.contract import ImageStore
+from ..store.files import BodyFolder
 from ..store.inspection import Fault, Inspectable, pages_of_ids
 from ..store.objects import Bodies, versions_among
 
@@ -84,6 +85,7 @@ async def _read(store: ImageStore, ring: KeyRing, image_id: str) -> int:
 
 
 async def _stray_objects(store: Inspectable, bodies: Bodies) -> AsyncIterator[Fault]:
+    kind = "file" if isinstance(bodies, BodyFolder) else "object"
     stray: set[str] = set()
     async for names in bodies.names():
         versions = versions_among(names)
@@ -93,4 +95,4 @@ async def _stray_objects(store: Inspectable, bodies: Bodies) -> AsyncIterator[Fa
         return
     async for names in bodies.names():  # gc may have removed object and row between the two queries
         for name in stray.intersection(names):
-            yield Fault(f"object {name}", "no row of the database has it")
+            yield Fault(f"{kind} {name}", "no row of the database has it")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from click.testing import CliRunner, Result
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.store.tables import faults, gc
+from pixstore_asgi.store.tables.transaction import Transaction
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.sqlite import query
 
@@ -148,3 +151,72 @@ def test_a_separated_copy_keeps_its_folder(site: Site) -> None:
     """The folder follows the new id of its database. Otherwise no process could open the two together again."""
     assert run("keys", "separate", "--database", site.database, "--blobs", site.folder).exit_code == 0
     assert run("verify", "--database", site.database, "--blobs", site.folder).output == "3 images read\nall is well\n"
+
+
+def damage(site: Site) -> Path:
+    """Remove one file, flip a byte of another, and add three files without a row. Return the one that gc may remove."""
+    site.file_of("big:0").unlink()
+    with site.file_of("big:1").open("r+b") as file:
+        file.seek(700_000)
+        file.write(bytes([file.read(1)[0] ^ 1]))
+    orphan = site.folder / "ab" / f"ab{'0' * 30}"
+    for path in (orphan, site.folder / "cd" / orphan.name, site.folder / "ab" / "notes.txt"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"foreign")
+    return orphan
+
+
+def test_verify_names_each_faulty_file(site: Site) -> None:
+    """A missing, a damaged and a shortened file are named by the image, others by their place. The rest is intact."""
+    orphan = damage(site)
+    result = run("verify", "--database", site.database, "--blobs", site.folder, "--json")
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["images"], found["complete"]) == (1, 3, True)
+    assert {fault["what"]: fault["reason"] for fault in found["faults"]} == {
+        "image big:0": f"the file of image big:0 in {site.folder} is missing: restore it from a backup",
+        "image big:1": "the image fails authentication: it is damaged, or the key is of another image",
+        f"file {orphan.name}": "no row of the database has it",
+        f"file cd/{orphan.name}": "no row of the database has it",
+        "file ab/notes.txt": "no row of the database has it",
+    }
+    os.truncate(site.file_of("big:1"), 1_400_000)
+    shortened = run("verify", "--database", site.database, "--blobs", site.folder).stdout
+    assert "  image big:1: the file of image big:1 " in shortened
+    assert "has another length than the image" in shortened
+
+
+def test_gc_removes_orphans_only_if_asked(site: Site) -> None:
+    """`gc` leaves a file that no row names, because after a restore it may be a picture. --orphans removes it, and no
+    other file.
+    """
+    orphan = damage(site)
+    others = {path for path in site.folder.rglob("*") if path.is_file()} - {orphan}
+    arguments = ("gc", "--database", site.database, "--blobs", site.folder)
+    assert run(*arguments).stdout == "0 bodies removed\n"
+    assert orphan.exists()
+    assert run(*arguments, "--orphans").stdout == "1 body removed\n"
+    assert {path for path in site.folder.rglob("*") if path.is_file()} == others
+    assert run(*arguments, "--orphans").stdout == "0 bodies removed\n"
+
+
+def test_gc_asks_for_the_row_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a list of orphans is outdated, the files whose rows came since stay, and so do their images."""
+    asked = 0
+
+    async def outdated(tx: Transaction, versions: Sequence[bytes]) -> Sequence[bytes]:
+        nonlocal asked
+        asked += 1
+        return versions if asked == 1 else await faults.unknown_bodies(tx, versions)
+
+    monkeypatch.setattr(gc, "unknown_bodies", outdated)
+    arguments = ("--database", site.database, "--blobs", site.folder)
+    assert run("gc", *arguments, "--orphans").stdout == "0 bodies removed\n"
+    assert asked > 1
+    assert run("verify", *arguments).output == "3 images read\nall is well\n"
+
+
+@pytest.mark.parametrize("more", [[], ["--blobs", "s3://pictures/app"]], ids=["database", "bucket"])
+def test_orphans_are_of_a_folder(site: Site, more: list[str]) -> None:
+    """Another store may have objects below the same prefix of a bucket, so gc takes none of them for an orphan."""
+    result = run("gc", "--database", site.database, "--orphans", *more)
+    assert (result.exit_code, "Error: --orphans needs a folder in --blobs" in result.stderr) == (2, True)

@@ -215,14 +215,19 @@ class BodyFolder:
             return self.file_of(name).exists()
 
     def _names(self) -> Iterator[str]:
-        """Yield the names of all files in the subfolders, except the unfinished files in `parts`."""
+        """Yield the names of all files in the subfolders, except the unfinished files in `parts`.
+
+        The name of a file in a wrong subfolder begins with the subfolder's name and a slash.
+        """
         with translated(self.path):
             self.check()
             for folder in sorted(self.path.iterdir()):
                 if folder.is_dir() and folder.name not in _IGNORED | {PARTS}:
                     with suppress(FileNotFoundError):  # removed at this moment
                         names = sorted(os.listdir(folder))
-                        yield from names
+                        yield from (
+                            name if self.file_of(name).parent == folder else f"{folder.name}/{name}" for name in names
+                        )
 
     def _remove(self, names: Sequence[str]) -> None:
         with translated(self.path):

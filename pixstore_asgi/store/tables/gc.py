@@ -10,6 +10,7 @@ from ...core.events import event
 from ...errors import StoreError
 from ...process import PerLoop
 from ..objects import Bodies, OtherPlace, versions_among
+from .faults import unknown_bodies
 from .transaction import BodyState, Engine, Transaction
 
 _log = logging.getLogger("pixstore_asgi")
@@ -111,6 +112,14 @@ async def pending_names(tx: Transaction, versions: Sequence[bytes]) -> set[str]:
     return {name.hex() for (name,) in await tx.all(pending, list(versions))}
 
 
+async def adopt_orphans(tx: Transaction, versions: Sequence[bytes], grace_s: float) -> None:
+    """Insert a dead row for each of these versions that no row names. Its grace period has ended."""
+    await tx.lock("objects")
+    for version in await unknown_bodies(tx, versions):
+        body = await tx.add_row(BodyState.DEAD, version)
+        await tx.run("UPDATE {body} SET {changed} = {grace_ago} WHERE id = $2", grace_s + 1, body)
+
+
 async def forget_objects(tx: Transaction, claimed: Mapping[int, str]) -> None:
     """Delete the rows of objects that the object store has removed."""
     await tx.run("DELETE FROM {body} WHERE id = ANY($1::bigint[])", list(claimed))
@@ -146,6 +155,12 @@ class ObjectGc:
             await asyncio.shield(self._remove(engine, claimed))
         await self._remove_unfinished(engine)
         return len(claimed)
+
+    async def adopt_orphans(self, engine: Engine) -> None:
+        """Give each object that no row names a dead row, so that `collect` asks for its row again and removes it."""
+        async for names in self._bodies.names():
+            if orphans := await engine.read(unknown_bodies, versions_among(names)):
+                await engine.write(adopt_orphans, orphans, self._grace_s)
 
     async def check(self, engine: Engine) -> None:
         """Check that the object store has current bodies of this database. Raises OtherPlace if it has none, or

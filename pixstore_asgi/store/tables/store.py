@@ -168,6 +168,10 @@ class TableStore(ABC, Generic[E]):
         if self._object_gc:
             await self._object_gc.check(self._engines.opened())
 
+    async def adopt_orphans(self) -> None:
+        if self._object_gc:
+            await self._object_gc.adopt_orphans(self._engines.opened())
+
     @property
     def bodies(self) -> Bodies | None:
         return self._bodies
