@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.store.tables import faults, gc
 from pixstore_asgi.store.tables.transaction import Transaction
+from tests.support.paths import DOCS
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.sqlite import query
 
@@ -220,3 +222,19 @@ def test_orphans_are_of_a_folder(site: Site, more: list[str]) -> None:
     """Another store may have objects below the same prefix of a bucket, so gc takes none of them for an orphan."""
     result = run("gc", "--database", site.database, "--orphans", *more)
     assert (result.exit_code, "Error: --orphans needs a folder in --blobs" in result.stderr) == (2, True)
+
+
+def test_bodies_move_into_a_folder_and_back(site: Site, tmp_path: Path) -> None:
+    """The page's two copies: into a database with a folder, and from there into one file with all bodies."""
+    page = (DOCS / "moving-stores.md").read_text()
+    (lines,) = re.findall(r"Into a folder, and back.*?```sh\n(.*?)```", page, re.DOTALL)
+    here = {"pixstore.db": "whole.db", "whole.db": "again.db", "/srv/pictures": "moved"}
+    whole = tmp_path / "whole.db"
+    assert run("copy", "--from", site.database, "--from-blobs", site.folder, "--to", whole).exit_code == 0
+    for line in lines.splitlines():
+        words = [str(tmp_path / here.get(word, word)) if "." in word or "/" in word else word for word in line.split()]
+        result = run(*words[1:])
+        assert (result.exit_code, result.stdout.startswith("3 images copied to ")) == (0, True)
+    names = {path.name: path.read_bytes() for path in site.folder.glob("??/*")}
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("moved/??/*")} == names
+    assert run("verify", "--database", tmp_path / "again.db").output == "3 images read\nall is well\n"

@@ -20,12 +20,13 @@ from tests.support.paths import DOCS, ROOT
 from tests.support.postgres import Cluster, running_cluster
 from tests.support.recipes import image_in, sent
 from tests.support.s3 import S3Server
-from tests.support.samples import SECRET, picture
+from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import Server, running
 from tests.support.tools import require
 
 pytestmark = pytest.mark.servers
 
+LARGE = large_png(1_500_000)
 PAGE = (DOCS / "choosing-a-store.md").read_text()
 APPLICATION = application_of("choosing-a-store.md")
 COMMANDS = dict(re.findall(r"### ([^\n]+)\n(?:(?!###).)*?```sh\n(?:export [^\n]+\n)?([^\n]+)\n```", PAGE, re.DOTALL))
@@ -63,16 +64,20 @@ def shown(http: httpx.Client, record: ImageRecord) -> bytes:
     return image_in(record, http.get(f"/pixstore-image/{record.id}", headers=sent(record)))
 
 
-@pytest.mark.parametrize("step", ["SQLite", "SQLite and a bucket", "PostgreSQL", "PostgreSQL and a bucket"])
+@pytest.mark.parametrize(
+    "step", ["SQLite", "SQLite and a folder", "SQLite and a bucket", "PostgreSQL", "PostgreSQL and a bucket"]
+)
 def test_each_step_saves_and_serves(step: str, tmp_path: Path, database: str, s3: S3Server, postgres: Cluster) -> None:
     """The application serves the images that it saves, and row and body are in the place of the command line."""
     prefix = step.replace(" ", "-")
     environment = setting(COMMANDS[step], database, s3.url(prefix))
-    assert set(environment) == ({"STORE", "BLOBS"} if "bucket" in step else {"STORE"})
+    assert set(environment) == ({"STORE", "BLOBS"} if " and " in step else {"STORE"})
+    environment = {name: value.replace("/srv", str(tmp_path)) for name, value in environment.items()}
     with host(tmp_path / "host", environment) as server, httpx.Client(base_url=server.url) as http:
-        record = saved(http, picture())
-        assert shown(http, record) == picture()
+        record = saved(http, LARGE)
+        assert shown(http, record) == LARGE
     assert len(s3.names(prefix)) == ("bucket" in step)
+    assert len(list(tmp_path.glob("pictures/??/*"))) == ("folder" in step)
     if "PostgreSQL" in step:
         assert postgres.run("SELECT id FROM pixstore.image", "choosing") == record.id
         assert not (tmp_path / "host" / "pixstore.db").exists()
