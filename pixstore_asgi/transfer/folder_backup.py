@@ -73,7 +73,7 @@ async def _taken(rows: Path, folder: FolderCopy, names: set[str]) -> AsyncGenera
     """Bring the bodies of these rows into a folder, and sync them. Add their names to `names`."""
     for bodies in bodies_of(rows):
         names.update(body.name for body in bodies if body.name)
-        faults = await anyio.to_thread.run_sync(folder.take, bodies)
-        for body, fault in zip(bodies, faults, strict=True):
-            yield Step(body.image_id, Outcome.LEFT if fault else Outcome.MOVED, fault or "")
+        taken = await anyio.to_thread.run_sync(folder.take, bodies)
+        for body, (size, fault) in zip(bodies, taken, strict=True):
+            yield Step(body.image_id, Outcome.LEFT if fault else Outcome.MOVED, fault, size)
     folder.sync_taken()

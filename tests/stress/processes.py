@@ -78,9 +78,10 @@ class Worker:
     def kill(self) -> None:
         """Kill the process with SIGKILL now."""
         assert self._process.is_alive(), f"the {self.role} ended by itself, its traceback is on stderr"
-        self._end()
+        self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Kill the process, or do nothing if it has ended by itself."""
         self._process.kill()
         self._process.join()
         self._listener.join()
@@ -92,4 +93,4 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end()
+        self.end()

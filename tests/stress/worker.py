@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -24,12 +25,15 @@ from pixstore_asgi.keys import rotation
 from pixstore_asgi.keys.find import find_ring
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.files import BodyFolder
-from pixstore_asgi.store.sqlite import leases
+from pixstore_asgi.store.files.copying import FolderCopy
+from pixstore_asgi.store.sqlite import SqliteStore, leases
+from pixstore_asgi.transfer.folder_backup import back_up_with_folder
 from pixstore_asgi.transfer.store_copy import copy_store
 from tests.stress import freshness, groups
 from tests.stress.bodies import Torn, body_of, read, save
-from tests.stress.stores import store_of
+from tests.stress.stores import parts_of, store_of
 from tests.stress.telling import tell
+from tests.support.samples import SECRET, large_png
 
 _PAUSES_S = (0, 0, 0.001)
 _SEVERAL_CHUNKS = (300_000, 524_288, 800_000, 1_200_000, 1_700_000)
@@ -192,6 +196,32 @@ async def copy_on(store: ImageStore, stop: threading.Event, *, into: str) -> Non
     await target.close()
 
 
+async def change_pictures(store: ImageStore, stop: threading.Event, *, images: int) -> None:
+    """Save, replace and delete real images, about so many at a time, and tell of each change."""
+    ids: list[str] = []
+    async with Pixstore(store, secret=SECRET) as pix:
+        while not stop.is_set():
+            image = large_png(random.choice(_SEVERAL_CHUNKS))
+            with contextlib.suppress(StoreError):  # on a slow machine a sweep may take the upload
+                if len(ids) < images:
+                    ids.append((await pix.save_image(image)).id)
+                elif random.random() < 0.3:
+                    await pix.delete_image(ids.pop(random.randrange(images)))
+                else:
+                    await pix.update_image(random.choice(ids), image)
+                tell(changed=len(ids))
+
+
+async def back_up(store: ImageStore, stop: threading.Event, *, into: str) -> None:
+    """Back up a store with a folder, and tell of each step and of the end."""
+    assert isinstance(store, SqliteStore)
+    assert isinstance(store.bodies, BodyFolder)
+    rows, folder, _ = parts_of(into)
+    async for step in back_up_with_folder(store.path, Path(rows), FolderCopy(folder, store.bodies)):
+        tell(step=[step.image_id, step.outcome.value, step.reason])
+    tell(done=True)
+
+
 ROLES = {
     "reader": read_all,
     "updater": update_and_sweep,
@@ -202,6 +232,8 @@ ROLES = {
     "rewrapper": rewrap,
     "recaller": recall,
     "copier": copy_on,
+    "picturer": change_pictures,
+    "backer": back_up,
     "changer": freshness.change_all,
     "watcher": freshness.watch_all,
 }

@@ -29,6 +29,13 @@ class NamedBody(NamedTuple):
     name: str | None
 
 
+class Taken(NamedTuple):
+    """The result of taking one body. bytes: how many were copied. fault: why the body could not be taken, or ""."""
+
+    bytes: int = 0
+    fault: str = ""
+
+
 class FolderCopy(BodyFolder):
     """A folder that takes bodies from the folder `source`. Attach both folders first.
 
@@ -65,21 +72,20 @@ class FolderCopy(BodyFolder):
                     f"was moved, remove {marker}"
                 )
 
-    def take(self, bodies: Sequence[NamedBody]) -> list[str | None]:
-        """Take bodies from the source. Return for each why it could not be taken, or None.
+    def take(self, bodies: Sequence[NamedBody]) -> list[Taken]:
+        """Take bodies from the source.
 
         Raises StoreError if this folder can't be written to, or the source is missing.
         """
-        return [self._take(body) for body in bodies]
+        return [Taken() if body.name is None else self._take(body.name, body.size) for body in bodies]
 
-    def _take(self, body: NamedBody) -> str | None:
-        if body.name is None:
-            return None
+    def _take(self, name: str, size: int) -> Taken:
         try:
-            self.counts[self._bring(body.name, body.size)] += 1
+            way = self._bring(name, size)
         except DamagedSource as error:
-            return str(error)
-        return None
+            return Taken(fault=str(error))
+        self.counts[way] += 1
+        return Taken(size if way == "copied" else 0)
 
     def _bring(self, name: str, size: int) -> str:
         file, part = self.file_of(name), self.path / PARTS / name
