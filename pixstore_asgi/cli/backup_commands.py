@@ -35,9 +35,9 @@ from .stores import (
     opened_as_made,
 )
 
-_LEFT = (
-    "The files that were left are of no image in the backup. They stayed because the database was missing or damaged: "
-    "if they are of no other database, run the same command again to remove them."
+_OTHERS = (
+    "The files of no image may be of a newer backup. `pixstore-asgi gc --orphans` removes them: run it only if you "
+    "will restore no newer one."
 )
 
 
@@ -138,8 +138,7 @@ def restore(source: Path, database: Database, blobs: str | None, from_blobs: str
     SINCE the backup are lost. The backup is checked first, and a database is never left half restored. A file of
     another program, or the images of another store, are not overwritten.
 
-    With --from-blobs and a folder in --blobs, the same holds: the folder then has the files of the backup. Other files
-    in it are removed if the database existed.
+    With --from-blobs and a folder in --blobs, the same holds. The folder gets the files of the backup.
 
     Else, and for PostgreSQL: the store must be a new one. After an interruption the same command continues.
     """
@@ -158,7 +157,7 @@ def restore(source: Path, database: Database, blobs: str | None, from_blobs: str
         if database.file is not None and folder is not None:
             await move.follow(restore_with_folder(source, database.file, folder), count_of_images(source))
             move.notes.append(_files_in(folder))
-            move.notes.extend([_LEFT] if folder.counts["left"] else [])
+            move.notes.extend([_OTHERS] if folder.counts["of no image"] else [])
             return
         async with opened_as_made(Database(source, source), from_blobs, option="--from-blobs") as store:
             if blobs:

@@ -1,7 +1,7 @@
 """Backs up a SQLite store with bodies in a folder to a database and a folder of its own, and restores such a backup.
 
-Both put the bodies in place first, synced. Then they replace the database, and then they remove the bodies that none of
-its rows names. So the database and its folder are complete at each moment.
+Both put the bodies in place first, synced, and then replace the database. At the end a backup removes the bodies that
+none of its rows names. So the database and its folder are complete at each moment.
 """
 
 from collections.abc import AsyncGenerator
@@ -36,13 +36,13 @@ async def back_up_with_folder(database: Path, target: Path, folder: FolderCopy) 
             yield step
         sqlite_backup.put_in_place(rows, target)
         folder.check_use(target)
-        folder.end(names, removes_others=True)
+        folder.remove_others(names)
 
 
 async def restore_with_folder(backup: Path, database: Path, folder: FolderCopy) -> AsyncGenerator[Step, None]:
     """Replace a SQLite store by a backup of it. Yield a step for each image. An image whose body is missing is LEFT.
 
-    If the database is missing, other bodies in the folder stay there. They may be of a database in another place.
+    Other bodies in the folder stay there, because a newer backup may name them.
 
     Args:
         backup: The file of the backup.
@@ -60,7 +60,7 @@ async def restore_with_folder(backup: Path, database: Path, folder: FolderCopy) 
         async for step in _taken(rows.copy, folder, names):
             yield step
         rows.put_in_place()
-        folder.end(names, removes_others=rows.is_same_store)
+        folder.count_others(names)
 
 
 def _attach(folder: FolderCopy, rows: Path) -> None:

@@ -15,6 +15,7 @@ from .errors import translated
 from .folder import BACKUP_OF, PARTS, BodyFolder
 
 _PIECE_BYTES = 1 << 20
+_RESULTS = ("linked", "copied", "there already", "removed", "of no image")  # in the order of the report
 
 
 class DamagedSource(StoreDamaged):
@@ -43,12 +44,13 @@ class FolderCopy(BodyFolder):
     if both folders are on one file system and have one owner, else a copy. The copy shares its blocks with the source
     if the file system can do that.
 
+    counts: the number of bodies by result.
     """
 
     def __init__(self, path: str | os.PathLike[str], source: BodyFolder) -> None:
         super().__init__(path)
         self.source = source
-        self.counts: Counter[str] = Counter(dict.fromkeys(("linked", "copied", "there already", "removed", "left"), 0))
+        self.counts: Counter[str] = Counter(dict.fromkeys(_RESULTS, 0))
         self._changed: set[Path] = set()
 
     def check_use(self, backup: Path | None) -> None:
@@ -130,16 +132,22 @@ class FolderCopy(BodyFolder):
                 sync(place)
         self._changed.clear()
 
-    def end(self, names: Collection[str], *, removes_others: bool) -> None:
-        """Remove all bodies except those in `names`, and all unfinished ones, or only count these bodies."""
+    def remove_others(self, names: Collection[str]) -> None:
+        """Remove all bodies except those in `names`, and all unfinished ones."""
+        others = self._others(names)
+        self._remove(others)
+        with translated(self.path):
+            for part in (self.path / PARTS).iterdir():
+                part.unlink(missing_ok=True)
+        self.counts["removed"] = len(others)
+
+    def count_others(self, names: Collection[str]) -> None:
+        """Count the bodies except those in `names`."""
+        self.counts["of no image"] = len(self._others(names))
+
+    def _others(self, names: Collection[str]) -> list[str]:
         found = [version.hex() for version in versions_among(list(self._names()))]
-        others = [name for name in found if name not in names]
-        if removes_others:
-            self._remove(others)
-            with translated(self.path):
-                for part in (self.path / PARTS).iterdir():
-                    part.unlink(missing_ok=True)
-        self.counts["removed" if removes_others else "left"] = len(others)
+        return [name for name in found if name not in names]
 
 
 class _Source:

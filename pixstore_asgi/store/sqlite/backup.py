@@ -79,14 +79,11 @@ def restore(backup: Path, database: Path) -> Count:
 
 
 class Restore(NamedTuple):
-    """A restore before its last step. copy: the sound copy of the backup, beside the database. is_same_store: whether
-    the database exists and has images of the same store.
-    """
+    """A restore before its last step. copy: the sound copy of the backup, beside the database."""
 
     database: Path
     copy: Path
     images: Count
-    is_same_store: bool
 
     def put_in_place(self) -> None:
         """Replace the database by the copy."""
@@ -108,15 +105,14 @@ def restoring(backup: Path, database: Path) -> Iterator[Restore]:
         raise StoreError(f"{backup} is the database itself: name a backup of it")
     with translated(database), _copied(backup, database) as copy:
         images = _checked(copy, backup)
-        is_same_store = _check_place(database, copy)
+        _check_place(database, copy)
         with _out_of_use(database):
-            yield Restore(database, copy, images, is_same_store)
+            yield Restore(database, copy, images)
 
 
-def _check_place(database: Path, copy: Path) -> bool:
-    """Return whether the file at `database` has images of the same store as `copy`.
-
-    Raises StoreError if the file belongs to another program, or has the images of another store.
+def _check_place(database: Path, copy: Path) -> None:
+    """Raise StoreError if the file at `database` belongs to another program, or has the images of another store than
+    `copy`.
     """
     with suppress(FileNotFoundError), database.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -127,7 +123,6 @@ def _check_place(database: Path, copy: Path) -> bool:
     own, others = id_of_images(copy), id_of_images(database)
     if own and others and own != others:
         raise StoreError(f"{database} has the images of another store, not of the one backed up: move it away first")
-    return others is not None and own == others
 
 
 @contextmanager
