@@ -3,39 +3,294 @@
 Each operation raises one error with a remedy, no image is lost, and the store works again after the fault.
 """
 
-import itertools
+import asyncio
 import os
+import re
+import resource
+import shutil
 import struct
 import subprocess
+import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from pixstore_asgi.errors import StoreError
+from pixstore_asgi.errors import StoreBusy, StoreError
 from pixstore_asgi.store import mounts
 from pixstore_asgi.store.contract import CHUNK_BYTES, WHOLE_BYTES
-from pixstore_asgi.store.contract_tests.steps import body_of
-from pixstore_asgi.store.files import BodyFolder
+from pixstore_asgi.store.contract_tests.steps import body_of, read, save
 from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.upkeep.verify import verify_rest
+from tests.store.test_files import opened, store_of
+from tests.support.tools import require
 
 LONG = body_of(WHOLE_BYTES + 3 * CHUNK_BYTES + 7)
+OTHER = body_of(len(LONG), seed=1)
 
 needs_root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can mount a file system")
 
 
-def store_of(folder: Path, bodies: Path | None = None) -> SqliteStore:
-    ticks = itertools.count(1_700_000_000_000, 1000)
-    bodies = bodies or folder / "bodies"
-    return SqliteStore(folder / "images.db", bodies=BodyFolder(bodies), sweep_grace_s=0, clock_ms=lambda: next(ticks))
+# Faults while the store is open: each operation, its error, and the time after the fault
+
+READ_ONLY = r"the folder .* can't be used \(Read-only file system\): let the process read and write the folder"
+FORBIDDEN = r"the folder .* can't be used \(Permission denied\): let the process read and write the folder"
+AWAY = "the folder .* is missing or was replaced: mount it or move it back, and try again"
+OF_OTHERS = "the folder .* is not the one of this database, which has bodies elsewhere: check that blobs= names"
+EXHAUSTED = "the (folder|database) .* can't be used: too many files are open: raise the limit of open files"
+FULL = "the folder .* can't be used: the disk is full: make room and try again"
 
 
-def run(*command: object) -> None:
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"{command[0]} is not possible here: {done.stderr.strip()}")
+async def verify(store: SqliteStore) -> None:
+    assert [fault async for fault in verify_rest(store)] == []
+
+
+async def reopen(store: SqliteStore) -> None:
+    async with opened(store_of(store.path.parent, store.bodies.path)):  # type: ignore[union-attr]
+        pass
+
+
+OPERATIONS: dict[str, Callable[[SqliteStore], Awaitable[object]]] = {
+    "read": lambda store: read(store, "a"),
+    "read a short one": lambda store: read(store, "short"),
+    "save": lambda store: save(store, "new", OTHER),
+    "replace": lambda store: save(store, "a", OTHER),
+    "save a short one": lambda store: save(store, "new", b"short"),
+    "delete": lambda store: store.delete("b"),
+    "gc": lambda store: store.sweep(),
+    "verify": verify,
+    "open": reopen,
+}
+
+
+async def use(store: SqliteStore, errors: dict[str, str]) -> None:
+    """Do everything once. errors: the message of each operation that must fail. The others must succeed."""
+    for name, operation in OPERATIONS.items():
+        if name in errors:
+            with pytest.raises(StoreError, match=f"^{errors[name]}"):
+                await operation(store)
+        else:
+            await operation(store)
+
+
+@asynccontextmanager
+async def filled(folder: Path, bodies: Path) -> AsyncIterator[SqliteStore]:
+    """Keep a store with images open during the block. After it, each image must be there, and a save must work."""
+    async with opened(store_of(folder, bodies)) as store:
+        for image_id, body in {"a": LONG, "b": OTHER, "short": b"short"}.items():
+            await save(store, image_id, body)
+        yield store
+        assert (await read(store, "a"), await read(store, "short")) == (LONG, b"short")
+        await save(store, "c", OTHER)
+        assert await read(store, "c") == OTHER
+        assert await read(store, "b") is None
+        await store.sweep()
+        assert len(list(bodies.glob("[0-9a-f][0-9a-f]/*"))) == 2
+        assert list(bodies.glob("parts/*")) == []
+
+
+def run(*command: str | Path) -> None:
+    subprocess.run(command, check=True)
+
+
+def remount(disk: Path, options: str) -> None:
+    run("mount", "-o", f"remount,{options}", disk)
+
+
+async def test_a_disk_that_becomes_read_only(tmp_path: Path, small_disk: Path) -> None:
+    """As ext4 does after an error of the disk. All images stay readable, and a new process starts."""
+    async with filled(tmp_path, small_disk / "bodies") as store:
+        remount(small_disk, "ro")
+        await use(store, dict.fromkeys(["save", "replace", "gc"], READ_ONLY))
+        remount(small_disk, "rw")
+
+
+async def test_a_read_only_disk_at_the_first_start(tmp_path: Path, small_disk: Path) -> None:
+    """A folder that was made is not enough: the store must write its owner there."""
+    (small_disk / "bodies").mkdir()
+    remount(small_disk, "ro")
+    for bodies in (small_disk / "bodies", small_disk / "new"):
+        with pytest.raises(StoreError, match=READ_ONLY):
+            await store_of(tmp_path, bodies).open()
+
+
+@pytest.mark.parametrize("free_bytes", [0, WHOLE_BYTES + CHUNK_BYTES])
+async def test_a_full_disk(tmp_path: Path, small_disk: Path, free_bytes: int) -> None:
+    """Before a body, or in the middle of it. No part of it stays, deletes and gc work, and so do saves afterwards."""
+    async with filled(tmp_path, small_disk / "bodies") as store:
+        free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize
+        filler = small_disk / "filler"
+        filler.write_bytes(bytes(free - free_bytes))
+        for name in ("save", "replace"):
+            with pytest.raises(StoreError, match=FULL):
+                await OPERATIONS[name](store)
+            assert list(small_disk.glob("bodies/parts/*")) == []
+        await use(store, {"save": FULL, "replace": FULL})
+        filler.unlink()
+
+
+async def test_a_full_disk_at_the_first_start(tmp_path: Path, small_disk: Path) -> None:
+    """The error names the disk, nothing is left, and a start after room was made works."""
+    filler = small_disk / "filler"
+    (small_disk / "bodies").mkdir()
+    filler.write_bytes(bytes(os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize))
+    with pytest.raises(StoreError, match=FULL):
+        await store_of(tmp_path, small_disk / "bodies").open()
+    assert list((small_disk / "bodies").iterdir()) == []
+    filler.unlink()
+    async with opened(store_of(tmp_path, small_disk / "bodies")) as store:
+        await save(store, "a", LONG)
+
+
+async def fault_of(operation: Awaitable[object]) -> str:
+    """Return the error of an operation in words, or an empty text."""
+    try:
+        await operation
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+async def test_a_full_ext4(tmp_path: Path) -> None:
+    """A real file system with blocks and a journal, of 16 MiB: images are saved until it is full."""
+    with ext4_at(tmp_path / "disk"):
+        async with filled(tmp_path, tmp_path / "disk" / "bodies") as store:
+            await store.delete("b")
+            saved = 0
+            while not (fault := await fault_of(save(store, f"more-{saved}", OTHER))):
+                saved += 1
+            assert re.match(FULL, fault)
+            assert saved > 3
+            for number in range(saved):
+                assert await read(store, f"more-{number}") == OTHER
+                await store.delete(f"more-{number}")
+            assert await store.sweep() == saved + 2  # "b" and the body that did not fit
+
+
+async def test_a_disk_that_is_unmounted_and_mounted_again(tmp_path: Path) -> None:
+    """The mount point is empty meanwhile, and the file system has another number afterwards. No restart is needed."""
+    errors = dict.fromkeys(["read", "save", "replace", "gc", "verify"], AWAY)
+    with ext4_at(tmp_path / "disk"):
+        async with filled(tmp_path, tmp_path / "disk" / "bodies") as store:
+            run("umount", tmp_path / "disk")
+            await use(store, {**errors, "open": OF_OTHERS})
+            with ext4_at(tmp_path / "other"):  # takes the number of the first one
+                run("mount", "-o", "loop", tmp_path / "disk.ext4", tmp_path / "disk")
+                assert await read(store, "a") == LONG
+
+
+@contextmanager
+def ext4_at(folder: Path) -> Iterator[None]:
+    """Mount an ext4 of 16 MiB during the block."""
+    image = folder.with_suffix(".ext4")
+    folder.mkdir()
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    subprocess.run([require("mkfs.ext4", "e2fsprogs"), "-q", image], check=True)
+    if subprocess.run(["mount", "-o", "loop", image, folder], capture_output=True, check=False).returncode:
+        pytest.skip("a disk in a file needs root and the right to mount: run this as root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+async def test_a_folder_that_is_moved_away(tmp_path: Path) -> None:
+    """Images in the database stay readable, and nothing of the missing folder is made anew."""
+    async with filled(tmp_path, tmp_path / "bodies") as store:
+        (tmp_path / "bodies").rename(tmp_path / "moved")
+        errors = dict.fromkeys(["read", "save", "replace", "gc", "verify"], AWAY)
+        await use(store, {**errors, "open": OF_OTHERS})
+        assert not (tmp_path / "bodies").exists()
+        (tmp_path / "moved").rename(tmp_path / "bodies")
+
+
+@contextmanager
+def as_a_user(folder: Path) -> Iterator[None]:
+    """Give a folder to an ordinary user, and act as this user during the block."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.chown(folder, 65534, 65534)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows takes no folder")
+@pytest.mark.parametrize(
+    ("mode", "failing"),
+    [(0o500, ["save", "replace", "gc"]), (0o000, ["read", "save", "replace", "gc", "verify", "open"])],
+)
+async def test_a_folder_without_permission(mode: int, failing: list[str]) -> None:
+    """As after a restore by root: the error says what the process lacks, and nothing is lost."""
+    folder = Path(tempfile.mkdtemp())  # the folders of tmp_path are closed to other users
+    try:
+        with as_a_user(folder):
+            async with filled(folder, folder / "bodies") as store:
+                places = [folder / "bodies", *(path for path in (folder / "bodies").iterdir() if path.is_dir())]
+                for place in reversed(places):
+                    place.chmod(mode)
+                await use(store, dict.fromkeys(failing, FORBIDDEN))
+                for place in places:
+                    place.chmod(0o700)
+    finally:
+        shutil.rmtree(folder)
+
+
+async def test_a_folder_of_a_database_that_has_no_bodies_yet(tmp_path: Path) -> None:
+    """Two databases never share a folder, even if both are new."""
+    (tmp_path / "other").mkdir()
+    async with opened(store_of(tmp_path)):
+        with pytest.raises(StoreError, match="holds the bodies of another database: give each its own folder"):
+            await store_of(tmp_path / "other", tmp_path / "bodies").open()
+
+
+@contextmanager
+def descriptors_left(number: int) -> Iterator[None]:
+    """Let this process open only so many more files during the block."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+    held: list[int] = []
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        for _ in range(number):
+            os.close(held.pop())
+        yield
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_a_process_without_descriptors(tmp_path: Path) -> None:
+    """Everything that opens a file says so, and succeeds when there are descriptors again."""
+    async with filled(tmp_path, tmp_path / "bodies") as store:
+        with descriptors_left(0):
+            errors = dict.fromkeys(["read", "save", "replace", "gc", "verify"], EXHAUSTED)
+            await use(store, {**errors, "open": EXHAUSTED})
+
+
+async def test_64_readers_without_descriptors(tmp_path: Path) -> None:
+    """Some are refused, the others read whole images, and all of them can read once descriptors are free."""
+    async with filled(tmp_path, tmp_path / "bodies") as store:
+        with descriptors_left(16):
+            found = await asyncio.gather(*(store.open_stream("a") for _ in range(64)), return_exceptions=True)
+        refused = [error for error in found if isinstance(error, BaseException)]
+        assert {type(error) for error in refused} == {StoreBusy}
+        assert all(re.search("too many files are open: raise the limit", str(error)) for error in refused)
+        streams = [stream for stream in found if stream and not isinstance(stream, BaseException)]
+        assert len(streams) > 3
+        for stream in streams:
+            assert b"".join([chunk async for chunk in stream]) == LONG
+        assert set(await asyncio.gather(*(read(store, "a") for _ in range(64)))) == {LONG}
+        await store.delete("b")
 
 
 # Network file systems

@@ -10,7 +10,6 @@ from ...errors import StoreBusy, StoreDamaged, StoreError
 TOO_MANY_FILES = "too many files are open: raise the limit of open files (ulimit -n, LimitNOFILE=), and try again"
 _MAKE_ROOM = "the disk is full: make room and try again"
 _CHECK_DISK = "reading or writing it failed: check the disk"
-_LET_WRITE = "let the process read and write the folder"
 
 
 class FolderAway(StoreBusy):
@@ -36,4 +35,6 @@ def translated(folder: Path) -> Iterator[None]:
             raise StoreBusy(f"the folder {folder} can't be used: {TOO_MANY_FILES}") from error
         if error.errno == errno.EIO:
             raise StoreDamaged(f"the folder {folder} can't be used: {_CHECK_DISK}") from error
-        raise StoreError(f"the folder {folder} can't be used ({error.strerror}): {_LET_WRITE}") from error
+        raise StoreError(
+            f"the folder {folder} can't be used ({error.strerror}): let the process read and write the folder"
+        ) from error

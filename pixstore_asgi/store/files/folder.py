@@ -56,6 +56,7 @@ class BodyFolder:
         if b"\0" in name:
             raise ConfigError("blobs names no folder: a path has neither NUL nor characters that no file name can have")
         self.path = Path(os.fsdecode(name)).absolute()
+        self._database_id: bytes | None = None
         self._identity: tuple[int, int] | None = None
         self._synced: set[Path] = set()
 
@@ -140,7 +141,7 @@ class BodyFolder:
         if len(owners) > 1:
             self._write_owners([database_id])
         make_private_folder(self.path / PARTS, self.path)
-        self._identity = self._identity_now()
+        self._database_id, self._identity = database_id, self._identity_now()
 
     def _claim(self, database_id: bytes) -> list[bytes]:
         """Make the folder this database's own, if it is missing or empty. Return the owners: another process may write
@@ -172,14 +173,14 @@ class BodyFolder:
             give_to_owner_of(self.path, descriptor)
             os.write(descriptor, "".join(f"{owner.hex()}\n" for owner in owners).encode())
             os.fsync(descriptor)
+            if is_first:
+                with suppress(FileExistsError):
+                    os.link(written, self.path / _OWNERS)
+            else:
+                os.replace(written, self.path / _OWNERS)
         finally:
             os.close(descriptor)
-        if is_first:
-            with suppress(FileExistsError):
-                os.link(written, self.path / _OWNERS)
-            written.unlink()
-        else:
-            os.replace(written, self.path / _OWNERS)
+            written.unlink(missing_ok=True)
         sync(self.path)
 
     def _of_others(self, is_new: bool) -> str:
@@ -197,9 +198,13 @@ class BodyFolder:
         return None
 
     def check(self) -> None:
-        """Raise FolderAway if the folder is missing, or is not the one that `attach` found."""
-        if self._identity is None or self._identity_now() != self._identity:
-            raise FolderAway(self.path)
+        """Raise FolderAway if the folder is missing, or does not belong to the database of `attach`."""
+        found = self._identity_now()
+        if found is None or found != self._identity:
+            if self._database_id not in self._owners():
+                raise FolderAway(self.path)
+            self._identity = found  # the folder is back: a new mount has another number
+            self._synced.clear()
 
     def _make_place(self, place: Path) -> None:
         """Make a subfolder. Its name is synced at its first use here, because another process may not have done so."""
