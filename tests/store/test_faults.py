@@ -47,6 +47,7 @@ from tests.support.sqlite_faults import (
     make_base,
     sqlite_error,
     store_of,
+    sweep,
     unique_png,
 )
 
@@ -63,8 +64,18 @@ TEXTS = {
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    return asyncio.run(make_base(tmp_path_factory.mktemp("base")))
+def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Base:
+    has_files: bool = getattr(request, "param", False)
+    return asyncio.run(make_base(tmp_path_factory.mktemp("base"), has_files=has_files))
+
+
+also_with_files = pytest.mark.parametrize(
+    "base",
+    [pytest.param(False, id="rows"), pytest.param(True, id="files", marks=pytest.mark.soak)],
+    indirect=True,
+    scope="module",
+)
+"""Runs a test with all bodies in the database, and with the large ones in files."""
 
 
 @pytest.fixture
@@ -125,7 +136,7 @@ async def try_once(operation: Operation, pix: Pixstore, base: Base, plan: Plan) 
 async def fail_at(operation: Operation, base: Base, folder: Path, plan: Plan) -> bool:
     """Run an operation with one fault and check the state after it. Return whether there were that many steps."""
     path = operation.prepare(base, folder)
-    pix = Pixstore(path, secret=SECRET)
+    pix = base.pixstore(path)
     with injected(plan):
         if not operation.is_opening:
             await pix.open()
@@ -142,8 +153,8 @@ async def fail_at(operation: Operation, base: Base, folder: Path, plan: Plan) ->
         if NEW not in found:
             await check_next(pix, base, operation)
         await pix.close()
-    async with Pixstore(path, secret=SECRET) as again:
-        await store_of(again).sweep()
+    async with base.pixstore(path) as again:
+        await sweep(again)
         check_file(path)
     shutil.rmtree(folder)
     return plan.has_struck
@@ -173,6 +184,7 @@ def fault_cases() -> Iterator[object]:
                 yield pytest.param(name, mode, 1, marks=pytest.mark.soak, id=f"{name}-{mode}-all")
 
 
+@also_with_files
 @pytest.mark.parametrize(("name", "mode", "every"), list(fault_cases()))
 async def test_a_statement_that_fails_harms_nothing(base: Base, folder: Path, name: str, mode: str, every: int) -> None:
     """If any statement fails, once or from then on, the images are the old or the new ones, and everything
@@ -182,6 +194,7 @@ async def test_a_statement_that_fails_harms_nothing(base: Base, folder: Path, na
 
 
 @pytest.mark.soak
+@also_with_files
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "read"])
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CORRUPT])
 @pytest.mark.parametrize("mode", ["before", "lasting"])
@@ -314,11 +327,12 @@ def helper(*words: object) -> list[str]:
 
 async def check_dead(operation: Operation, base: Base, path: Path) -> None:
     """Check the state after a kill: old or new images, all whole, and everything works."""
-    async with Pixstore(path, secret=SECRET) as pix:
+    async with base.pixstore(path) as pix:
         found = await contents(pix, base)
         assert found in (operation.before(base), operation.after(base))
         if NEW not in found:
             await check_next(pix, base, operation)
+        await sweep(pix)
     assert query(path, "PRAGMA page_size") == [(PAGE_BYTES,)]
     assert query(path, "PRAGMA auto_vacuum") == [(2,)]
     check_file(path)
@@ -327,12 +341,13 @@ async def check_dead(operation: Operation, base: Base, path: Path) -> None:
 EVERY = [pytest.param(17, id="some"), pytest.param(1, id="all", marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
 
 
+@also_with_files
 @pytest.mark.parametrize("every", EVERY)
 async def test_a_process_that_dies_harms_nothing(base: Base, folder: Path, every: int) -> None:
     """A process killed before some of its statements, in any operation, leaves the old or the new images, and a
     database that works.
     """
-    command = helper("die", base.folder, base.small, base.large, folder, every)
+    command = helper("die", base.folder, base.small, base.large, base.has_files, folder, every)
     result = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True, timeout=800)
     ends = [(name, int(step), int(code)) for name, step, code in map(str.split, result.stdout.splitlines())]
     assert [name for name, _, _ in ends] == list(OPERATIONS)

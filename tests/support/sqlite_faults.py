@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -16,6 +16,7 @@ from unittest import mock
 from pixstore_asgi import ImageRecord, Pixstore, StoreError, WireState
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.contract import CHUNK_BYTES
+from pixstore_asgi.store.files import BodyFolder
 from pixstore_asgi.store.sqlite import SqliteStore, writer
 from tests.support.payloads import served
 from tests.support.rings import make_database
@@ -24,7 +25,7 @@ from tests.support.sqlite import query
 
 SMALL, LARGE = picture(), large_png(5 * CHUNK_BYTES + 3)
 NEW_SMALL, NEW_LARGE = picture("jpeg"), large_png(9 * CHUNK_BYTES + 5)
-DATABASE = "pixstore.db"
+DATABASE, BODIES = "pixstore.db", "bodies"
 NEW = "new"
 unique_png = large_png.__wrapped__  # not kept: there are many, and each is asked for once
 
@@ -151,11 +152,15 @@ def injected(plan: Plan) -> Iterator[Plan]:
 
 @dataclass(frozen=True)
 class Base:
-    """A closed database to start from: a small and a large image, and bodies that are dead but not swept."""
+    """A closed database to start from: a small and a large image, and bodies that are dead but not swept.
+
+    has_files: the large body is a file in the folder beside the database.
+    """
 
     folder: Path
     small: str
     large: str
+    has_files: bool = False
 
     @property
     def images(self) -> dict[str, bytes]:
@@ -164,13 +169,21 @@ class Base:
     def copy(self, folder: Path) -> Path:
         """Copy the database into a folder and return its path."""
         folder.mkdir(parents=True, exist_ok=True)
+        if self.has_files:
+            shutil.copytree(self.folder / BODIES, folder / BODIES)
         return Path(shutil.copy(self.folder / DATABASE, folder / DATABASE))
 
+    def pixstore(self, path: Path) -> Pixstore:
+        """Return an application's object for a copy, closed. There is no grace period for files."""
+        bodies = BodyFolder(path.parent / BODIES) if self.has_files else None
+        return Pixstore(SqliteStore(path, sweep_grace_s=0 if bodies else 600, bodies=bodies), secret=SECRET)
 
-async def make_base(folder: Path) -> Base:
+
+async def make_base(folder: Path, *, has_files: bool = False) -> Base:
     """Make the database that faults are tried on."""
-    async with Pixstore(await make_database(folder / DATABASE), secret=SECRET) as pix:
-        base = Base(folder, (await pix.save_image(SMALL)).id, (await pix.save_image(LARGE)).id)
+    empty = Base(folder, "", "", has_files)
+    async with empty.pixstore(await make_database(folder / DATABASE)) as pix:
+        base = replace(empty, small=(await pix.save_image(SMALL)).id, large=(await pix.save_image(LARGE)).id)
     with sqlite3.connect(folder / DATABASE) as edited:
         edited.executescript(
             "INSERT INTO blob (id, state, changed_ms) VALUES (11, 2, 1), (12, 2, 2);"
@@ -211,6 +224,7 @@ class Operation:
         path = base.copy(folder)
         if self.is_creating:
             path.unlink()
+            shutil.rmtree(folder / BODIES, ignore_errors=True)
         return path
 
 
@@ -224,7 +238,10 @@ async def _delete(pix: Pixstore, image_id: str) -> None:
     await pix.delete_image(image_id)
 
 
-async def _sweep(pix: Pixstore) -> None:
+async def sweep(pix: Pixstore) -> None:
+    """Remove all unused bodies."""
+    if store_of(pix).bodies:
+        await asyncio.sleep(0.002)  # a file is removed in a later millisecond than the one in which it became unused
     await store_of(pix).sweep()
 
 
@@ -258,7 +275,7 @@ OPERATIONS = {
         lambda pix, base: pix.update_image(base.large, in_pieces(NEW_LARGE)), lambda base: {base.large: NEW_LARGE}
     ),
     "delete": Operation(lambda pix, base: _delete(pix, base.large), lambda base: {base.large: None}),
-    "sweep": Operation(lambda pix, base: _sweep(pix)),
+    "sweep": Operation(lambda pix, base: sweep(pix)),
     "read": Operation(_read),
     "serve": Operation(_serve),
 }
@@ -291,7 +308,7 @@ async def check_next(pix: Pixstore, base: Base, operation: Operation) -> None:
         assert (image_id in after) == (fresh is not None)
         if fresh is not None:
             assert await served(pix, fresh) == (WireState.SUCCESS, after[image_id])
-    await store_of(pix).sweep()
+    await sweep(pix)
     assert store_of(pix).in_use == 0
     check_file(store_of(pix).path)
 
@@ -299,7 +316,7 @@ async def check_next(pix: Pixstore, base: Base, operation: Operation) -> None:
 def check_file(path: Path) -> None:
     """Check that a swept database is sound and has the bodies of its images, whole, and no others.
 
-    Of those that lie elsewhere it has the rows.
+    Of those that lie elsewhere it has the rows, and of those in a folder beside it the folder has the files.
     """
     assert query(path, "PRAGMA integrity_check") == [("ok",)]
     assert query(path, "SELECT id FROM blob ORDER BY id") == query(
@@ -310,6 +327,11 @@ def check_file(path: Path) -> None:
     bodies = "SELECT id >> 16, sum(length(data)) FROM chunk GROUP BY id >> 16 ORDER BY 1"
     here = "SELECT blob, size FROM image JOIN blob ON blob.id = image.blob WHERE object IS NULL ORDER BY blob"
     assert query(path, bodies) == query(path, here)
+    if (path.parent / BODIES).exists():
+        named = query(path, "SELECT lower(hex(object)) FROM blob WHERE object IS NOT NULL ORDER BY 1")
+        assert [
+            (file.name,) for file in sorted((path.parent / BODIES).glob("*/*"), key=lambda file: file.name)
+        ] == named
 
 
 # Processes that die
@@ -337,7 +359,7 @@ def die_at_each_step(name: str, base: Base, folder: Path, every: int) -> None:
 
 async def _die(operation: Operation, base: Base, path: Path, step: int) -> None:
     with injected(Plan(at=step, kills=True)) as plan:
-        pix = Pixstore(path, secret=SECRET)
+        pix = base.pixstore(path)
         plan.is_armed = operation.is_opening
         await pix.open()
         plan.is_armed = True
@@ -373,8 +395,9 @@ def _say(*words: object) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "die":
-        source, small, large, target, every = sys.argv[2:]
+        source, small, large, has_files, target, every = sys.argv[2:]
         for name in OPERATIONS:
-            die_at_each_step(name, Base(Path(source), small, large), Path(target, name), int(every))
+            base = Base(Path(source), small, large, has_files == "True")
+            die_at_each_step(name, base, Path(target, name), int(every))
     else:
         asyncio.run(work_until_killed(Path(sys.argv[2]), int(sys.argv[3])))
