@@ -32,6 +32,7 @@ from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.errors import SecretError
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.contract import CHUNK_BYTES, ImageStore
+from pixstore_asgi.store.files import BodyFolder
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
@@ -39,7 +40,7 @@ from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.clock import FixedClock
 from tests.support.s3 import S3Server
 from tests.support.samples import OTHER_SECRET, SECRET, large_png
-from tests.support.sqlite_faults import check_file
+from tests.support.sqlite_faults import BODIES, check_file
 
 pytestmark = pytest.mark.slow
 
@@ -526,6 +527,25 @@ class SqliteMachine(PixstoreMachine):
         check_file(Path(self.folder.name) / "pixstore.db")
 
 
+class FolderMachine(SqliteMachine):
+    """Two Pixstores on one SQLite file and one folder, which has bodies of both kinds."""
+
+    def make_store(self, sweep_grace_s: float = LONG_S) -> ImageStore:
+        folder = Path(self.folder.name)
+        bodies = BodyFolder(folder / BODIES)
+        bodies.smallest_bytes = 2 * CHUNK_BYTES
+        return SqliteStore(folder / "pixstore.db", bodies=bodies, sweep_grace_s=sweep_grace_s, clock_ms=self.clock)
+
+    def check_closed(self) -> None:
+        """Check that a sweep long after leaves the files of the images that there are, and no others."""
+        store = self.make_store(sweep_grace_s=-LONG_S)
+        self.run(store.open())
+        while self.run(store.sweep()):
+            pass
+        self.run(store.close())
+        super().check_closed()
+
+
 class PostgresMachine(PixstoreMachine):
     """Two Pixstores on one schema of a PostgreSQL, each with a store of its own."""
 
@@ -589,7 +609,16 @@ class PostgresBucketMachine(BucketMachine, PostgresMachine):
         return PostgresStore(self.url, schema=schema, bodies=bucket, sweep_grace_s=sweep_grace_s, clock_ms=self.clock)
 
 
-@pytest.fixture(params=[MemoryMachine, SqliteMachine, PostgresMachine, SqliteBucketMachine, PostgresBucketMachine])
+@pytest.fixture(
+    params=[
+        MemoryMachine,
+        SqliteMachine,
+        pytest.param(FolderMachine, marks=pytest.mark.soak),
+        PostgresMachine,
+        SqliteBucketMachine,
+        PostgresBucketMachine,
+    ]
+)
 def machine(request: pytest.FixtureRequest) -> type[PixstoreMachine]:
     kind: type[PixstoreMachine] = request.param
     if issubclass(kind, PostgresMachine):
