@@ -22,7 +22,7 @@ from tests.support.paths import DOCS
 from tests.support.postgres import Cluster
 from tests.support.requests import headers
 from tests.support.s3 import S3Server
-from tests.support.samples import SECRET, picture
+from tests.support.samples import SECRET, large_png, picture
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -116,6 +116,24 @@ def test_a_sqlite_store_is_backed_up_and_restored(folder: Path, sqlite_host: Hos
         assert operator.state_of(later) == "Success"
         shell.follow(restoring)
         assert operator.state_of(later) == "NotFound"
+
+
+def test_a_store_with_a_folder_is_backed_up_and_restored(folder: Path) -> None:
+    """Three of the images are files. They are linked into the backup, and are there when it is restored."""
+    (folder / "backup").mkdir()
+    store, blobs = folder / "pictures" / "pixstore.db", folder / "bodies"
+
+    async def fill_both() -> None:
+        async with Pixstore(store, blobs=blobs, secret=SECRET) as pix:
+            for number in range(IMAGES):
+                await pix.save_image(large_png(1_100_000) if number < 3 else picture(seed=number))
+
+    asyncio.run(fill_both())
+    environment = {"PIXSTORE_SECRET": SECRET, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    instead = {"/var/lib/pictures": f"{store.parent}", "/srv/pictures": f"{blobs}", "/backup": f"{folder}/backup"}
+    handlers = {"systemctl": lambda arguments: ""}
+    with Shell(folder, environment=environment, instead=instead, handlers=handlers) as shell:
+        shell.follow(section_of(BACKUP, "Back up a store with a folder"))
 
 
 def test_each_night_leaves_a_verified_backup(folder: Path) -> None:
