@@ -207,6 +207,37 @@ async def test_a_folder_that_is_moved_away(tmp_path: Path) -> None:
         (tmp_path / "moved").rename(tmp_path / "bodies")
 
 
+async def test_a_folder_on_two_file_systems(tmp_path: Path, small_disk: Path) -> None:
+    """As after a mount on a subfolder: a finished file can't be moved there."""
+    async with filled(tmp_path, tmp_path / "bodies") as store:
+        run("mount", "--bind", small_disk, tmp_path / "bodies" / "parts")
+        try:
+            with pytest.raises(StoreError, match="can't be used: parts of it are on different file systems: keep all"):
+                await save(store, "a", OTHER)
+        finally:
+            run("umount", tmp_path / "bodies" / "parts")
+        await store.delete("b")
+
+
+FOREIGN: dict[str, Callable[[Path], object]] = {
+    "a FIFO": os.mkfifo,
+    "a folder": os.mkdir,
+    "a link": lambda file: file.symlink_to(file.parent),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+async def test_a_body_that_is_no_file(tmp_path: Path, kind: str) -> None:
+    """A read raises an error at once. It neither waits nor follows a link."""
+    async with opened(store_of(tmp_path)) as store:
+        await save(store, "a", LONG)
+        (file,) = (tmp_path / "bodies").glob("[0-9a-f][0-9a-f]/*")
+        file.unlink()
+        FOREIGN[kind](file)
+        with pytest.raises(StoreError, match=r"the file of image a|the folder .* can't be used"):
+            await read(store, "a")
+
+
 @contextmanager
 def as_a_user(folder: Path) -> Iterator[None]:
     """Give a folder to an ordinary user, and act as this user during the block."""

@@ -9,6 +9,7 @@ from ...errors import StoreBusy, StoreDamaged, StoreError
 
 TOO_MANY_FILES = "too many files are open: raise the limit of open files (ulimit -n, LimitNOFILE=), and try again"
 _MAKE_ROOM = "the disk is full: make room and try again"
+_ONE_DISK = "parts of it are on different file systems: keep all of it on one"
 _CHECK_DISK = "reading or writing it failed: check the disk"
 
 
@@ -33,6 +34,8 @@ def translated(folder: Path) -> Iterator[None]:
             raise StoreError(f"the folder {folder} can't be used: {_MAKE_ROOM}") from error
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise StoreBusy(f"the folder {folder} can't be used: {TOO_MANY_FILES}") from error
+        if error.errno == errno.EXDEV:
+            raise StoreError(f"the folder {folder} can't be used: {_ONE_DISK}") from error
         if error.errno == errno.EIO:
             raise StoreDamaged(f"the folder {folder} can't be used: {_CHECK_DISK}") from error
         raise StoreError(

@@ -87,7 +87,7 @@ class FileStream:
     def _open(self, path: Path, check: Callable[[], None]) -> _Descriptor:
         with translated(self._folder):
             try:
-                file = _Descriptor(path, os.O_RDONLY)
+                file = _Descriptor(path, os.O_RDONLY | os.O_NONBLOCK)  # the open of a FIFO would wait
             except FileNotFoundError:
                 check()
                 raise NoSuchBody(self._says("is missing")) from None
