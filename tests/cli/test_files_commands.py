@@ -238,3 +238,29 @@ def test_bodies_move_into_a_folder_and_back(site: Site, tmp_path: Path) -> None:
     names = {path.name: path.read_bytes() for path in site.folder.glob("??/*")}
     assert {path.name: path.read_bytes() for path in tmp_path.glob("moved/??/*")} == names
     assert run("verify", "--database", tmp_path / "again.db").output == "3 images read\nall is well\n"
+
+
+def test_a_further_pass_between_folders_brings_changes(site: Site, tmp_path: Path) -> None:
+    """New and replaced images come with their files, deleted ones go, and both stores verify."""
+    target = Site(tmp_path / "target.db", tmp_path / "target")
+    source = ("--from", site.database, "--from-blobs", site.folder)
+    arguments = ("copy", *source, "--to", target.database, "--to-blobs", target.folder)
+    assert run(*arguments).stdout.startswith("3 images copied to ")
+
+    async def change() -> None:
+        async with Pixstore(site.database, blobs=site.folder, secret=SECRET) as pix:
+            await pix.update_image("big:0", large_png(1_700_000))
+            await pix.delete_image("big:1")
+            await pix.import_image("big:2", large_png(1_800_000), token=1)
+
+    asyncio.run(change())
+    result = run(*arguments)
+    assert result.stdout.startswith(
+        f"2 images copied to {target.database}\n1 image skipped, there already\n1 image del"
+    )
+    for image_id in ("big:0", "big:2"):
+        assert target.file_of(image_id).read_bytes() == site.file_of(image_id).read_bytes()
+    for each in (site, target):
+        assert (
+            run("verify", "--database", each.database, "--blobs", each.folder).output == "3 images read\nall is well\n"
+        )

@@ -278,6 +278,63 @@ def test_an_interrupted_backup_leaves_the_earlier_one(
     assert (verify(backup).exit_code, len(backup.files)) == (0, IMAGES)
 
 
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_an_interrupted_restore_changes_nothing(
+    store: Pair, backup: Pair, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The store is as it was, and the same command goes on."""
+    back_up(store, backup)
+    wanted = store.content()
+
+    async def change(pix: Pixstore) -> None:
+        for number in range(IMAGES):
+            await pix.update_image(f"a:{number}", picture(seed=20 + number))
+
+    store.change(change)
+    sweep(store)
+    before = store.content()
+    without_links(monkeypatch)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, step, failing_third(getattr(os, step)))
+        assert restore(backup, store).exit_code == 1
+    assert store.content() == before
+    assert restore(backup, store).exit_code == 0
+    assert store.content() == wanted
+
+
+def test_files_are_synced_before_the_database_is_replaced(
+    store: Pair, backup: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file before its rename, all names before the database, and files are removed last."""
+    back_up(store, backup)
+    store.change(lambda pix: pix.update_image("a:0", picture(seed=10)))
+    steps: list[str] = []
+
+    def kind_of(path: Path) -> str:
+        names = {backup.blobs: "folder", backup.blobs / PARTS: "part", backup.database.parent: path.name}
+        return names.get(path.parent, "body" if path.parent.parent == backup.blobs else "")
+
+    def recorded(name: str) -> Callable[..., Any]:
+        real = getattr(os, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            path = arguments[-1]
+            path = os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else path
+            steps.append(f"{name} {kind_of(Path(path))}")
+            return real(*arguments, **options)
+
+        return call
+
+    without_links(monkeypatch)
+    with monkeypatch.context() as patched:
+        for name in ("fsync", "replace", "unlink"):
+            patched.setattr(os, name, recorded(name))
+        assert back_up(store, backup).exit_code == 0
+    kinds = ("part", "body", "folder", "pictures.db")
+    found = [step for step in steps if step.split()[1:] in [[kind] for kind in kinds] and step != "unlink part"]
+    assert found == ["fsync part", "replace body", "fsync folder", "replace pictures.db", "unlink body", "fsync folder"]
+
+
 def test_one_backup_is_made_at_a_time(store: Pair, backup: Pair) -> None:
     """A second run is refused in one line, and changes nothing."""
     back_up(store, backup)
@@ -407,3 +464,20 @@ def test_a_full_disk_leaves_the_earlier_backup(store: Pair, small_disk: Path) ->
     done = back_up(store, backup)
     assert (done.exit_code, "the disk is full: make room and try again" in done.output) == (1, True)
     assert backup.content() == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+def test_files_belong_to_the_owner_of_their_folder(store: Pair, backup: Pair) -> None:
+    """Root copies the files of another user, into a backup of its own and back, and the application can read them."""
+
+    def give_all(user: int) -> None:
+        for path in [store.blobs, *store.blobs.rglob("*")]:
+            os.chown(path, user, user)
+
+    give_all(65534)
+    assert "6 copied" in back_up(store, backup).output
+    assert {path.stat().st_uid for path in backup.files} == {0}
+    for path in store.files:
+        path.unlink()
+    assert "6 copied" in restore(backup, store).output
+    assert {path.stat().st_uid for path in store.files} == {65534}
