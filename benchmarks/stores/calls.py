@@ -1,19 +1,22 @@
-"""The cost of saves and records by the image's place, called in this process."""
+"""The cost of saves, reads and records by the image's place, called in this process."""
 
 import time
 from collections.abc import Iterator, Sequence
 
+from pixstore_asgi import ImageRecord, Payload, Pixstore
+
 from ..cpu import cpu_seconds
+from ..own_images import check_payload
 from ..pictures import png
 from ..plan import KB, Plan
 from ..runs import Row
 from ..saves import save_for
 from .places import Place
 
-SAVES, RECORDS = "saves", "records"
+SAVES, READ, RECORDS = "saves", "read", "records"
 AT_ONCE = (1, 16)
 RECORDS_AT_ONCE = 100
-_RECORDS_S = 0.3
+_READ_S = _RECORDS_S = 0.3
 
 
 def saves(places: Sequence[Place], plan: Plan, number: int) -> Iterator[Row]:
@@ -53,6 +56,38 @@ def _database_s(place: Place) -> float:
 
 def _log_bytes(place: Place) -> int:
     return int(place.cluster.run("SELECT pg_current_wal_insert_lsn() - '0/0'")) if place.cluster else 0
+
+
+def reads(places: Sequence[Place], plan: Plan, number: int) -> Iterator[Row]:
+    """Read one image of each size again and again, with no memory of Pixstore's and no server."""
+    for size in plan.stores_sizes:
+        for place in places[:: -1 if number % 2 else 1]:
+            own = place.images
+            pix = Pixstore(own.database, blobs=own.blobs, secret=own.secret, cache_bytes=0)
+            yield {
+                "contestant": place.name,
+                "load": READ,
+                "round": number,
+                "size": size,
+                **own.run(_read(pix, own.record(size), size)),
+            }
+
+
+async def _read(uncached: Pixstore, record: ImageRecord, size: int) -> Row:
+    """Return the reads per second, and the CPU of one read."""
+    async with uncached as pix:
+        check_payload(b"".join([piece async for piece in await _open(pix, record)]), record, png(size))
+        count, started, used = 0, time.perf_counter(), time.process_time()
+        while time.perf_counter() - started < _READ_S:
+            async for _ in await _open(pix, record):
+                pass
+            count += 1
+        used, took = time.process_time() - used, time.perf_counter() - started
+    return {"reads_per_s": round(count / took, 2), "cpu_us": round(used / count * 1e6, 2)}
+
+
+async def _open(pix: Pixstore, record: ImageRecord) -> Payload:
+    return await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
 
 
 def records(places: Sequence[Place], ids: dict[str, list[str]], number: int) -> Iterator[Row]:

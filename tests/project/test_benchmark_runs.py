@@ -67,6 +67,7 @@ STORES_LOADS = {
     "uncached",
     "first byte",
     "queries",
+    "read",
     "records",
     "saves",
     "workers",
