@@ -9,14 +9,13 @@ import click
 
 from ..pixstore import Pixstore
 from ..saving.options import DEFAULT_MAX_IMAGE_BYTES
-from ..store.connect import connect
 from ..transfer.exports import DATABASE_NAME, IMAGES_NAME, export_files, export_npm, open_npm_target
 from ..transfer.folder import Folder
 from ..transfer.npm_import import ALL_FORMATS, NpmImport
 from ..transfer.npm_source import EXTENSION, open_npm_source
 from ..transfer.steps import Step, list_ids
 from .frame import Move
-from .stores import SOURCE, Database, DatabaseType, NewPath, blobs, existing_database, is_made, opened_as_made
+from .stores import SOURCE, Database, DatabaseType, NewPath, blobs, existing_database, is_made, opened, opened_as_made
 
 _T = TypeVar("_T")
 
@@ -187,8 +186,8 @@ def import_from_npm(
                 target = None
                 is_there = await is_made(into, blobs)
                 if is_there or not dry_run:
-                    existing = opened_as_made(into, blobs)
-                    store = await stack.enter_async_context(existing) if dry_run else connect(into.store, blobs)
+                    place = opened_as_made(into, blobs) if is_there else opened(into, blobs)
+                    store = await stack.enter_async_context(place)
                     target = Pixstore(store, image_formats=ALL_FORMATS, max_image_bytes=max_image_bytes)
                     await stack.enter_async_context(target)
                 run = NpmImport(source, target, max_image_bytes, updates=update, reseals=reseal, dry_run=dry_run)

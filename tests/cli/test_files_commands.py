@@ -19,6 +19,7 @@ from pixstore_asgi.store.tables.transaction import Transaction
 from tests.support.paths import DOCS
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.sqlite import query
+from tests.transfer.npm_files import NpmFiles
 
 LONG = large_png(1_500_000)
 
@@ -78,6 +79,14 @@ def test_stats_counts_the_bodies_in_files(site: Site) -> None:
     assert found["outside"] == {"bodies": 2, "bytes": size}
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with an empty store of the npm package in `npm`."""
+    monkeypatch.chdir(tmp_path)
+    NpmFiles(tmp_path / "npm")
+    return tmp_path
+
+
 EXISTING = [
     ["verify", "--database", "{}", "--blobs"],
     ["gc", "--database", "{}", "--blobs"],
@@ -87,16 +96,24 @@ EXISTING = [
     ["backup", "--database", "{}", "--to", "new", "--blobs"],
     ["copy", "--from", "{}", "--to", "new", "--from-blobs"],
     ["keys", "separate", "--database", "{}", "--blobs"],
+    [
+        "import",
+        "npm",
+        "--database",
+        "npm/.pixstore.sqlite",
+        "--images",
+        "npm/pixstore-images",
+        "--into",
+        "{}",
+        "--blobs",
+    ],
 ]
-"""Commands that read an existing store, up to the option that names its folder."""
+"""Commands that use an existing store, up to the option that names its folder."""
 
 
 @pytest.mark.parametrize("words", [each for each in EXISTING if each[0] != "backup"], ids=lambda words: words[0])
-def test_a_forgotten_folder_is_named_by_its_option(
-    words: list[str], site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_forgotten_folder_is_named_by_its_option(words: list[str], site: Site, here: Path) -> None:
     """A command without the folder of an existing store ends at once, and creates nothing."""
-    monkeypatch.chdir(tmp_path)
     *arguments, option = [word.format(site.database) for word in words]
     result = run(*arguments)
     assert result.exit_code == 1
@@ -107,32 +124,26 @@ def test_a_forgotten_folder_is_named_by_its_option(
 
 
 @pytest.mark.parametrize("words", EXISTING, ids=lambda words: words[0])
-def test_a_folder_for_a_store_that_has_none_is_not_made(
-    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_for_a_store_that_has_none_is_not_made(words: list[str], here: Path) -> None:
     """If all bodies are in the database, a folder that does not exist is a mistake, and stays missing."""
-    monkeypatch.chdir(tmp_path)
     asyncio.run(save_one(Path("plain.db")))
     result = run(*(word.format("plain.db") for word in words), "mistyped")
     assert result.exit_code == 1
     assert result.stderr == (
-        f"Error: the folder {tmp_path / 'mistyped'} does not exist, and this store has no bodies outside its database: "
+        f"Error: the folder {here / 'mistyped'} does not exist, and this store has no bodies outside its database: "
         f"leave out {words[-1]}, or check its path\n"
     )
     assert not {"mistyped", "new"} & set(os.listdir())
 
 
 @pytest.mark.parametrize("words", EXISTING, ids=lambda words: words[0])
-def test_a_folder_that_is_anothers_is_refused(
-    words: list[str], site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_is_anothers_is_refused(words: list[str], site: Site, here: Path) -> None:
     """A missing folder and an empty one are not the folder of this database, so no command reads on or removes rows."""
-    monkeypatch.chdir(tmp_path)
     Path("empty").mkdir()
     for folder in ("missing", "empty"):
         result = run(*(word.format(site.database) for word in words), folder)
         assert result.exit_code == 1
-        assert f"the folder {tmp_path / folder} " in result.stderr
+        assert f"the folder {here / folder} " in result.stderr
     assert os.listdir("empty") == []
     assert not Path("missing").exists()
 
