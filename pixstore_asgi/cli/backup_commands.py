@@ -19,7 +19,7 @@ from ..store.sqlite import backup as sqlite_backup
 from ..store.sqlite.rows import count_of_images, has_objects
 from ..transfer.folder_backup import back_up_with_folder, restore_with_folder
 from ..transfer.store_copy import back_up_store, copy_store
-from .frame import Move, framed
+from .frame import Move, copy_bar, framed
 from .stores import (
     SOURCE,
     Database,
@@ -84,8 +84,8 @@ def backup(database: Database, blobs: str | None, target: Path, to_blobs: str | 
     """
     folder = _folder_of_copy(database, blobs, to_blobs, "--to-blobs", "--blobs")
     if database.file is not None and blobs is None:
-        with framed(stopped="Stopped: no backup was made."):
-            count = sqlite_backup.back_up(database.file, target)
+        with framed(stopped="Stopped: no backup was made."), copy_bar("Backing up") as show:
+            count = sqlite_backup.back_up(database.file, target, show)
         with framed():
             click.echo(f"{count} backed up to {target}")
             _tell_of_rows_alone(target, "Pass --blobs to back them up too.")
@@ -143,8 +143,9 @@ def restore(source: Path, database: Database, blobs: str | None, from_blobs: str
     Else, and for PostgreSQL: the store must be a new one. After an interruption the same command continues.
     """
     if database.file is not None and blobs is None and from_blobs is None:
-        with framed(stopped="Stopped: the database is unchanged. Run the same command again to restore it."):
-            count = sqlite_backup.restore(source, database.file)
+        stopped = "Stopped: the database is unchanged. Run the same command again to restore it."
+        with framed(stopped=stopped), copy_bar("Restoring") as show:
+            count = sqlite_backup.restore(source, database.file, show)
         with framed():
             click.echo(f"{count} restored to {database}")
             _tell_of_rows_alone(database.file, "Pass --from-blobs and --blobs if they are in a folder of the backup.")

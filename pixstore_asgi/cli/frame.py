@@ -68,10 +68,11 @@ def size_of(size: float) -> str:
     return f"{size:,.1f} {_UNITS[unit]}" if unit else f"{size:.0f} bytes"
 
 
-def progress_bar(label: str, length: int) -> Any:
+def progress_bar(label: str, length: int, *, of_bytes: bool = False) -> Any:
     """Return a progress bar on stderr, to use with `with`. It is hidden if stderr is not a terminal.
 
     It shows count, percent and time left. `update(1, size)`, with the number of bytes so far, adds it and its rate.
+    of_bytes: the length is a number of bytes, so there is no other count.
     """
     begun_s = time.monotonic()
 
@@ -82,12 +83,24 @@ def progress_bar(label: str, length: int) -> Any:
         length=length,
         label=label,
         file=sys.stderr,
-        show_pos=True,
+        show_pos=not of_bytes,
         show_percent=True,
         width=0,  # as wide as the terminal
         item_show_func=rate,
         hidden=not sys.stderr.isatty(),
     )
+
+
+@contextmanager
+def copy_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """During the block, show a progress bar of bytes. The function takes the bytes so far, and all of them."""
+    with progress_bar(label, 0, of_bytes=True) as bar:
+
+        def show(copied: int, total: int) -> None:
+            bar.length = total
+            bar.update(copied - bar.pos, copied)
+
+        yield show
 
 
 @dataclass

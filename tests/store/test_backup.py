@@ -567,3 +567,24 @@ async def read_from_bucket(path: Path, blobs: str, image_id: str) -> bytes | Non
     async with Pixstore(path, blobs=blobs, secret=SECRET) as pix:
         image = await pix.read_image(image_id)
         return image.data if image else None
+
+
+async def test_a_copy_tells_its_progress_and_stops_at_ctrl_c(tmp_path: Path) -> None:
+    """The copied bytes grow up to about the size of the database. An interruption in the middle leaves no file."""
+    path, told = tmp_path / "pixstore.db", list[tuple[int, int]]()
+    await fill(path)
+    back_up(path, tmp_path / "backup.db", lambda *sizes: told.append(sizes))
+    assert told == sorted(told)
+    assert {total for _, total in told} == {path.stat().st_size}
+    assert path.stat().st_size / 2 < told[-1][0] <= path.stat().st_size
+    before = sorted(os.listdir(tmp_path))
+
+    def interrupt(copied: int, total: int) -> None:
+        if copied > total / 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        back_up(path, tmp_path / "second.db", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        restore(tmp_path / "backup.db", tmp_path / "restored.db", interrupt)
+    assert sorted(os.listdir(tmp_path)) == before

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -24,9 +24,17 @@ from .schema import check_application, connect_unwriting, is_ours
 from .write_lock import WriteLock
 
 _HEAD_BYTES = 100
+_STEPS_BETWEEN = 100  # of SQLite's virtual machine: it copies about 4 MiB of long bodies meanwhile
+
+OnCopied = Callable[[int, int], None]
+"""Called during a copy with the number of bytes that are copied, and of all bytes."""
 
 
-def back_up(database: Path, target: Path) -> Count:
+def _ignore(copied: int, total: int) -> None:
+    pass
+
+
+def back_up(database: Path, target: Path, on_copied: OnCopied = _ignore) -> Count:
     """Copy a database, in use or not, to a new file that only its owner can read. Return the count of its images.
 
     Raises StoreError if the database is missing or not sound, or if `target` exists. After an error, no new file is at
@@ -35,7 +43,7 @@ def back_up(database: Path, target: Path) -> Count:
     database = Path(os.path.realpath(database))
     with translated(database):
         check_one_name(database)  # if it has several names, the log is beside only one of them
-    with translated(target), _copied(database, target) as copy:
+    with translated(target), _copied(database, target, on_copied) as copy:
         _forget_dead_bodies(copy)
         images = _checked(copy, database)
         for suffix in ("", "-journal", "-wal"):  # SQLite would replay an old log into the backup
@@ -67,13 +75,13 @@ def _check_free(path: Path) -> None:
         raise StoreError(f"the file {path} exists already: name another one")
 
 
-def restore(backup: Path, database: Path) -> Count:
+def restore(backup: Path, database: Path, on_copied: OnCopied = _ignore) -> Count:
     """Replace a database, which may be missing or damaged, by a copy of a backup. Return the count of its images.
 
     The database's key file stays unchanged. Raises StoreError if the backup is not sound, or if the file at `database`
     belongs to another program or store. Raises StoreBusy if a process has the database open. Errors change nothing.
     """
-    with restoring(backup, database) as rows:
+    with restoring(backup, database, on_copied) as rows:
         rows.put_in_place()
     return rows.images
 
@@ -92,7 +100,7 @@ class Restore(NamedTuple):
 
 
 @contextmanager
-def restoring(backup: Path, database: Path) -> Iterator[Restore]:
+def restoring(backup: Path, database: Path, on_copied: OnCopied = _ignore) -> Iterator[Restore]:
     """Copy a backup, and keep every process from opening the database during the block, which calls `put_in_place`.
 
     Raises the errors of `restore`.
@@ -103,7 +111,7 @@ def restoring(backup: Path, database: Path) -> Iterator[Restore]:
         check_one_name(database)
     if database.exists() and backup.exists() and database.samefile(backup):
         raise StoreError(f"{backup} is the database itself: name a backup of it")
-    with translated(database), _copied(backup, database) as copy:
+    with translated(database), _copied(backup, database, on_copied) as copy:
         images = _checked(copy, backup)
         _check_place(database, copy)
         with _out_of_use(database):
@@ -252,7 +260,7 @@ def _checked(copy: Path, source: Path) -> Count:
 
 
 @contextmanager
-def _copied(source: Path, target: Path) -> Iterator[Path]:
+def _copied(source: Path, target: Path, on_copied: OnCopied) -> Iterator[Path]:
     """Copy a database into the folder of `target`. After the block, remove the copy unless the block has renamed it."""
     if not source.is_file():
         raise StoreError(f"there is no database {source}: check the path")
@@ -263,17 +271,24 @@ def _copied(source: Path, target: Path) -> Iterator[Path]:
     try:
         with translated(source), closing(connect_unwriting(source)) as db:
             check_application(db, source)
-            _copy(db, copy, target)
+            _copy(db, copy, target, on_copied)
         yield copy
     finally:
         with suppress(FileNotFoundError):
             copy.unlink()
 
 
-def _copy(db: sqlite3.Connection, copy: Path, target: Path) -> None:
+def _copy(db: sqlite3.Connection, copy: Path, target: Path, on_copied: OnCopied = _ignore) -> None:
+    pages, free, page_bytes = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    total = (pages - free) * page_bytes
+    db.set_progress_handler(lambda: on_copied(min(copy.stat().st_size, total), total), _STEPS_BETWEEN)
     try:
         db.execute("VACUUM INTO ?", (str(copy),))
     except sqlite3.Error as error:
+        if code_of(error) == sqlite3.SQLITE_INTERRUPT:  # Ctrl-C in the handler, whose exceptions SQLite's driver drops
+            raise KeyboardInterrupt from None
         # The source is only read, so these errors come from writing the copy.
         if code_of(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC):
             raise translate(target, error) from error
