@@ -138,10 +138,15 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int, orphans: bool)
     async def steps() -> None:
         nonlocal removed
         async with opened_as_made(database, blobs, sweep_grace_s=sweep_grace_s) as store:
-            if orphans and isinstance(store, Inspectable):
-                await store.adopt_orphans()
-            while some := await store.sweep(limit=_GC_BATCH):
-                removed += some
+            unused = 0
+            if isinstance(store, Inspectable):
+                if orphans:
+                    await store.adopt_orphans()
+                unused = (await store.unused()).bodies
+            with progress_bar("Removing", unused) as bar:
+                while some := await store.sweep(limit=_GC_BATCH):
+                    removed += some
+                    bar.update(some)
 
     def report(error: BaseException | None) -> None:
         if removed or error is None:
