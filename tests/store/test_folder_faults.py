@@ -131,6 +131,22 @@ async def test_a_full_disk(tmp_path: Path, small_disk: Path, free_bytes: int) ->
         filler.unlink()
 
 
+@pytest.mark.parametrize("free_bytes", [0, 64 * 1024, WHOLE_BYTES + CHUNK_BYTES])
+async def test_a_full_disk_of_database_and_folder(small_disk: Path, free_bytes: int) -> None:
+    """Whichever of them is full first, the save raises one error, and its file is removed although no row can be."""
+    async with filled(small_disk, small_disk / "bodies") as store:
+        await store.delete("b")
+        free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_bsize
+        filler = small_disk / "filler"
+        filler.write_bytes(bytes(free - free_bytes))
+        for name in ("save", "replace"):
+            with pytest.raises(StoreError, match=f"^{FULL.replace('folder', '(database|folder)')}"):
+                await OPERATIONS[name](store)
+            assert list(small_disk.glob("bodies/parts/*")) == []
+            assert await read(store, "a") == LONG
+        filler.unlink()
+
+
 async def test_a_full_disk_at_the_first_start(tmp_path: Path, small_disk: Path) -> None:
     """The error names the disk, nothing is left, and a start after room was made works."""
     filler = small_disk / "filler"
@@ -271,6 +287,13 @@ async def test_a_folder_without_permission(mode: int, failing: list[str]) -> Non
                     place.chmod(0o700)
     finally:
         shutil.rmtree(folder)
+
+
+async def test_a_folder_in_a_missing_folder(tmp_path: Path) -> None:
+    """Only the folder itself is made at the first start: the others may be of a disk that is not mounted."""
+    with pytest.raises(StoreError, match=r"the folder .* does not exist: create it, or mount it"):
+        await store_of(tmp_path, tmp_path / "mnt" / "disk" / "bodies").open()
+    assert not (tmp_path / "mnt").exists()
 
 
 async def test_a_folder_of_a_database_that_has_no_bodies_yet(tmp_path: Path) -> None:
