@@ -306,7 +306,7 @@ async def test_a_database_with_files_opens_only_with_its_own_folder(tmp_path: Pa
         pass
     (tmp_path / "empty").mkdir()
     for folder, reason in [
-        ("missing", "is not the one of this database"),
+        ("missing", "is missing, but this database has bodies outside its tables: check blobs="),
         ("empty", "is not the one of this database"),
         ("other/bodies", "holds the bodies of another database"),
     ]:

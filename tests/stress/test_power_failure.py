@@ -148,7 +148,7 @@ def test_a_power_failure_takes_nothing_that_was_there(tmp_path: Path, durability
         pytest.param(
             "FULL", "disk/bodies", "is not the one of this database", id="the folder's list", marks=pytest.mark.soak
         ),
-        pytest.param("FULL", "disk", "is not the one of this database", id="the folder's name", marks=pytest.mark.soak),
+        pytest.param("FULL", "disk", "is missing, but this database", id="the folder's name", marks=pytest.mark.soak),
         pytest.param("careless", "", "is missing", id="removed too early", marks=pytest.mark.soak),
         pytest.param("careless", "", "files of no image", id="written too early", marks=pytest.mark.soak),
     ],

@@ -186,6 +186,11 @@ class BodyFolder:
     def _of_others(self, is_new: bool) -> str:
         if is_new:
             return f"the folder {self.path} holds other files: name an empty folder, or one that does not exist yet"
+        if not self.path.exists():
+            return (
+                f"the folder {self.path} is missing, but this database has bodies outside its tables: check blobs=, "
+                "and mount the folder or restore it from a backup"
+            )
         return (
             f"the folder {self.path} is not the one of this database, which has bodies elsewhere: check that blobs= "
             "names the place of its saves and that it is mounted, or restore it from a backup"
