@@ -97,7 +97,8 @@ async def _bodies(store: Inspectable) -> Finding:
         await store.check_bodies()
     except OtherPlace as error:
         return Finding("bodies", "the bucket has none of those that were looked up", str(error))
-    return Finding("bodies", f"new ones go to {store.bodies}")
+    which = "new ones above 1 MiB" if store.bodies.smallest_bytes else "new ones"
+    return Finding("bodies", f"{which} go to {store.bodies}")
 
 
 def _files(key_file: Path) -> Iterator[Path]:
@@ -120,14 +121,14 @@ def _inside(folder: Path, owner: int) -> Finding:
     device = folder.stat().st_dev
     for path in (folder, *sorted(each for each in folder.iterdir() if _PART_OF_FOLDER.fullmatch(each.name))):
         found = path.stat()
+        if found.st_dev != device:
+            how = f"keep all of {folder} on one file system: a finished file can't be moved to another one"
+            return Finding("folder", f"{path} is on another file system than {folder}", how)
         if found.st_uid != owner:
             says = f"{path} belongs to user {found.st_uid}, and the database to user {owner}"
             return Finding("folder", says, f"chown -R {owner} {folder}")
         if path != folder and found.st_mode & 0o077:
             return Finding("folder", f"others may read {path}", f"chmod -R go= {folder}")
-        if found.st_dev != device:
-            how = f"keep all of {folder} on one file system: a finished file can't be moved to another one"
-            return Finding("folder", f"{path} is on another file system than {folder}", how)
     return Finding("folder", f"all of {folder} belongs to the owner of the database")
 
 

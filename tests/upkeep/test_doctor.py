@@ -177,7 +177,7 @@ def test_a_folder_of_bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     bodies, database = tmp_path / "bodies", tmp_path / "pixstore.db"
     asyncio.run(save(database, SECRET, blobs=str(bodies)))
     lines = run(database, "--blobs", str(bodies)).output.splitlines()
-    assert f"ok    bodies: new ones go to {bodies}" in lines
+    assert f"ok    bodies: new ones above 1 MiB go to {bodies}" in lines
     assert f"ok    folder: {bodies} has mode 0700" in lines
     assert sum(line.startswith("ok    disk: ") for line in lines) == 2
     bodies.chmod(0o755)
@@ -189,6 +189,12 @@ def test_a_folder_of_bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         f"chmod -R go= {bodies}",
     )
     (bodies / "parts").chmod(0o700)
+    (bodies / "ab").symlink_to("/proc")
+    assert found(database, "--blobs", str(bodies))["folder"] == (
+        f"{bodies / 'ab'} is on another file system than {bodies}",
+        f"keep all of {bodies} on one file system: a finished file can't be moved to another one",
+    )
+    (bodies / "ab").unlink()
     kinds = {tmp_path: "ext4", bodies: "nfs4"}
     monkeypatch.setattr(doctor, "file_system_of", lambda folder: kinds[folder])
     assert found(database, "--blobs", str(bodies))["file system"] == (
