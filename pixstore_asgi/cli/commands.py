@@ -1,6 +1,5 @@
 """The group of all commands, and the commands `secret`, `serve` and `demo`."""
 
-import asyncio
 import secrets
 import tempfile
 import threading
@@ -19,11 +18,11 @@ from ..errors import InputError
 from .backup_commands import backup, restore
 from .copy_commands import copy
 from .exchange_commands import export_to, import_from
-from .frame import framed
+from .frame import framed, run
 from .installed import documents_folder, require
 from .keys_commands import keys
 from .server import exit_on_signals, listen, run_server, url_of
-from .stores import Database, DatabaseType, blobs, filled, is_made
+from .stores import Database, DatabaseType, blobs, filled, is_made, opened_as_made
 from .upkeep_commands import doctor, gc, stats, verify
 from .variants_command import variants
 
@@ -122,18 +121,24 @@ def serve(
     PIXSTORE_SECRET, or else the key file beside the database. Set the option `endpoint` of the pages' client to the
     address that this command prints.
     """
-    with framed():
-        if not create and not asyncio.run(is_made(database, blobs)):
-            raise InputError(
-                f"there is no store at {database}: the application creates it when it starts; check the "
-                f"path or URL, or pass --create to create an empty store"
-            )
+    if not create:
+        run(_check_existing(database, blobs))
     with framed(), exit_on_signals():
         pix = Pixstore(database.store, blobs=blobs, proof_window_ms=proof_window_ms, bind_token=bind_token)
         app = PixstoreMiddleware(Starlette(), pix, allow_origins=origins)
         with listen(host, port) as listener:
             greeting = f"Serving the images of {database} on {url_of(listener)}pixstore-image  (Ctrl-C stops it)"
             run_server(app, listener, life=pix, on_ready=lambda: click.echo(greeting), log_level="info")
+
+
+async def _check_existing(database: Database, blobs: str | None) -> None:
+    if not await is_made(database, blobs):
+        raise InputError(
+            f"there is no store at {database}: the application creates it when it starts; check the path or URL, or "
+            "pass --create to create an empty store"
+        )
+    async with opened_as_made(database, blobs):  # else each long image would be an InternalError
+        pass
 
 
 @commands.command()

@@ -148,9 +148,11 @@ def test_taken_port_says_which_option_to_use(command: list[str], tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_unusable_host_is_one_line() -> None:
-    """An address that is not this machine's is refused without a traceback."""
-    result = run("serve", "--database", __file__, "--host", "192.0.2.1", "--port", "0")
+def test_unusable_host_is_one_line(tmp_path: Path) -> None:
+    """An address that is not this machine's is refused without a traceback, and no database is made."""
+    database = tmp_path / "pixstore.db"
+    result = run("serve", "--create", "--database", str(database), "--host", "192.0.2.1", "--port", "0")
+    assert not database.exists()
     assert result.returncode == 1
     assert result.stderr.startswith("Error: can't listen on 192.0.2.1")
     assert result.stderr.count("\n") == 1

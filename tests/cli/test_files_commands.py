@@ -90,6 +90,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 EXISTING = [
     ["verify", "--database", "{}", "--blobs"],
     ["gc", "--database", "{}", "--blobs"],
+    ["serve", "--database", "{}", "--port", "0", "--blobs"],
     ["export", "images", "--database", "{}", "--to", "new", "--blobs"],
     ["export", "npm", "--database", "{}", "--to", "new", "--blobs"],
     ["variants", "--database", "{}", "--placeholder", "--blobs"],
