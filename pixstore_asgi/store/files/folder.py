@@ -162,7 +162,7 @@ class BodyFolder:
     def _owners(self) -> list[bytes]:
         try:
             return [bytes.fromhex(line) for line in (self.path / _OWNERS).read_text("ascii").split()]
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return []
 
     def _write_owners(self, owners: Sequence[bytes], *, is_first: bool = False) -> None:

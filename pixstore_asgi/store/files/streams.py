@@ -88,7 +88,7 @@ class FileStream:
         with translated(self._folder):
             try:
                 file = _Descriptor(path, os.O_RDONLY | os.O_NONBLOCK)  # the open of a FIFO would wait
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 check()
                 raise NoSuchBody(self._says("is missing")) from None
             found = os.fstat(file.number).st_size
