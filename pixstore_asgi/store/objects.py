@@ -13,6 +13,7 @@ from ..core.images import VERSION_BYTES, StoredImage
 from ..errors import StoreDamaged, StoreError
 from .contract import ImageStream
 
+_SHORT_BYTES = 64 * 1024
 _NAME = re.compile(rf"[0-9a-f]{{{2 * VERSION_BYTES}}}")
 
 
@@ -116,6 +117,19 @@ class Bodies(Protocol):
     def names(self) -> AsyncIterator[Sequence[str]]:
         """Yield the names of all objects in this place, many at a time."""
         ...
+
+
+Pieces = list[bytes | bytearray]
+
+
+def keep(pieces: Pieces, piece: bytes | memoryview) -> None:
+    """Append a copy of a piece to others. Short pieces are joined, because each object costs memory."""
+    if len(piece) >= _SHORT_BYTES:
+        pieces.append(bytes(piece))
+    elif pieces and isinstance(pieces[-1], bytearray) and len(pieces[-1]) < _SHORT_BYTES:
+        pieces[-1] += piece
+    else:
+        pieces.append(bytearray(piece))
 
 
 def versions_among(names: Sequence[str]) -> list[bytes]:

@@ -5,6 +5,7 @@ import errno
 import itertools
 import os
 import stat
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from pixstore_asgi.store.contract import CHUNK_BYTES, WHOLE_BYTES, CommitTerms, 
 from pixstore_asgi.store.contract_tests.steps import body_of, read, save, written
 from pixstore_asgi.store.files import BodyFolder, streams
 from pixstore_asgi.store.files.streams import FileStream
+from pixstore_asgi.store.objects import keep
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.service import until
 
@@ -88,10 +90,12 @@ async def test_nobody_else_reads_the_files(store: SqliteStore, tmp_path: Path) -
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give files to another user")
-async def test_the_files_of_root_belong_to_the_owner_of_the_folder(store: SqliteStore, tmp_path: Path) -> None:
+async def test_the_files_of_root_belong_to_the_owner_of_the_folder(tmp_path: Path) -> None:
     """A command that root runs leaves no file that the application can't read."""
+    (tmp_path / "bodies").mkdir()
     os.chown(tmp_path / "bodies", 65534, 65534)
-    await save(store, "a", LONG)
+    async with opened(store_of(tmp_path)) as store:
+        await save(store, "a", LONG)
     (file,) = files_in(tmp_path)
     assert [(path.stat().st_uid, path.stat().st_gid) for path in (file, file.parent)] == [(65534, 65534)] * 2
 
@@ -181,7 +185,27 @@ async def test_a_refused_commit_leaves_no_file_after_a_sweep(store: SqliteStore,
     assert [path.read_bytes() for path in files_in(tmp_path)] == [LONG]
 
 
-@pytest.mark.parametrize("step", ["open", "write", "fsync", "replace"])
+async def test_a_call_that_writes_only_a_part_is_continued(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system may write less than it was asked to."""
+    monkeypatch.setattr(os, "writev", lambda number, pieces: os.write(number, pieces[0][:100_000]))
+    await save(store, "a", LONG)
+    assert [path.read_bytes() for path in files_in(tmp_path)] == [LONG]
+
+
+def test_short_pieces_are_joined() -> None:
+    """Each byte of a slow upload would otherwise cost an object."""
+    pieces: list[bytes | bytearray] = []
+    for number in range(200_000):
+        keep(pieces, bytes([number % 256]))
+    assert len(pieces) == 4
+    keep(pieces, bytes(100_000))
+    keep(pieces, b"end")
+    assert b"".join(pieces) == bytes(number % 256 for number in range(200_000)) + bytes(100_000) + b"end"
+
+
+@pytest.mark.parametrize("step", ["open", "writev", "fsync", "replace"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
 async def test_a_fault_at_any_step_loses_nothing(
     store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, code: int
@@ -214,7 +238,7 @@ async def test_a_fault_at_any_step_loses_nothing(
 async def test_the_file_is_synced_before_its_row_is_written(
     store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Write, fsync of the file, rename, fsync of the folders, and only then the commit."""
+    """Write, fsync of the file, rename, fsync of the folder, and only then the commit."""
     steps: list[str] = []
 
     def recorded(name: str) -> Callable[..., Any]:
@@ -240,7 +264,7 @@ async def test_the_file_is_synced_before_its_row_is_written(
 
         patched.setattr(writer, "_commit_with", recorded_commit)
         await writer.commit(meta)
-    assert steps == ["fsync parts", "fsync folder", "replace parts", "fsync folder", "commit"]
+    assert steps == ["fsync parts", "replace parts", "fsync folder", "commit"]
 
 
 async def test_a_missing_file_is_named_and_harms_no_other_image(store: SqliteStore, tmp_path: Path) -> None:
@@ -466,26 +490,48 @@ async def test_two_first_opens_at_once_have_one_owner(tmp_path: Path, monkeypatc
     assert (tmp_path / "bodies" / "pixstore-bodies").read_text("ascii").split() == [bytes(16).hex()]
 
 
-async def test_a_subfolder_that_another_process_made_is_synced(
-    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_subfolders_are_made_and_synced_when_the_store_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That process may have died before it synced the subfolder's name. After the first use it is known."""
-    for number in range(256):
-        (tmp_path / "bodies" / f"{number:02x}").mkdir(mode=0o700)
-    synced: list[str] = []
+    """Also those of another process, because it may have died before it synced their names."""
+    synced: list[tuple[str, int]] = []
     real = os.fsync
 
     def fsync(number: int) -> None:
-        synced.append(Path(os.readlink(f"/proc/self/fd/{number}")).name)
+        path = Path(os.readlink(f"/proc/self/fd/{number}"))
+        synced.append((path.name, len(os.listdir(path)) if path.is_dir() else 0))
         real(number)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    for _ in range(20):
-        writer, meta = await written(store, "a", LONG[: WHOLE_BYTES + 1])
-        await writer.commit(meta)
-    subfolders = [name for name in synced if len(name) == 2]
-    assert len(subfolders) == 20
-    assert synced.count("bodies") == len(set(subfolders))
+    for missing in ("00", "ff"):
+        async with opened(store_of(tmp_path)):
+            assert ("bodies", 256 + len(("parts", "pixstore-bodies"))) in synced
+        (tmp_path / "bodies" / missing).rmdir()
+        synced.clear()
+
+
+async def test_callers_at_the_same_time_share_a_sync_of_the_log(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each returns after a sync that began after its call."""
+    began, go_on, real = threading.Semaphore(0), threading.Semaphore(0), os.fsync
+
+    def fsync(number: int) -> None:
+        began.release()
+        assert go_on.acquire(timeout=30)
+        real(number)
+
+    engine = store._engines.opened()
+    await engine.sync()  # the first one also syncs the log's name
+    monkeypatch.setattr(os, "fsync", fsync)
+    first = asyncio.create_task(engine.sync())
+    assert await asyncio.to_thread(began.acquire, timeout=30)
+    others = [asyncio.create_task(engine.sync()) for _ in range(8)]
+    await asyncio.sleep(0.1)  # they wait for the sync that began too early for them
+    go_on.release(2)
+    await asyncio.gather(first, *others)
+    assert began.acquire(blocking=False)
+    assert not began.acquire(blocking=False)
 
 
 async def test_the_log_is_synced_before_a_file_is_made_or_removed(

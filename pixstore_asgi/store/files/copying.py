@@ -99,7 +99,6 @@ class FolderCopy(BodyFolder):
             is_linked = self._link(source, part)
             if not is_linked:
                 self._write(part, source.copy_to)
-            self._make_place(file.parent)
             os.replace(part, file)
         self._changed.add(file.parent)
         return "linked" if is_linked else "copied"

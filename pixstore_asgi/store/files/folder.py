@@ -24,6 +24,7 @@ _UNFINISHED_OWNERS = f".{_OWNERS}."
 BACKUP_OF = "pixstore-backup"  # only in the folder of a backup
 PARTS = "parts"
 _PART = re.compile(r"([0-9a-f]{32})\.[0-9a-f]{8}")
+_SUBFOLDERS = {PARTS, *(f"{number:02x}" for number in range(256))}
 _IGNORED = {"lost+found"}  # a file system's own folder, if the folder is a mount point
 _LISTED_AT_ONCE = 1000
 
@@ -58,7 +59,6 @@ class BodyFolder:
         self.path = Path(os.fsdecode(name)).absolute()
         self._database_id: bytes | None = None
         self._identity: tuple[int, int] | None = None
-        self._synced: set[Path] = set()
 
     @property
     def place(self) -> str:
@@ -87,7 +87,7 @@ class BodyFolder:
 
     def upload(self, name: str) -> FileUpload:
         part = self.path / PARTS / f"{name}.{secrets.token_hex(4)}"
-        return FileUpload(self.path, part, self.file_of(name), self.check, self._make_place)
+        return FileUpload(self.path, part, self.file_of(name), self.check)
 
     async def open_stream(self, image: StoredImage, name: str) -> FileStream:
         return await anyio.to_thread.run_sync(FileStream, self.path, image, self.file_of(name), self.check)
@@ -140,8 +140,14 @@ class BodyFolder:
             raise StoreError(f"the folder {self.path} holds the bodies of another database: give each its own folder")
         if len(owners) > 1:
             self._write_owners([database_id])
-        make_private_folder(self.path / PARTS, self.path)
+        self._make_subfolders()
         self._database_id, self._identity = database_id, self._identity_now()
+
+    def _make_subfolders(self) -> None:
+        """Make the subfolders that are missing. Sync their names, because another process may not have done so yet."""
+        for name in _SUBFOLDERS.difference(os.listdir(self.path)):
+            make_private_folder(self.path / name, self.path)
+        sync(self.path)
 
     def _claim(self, database_id: bytes) -> list[bytes]:
         """Make the folder this database's own, if it is missing or empty. Return the owners: another process may write
@@ -208,16 +214,8 @@ class BodyFolder:
         if found is None or found != self._identity:
             if self._database_id not in self._owners():
                 raise FolderAway(self.path)
+            self._make_subfolders()
             self._identity = found  # the folder is back: a new mount has another number
-            self._synced.clear()
-
-    def _make_place(self, place: Path) -> None:
-        """Make a subfolder. Its name is synced at its first use here, because another process may not have done so."""
-        if place in self._synced and place.exists():
-            return
-        make_private_folder(place, self.path)
-        sync(self.path)
-        self._synced.add(place)
 
     def _has(self, name: str) -> bool:
         with translated(self.path):

@@ -12,6 +12,7 @@ import os
 import sqlite3
 import stat
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -135,6 +136,8 @@ class OpenFiles:
         self.key = 0
         self.commits_are_synced = False
         self._is_log_named = False
+        self._syncing = threading.Lock()
+        self._synced_s = 0.0
         self._name = os.fspath(path)  # not a Path, which takes more time in each check
         self._beside: dict[str, os.stat_result] = {}
 
@@ -176,14 +179,20 @@ class OpenFiles:
                 raise _removed(file)
 
     def sync_log(self) -> None:
-        """Sync the log, unless each commit does so. Raises OSError."""
+        """Sync the log, unless each commit does so. Callers at the same time share one sync. Raises OSError."""
         if self.commits_are_synced:
             return
-        log = Path(f"{self._name}{LOG}")
-        sync(log)  # its close drops no lock of SQLite: these are on the database and the index
-        if not self._is_log_named:  # the open log keeps its name
-            sync(log.parent)
-            self._is_log_named = True
+        called_s = time.monotonic()
+        with self._syncing:
+            if self._synced_s > called_s:  # by a sync that began after this call
+                return
+            begun_s = time.monotonic()
+            log = Path(f"{self._name}{LOG}")
+            sync(log)  # its close drops no lock of SQLite: these are on the database and the index
+            if not self._is_log_named:  # the open log keeps its name
+                sync(log.parent)
+                self._is_log_named = True
+            self._synced_s = begun_s
 
     def has_lost_log(self) -> bool:
         """Return whether the open log is missing at its path."""

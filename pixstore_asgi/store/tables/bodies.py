@@ -9,7 +9,7 @@ from ...core.images import ImageMeta
 from ...errors import StoreBusy, StoreError
 from ...process import Clock
 from ..contract import CHUNK_BYTES
-from ..objects import Bodies, Upload
+from ..objects import Bodies, Pieces, Upload, keep
 from ..rules import Chunks, NewVersion
 from ..writers import CommitWith, Sink, Writer
 from .transaction import BodyState, Engine, Transaction
@@ -275,7 +275,7 @@ class SizedSink:
         self._engine = engine
         self._version = version
         self._bodies = bodies
-        self._pieces: list[bytes] = []
+        self._pieces: Pieces = []
         self._bytes = 0
         self._sink: ObjectSink | ChunkSink | None = None
 
@@ -283,7 +283,7 @@ class SizedSink:
         if self._sink is None and self._bytes + len(piece) >= self._bodies.smallest_bytes:
             await self._begin(await ObjectSink.begin(self._engine, self._version, self._bodies))
         if self._sink is None:
-            self._pieces.append(bytes(piece))
+            keep(self._pieces, piece)
             self._bytes += len(piece)
         else:
             await self._sink.write(piece)
@@ -307,4 +307,4 @@ class SizedSink:
         self._sink = sink
         pieces, self._pieces = self._pieces, []
         for piece in pieces:
-            await sink.write(piece)
+            await sink.write(piece if isinstance(piece, bytes) else memoryview(piece))
