@@ -7,15 +7,17 @@ syncs of its log before the store makes or removes a file.
 import asyncio
 import itertools
 import math
+import os
 import pickle
 import random
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from unittest import mock
 
+from pixstore_asgi.core.images import DATABASE_ID_BYTES
 from pixstore_asgi.store.files import BodyFolder, streams
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.sqlite.engine import Engine
@@ -51,6 +53,28 @@ async def write_all(root: Path, durability: str, writes: int, steps: list[Step])
                 if random.random() < 0.3:
                     await store.sweep()
         await store.close()
+    steps.append(("told", {"separating": True}))
+    await _separate(root, durability)
+
+
+async def _separate(root: Path, durability: str) -> None:
+    """Give the database a new id in a process that is killed after the commit, and open it in another process."""
+    store, other = store_at(root, durability), store_at(root, durability)
+    await store.open()
+    with _reading(root):  # otherwise the log is emptied, and synced before that
+        with mock.patch.object(Engine, "sync", _die), suppress(_Killed):
+            await store.separate(os.urandom(DATABASE_ID_BYTES), b"check", lambda image: image.meta.wrapped_key)
+        await other.open()
+    await other.close()
+    await store.close()
+
+
+class _Killed(Exception):
+    """Stands in for the end of a process."""
+
+
+async def _die(engine: Engine) -> None:
+    raise _Killed
 
 
 @contextmanager

@@ -140,6 +140,18 @@ def test_a_power_failure_takes_nothing_that_was_there(tmp_path: Path, durability
     assert faults == []
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_a_power_failure_keeps_the_folder_of_a_database_with_a_new_id(tmp_path: Path) -> None:
+    """The database opens with its folder, although it may have its old id again."""
+    steps, chance = record(tmp_path, "NORMAL", 12), random.Random(1)
+    begun = next(number for number, step in enumerate(steps) if step[1] == {"separating": True})
+    cuts = [cut for cut in range(begun, len(steps) + 1) for _ in range(10)]
+    faults = list(fail_at(tmp_path, steps, "NORMAL", cuts, chance))
+    print(f"\n{len(cuts)} power failures, {len(faults)} with faults")
+    assert faults == []
+
+
 @pytest.mark.parametrize(
     ("durability", "lost", "noticed"),
     [

@@ -108,9 +108,7 @@ class SqliteStore(TableStore[Engine]):
         if self._bodies:
             await self._bodies.add_owner(database_id)
         separated = await engine.on_writer(self._separate, engine, database_id, check, rewrap)
-        if self._bodies:
-            await engine.sync()  # `attach` lets the folder forget the old id
-            await self._attach_bodies(engine)
+        await self._attach_bodies(engine)
         return separated
 
     async def replace_wrapped_keys(self, wrapped: Sequence[RewrappedKey], *, checks: Sequence[bytes] = ()) -> int:

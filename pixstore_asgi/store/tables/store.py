@@ -75,6 +75,7 @@ class TableStore(ABC, Generic[E]):
 
     async def _attach_bodies(self, engine: E) -> None:
         if self._bodies and self._object_gc:
+            await engine.sync()  # `attach` forgets other ids: a power failure must not bring one of them back
             self._object_gc.is_known |= await self._bodies.attach(partial(engine.read, keys.owner))
 
     async def close(self) -> None:
