@@ -86,9 +86,9 @@ def verify(database: Database, blobs: str | None, as_json: bool) -> None:
     """Read every image and list the damaged ones.
 
     Checks the length, wrapped key and tag of each image and variant; the tag covers every byte. Then checks the
-    database's tables and the bucket's objects. The application may keep running. Lists each fault with its image, body
-    or object. The exit code is 1 if there is a fault. Needs the secret: PIXSTORE_SECRET, or the key file beside the
-    database.
+    database's tables, and the bucket's objects or the folder's files. The application may keep running. Lists each
+    fault with its image, body, object or file. The exit code is 1 if there is a fault. Needs the secret:
+    PIXSTORE_SECRET, or the key file beside the database.
     """
     verification = Verification()
 
@@ -124,9 +124,9 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int, orphans: bool)
     """Remove bodies that no image needs.
 
     The application does this itself, a little with each write. Use this command for a store with few writes. Bodies
-    that are being read stay. In PostgreSQL and in a bucket, bodies that were replaced within the last --sweep-grace-s
-    seconds stay too. Run it only on the database in use. On a backup, it could remove bodies from the bucket that the
-    current database needs.
+    that are being read stay. In PostgreSQL, a bucket and a folder, bodies that were replaced within the last
+    --sweep-grace-s seconds stay too. Run it only on the database in use. On a backup, it could remove bodies from the
+    bucket or folder that the current database needs.
 
     After a database was restored to an earlier moment than its folder, the files of images saved since are orphans.
     Run --orphans only if you will restore no newer backup.
