@@ -33,6 +33,7 @@ from .stores import (
     is_made,
     opened,
     opened_as_made,
+    overlap,
 )
 
 _OTHERS = (
@@ -182,8 +183,7 @@ def _folder_of_copy(
     folder, into = source and bodies_at(source), bodies_at(target)
     if database.file is None or not (isinstance(folder, BodyFolder) and isinstance(into, BodyFolder)):
         raise click.UsageError(f"{target_option} needs a SQLite database, and {source_option} with a folder")
-    places = [Path(folder.place), Path(into.place)]
-    if places[0].is_relative_to(places[1]) or places[1].is_relative_to(places[0]):
+    if source and overlap(source, target):
         raise click.UsageError(f"{target_option} and {source_option} need two folders, neither inside the other")
     return FolderCopy(into.path, folder)
 

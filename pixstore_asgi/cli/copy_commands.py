@@ -8,7 +8,6 @@ import click
 from ..errors import SecretError
 from ..keys.file import read_key_file
 from ..keys.find import find_configured_ring, is_in_environment
-from ..store.connect import bodies_at
 from ..store.inspection import lacks_its_bucket
 from ..transfer.store_copy import copy_store
 from .frame import Move, framed
@@ -21,6 +20,7 @@ from .stores import (
     is_made,
     opened,
     opened_as_made,
+    overlap,
 )
 
 _UNCHECKED = "No secret was found, so the images were copied without being decrypted to check them."
@@ -104,9 +104,8 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
 def _check_places(source: Database, target: Database, from_blobs: str | None, to_blobs: str | None) -> None:
     if _is_same(source, target):
         raise click.UsageError("--to and --from name the same store: choose another target")
-    places = [bodies_at(blobs).place for blobs in (from_blobs, to_blobs) if blobs is not None]
-    if len(set(places)) < len(places):  # otherwise the gc of one store would remove bodies of the other
-        raise click.UsageError("--to-blobs and --from-blobs name the same place: choose another one")
+    if from_blobs and to_blobs and overlap(from_blobs, to_blobs):  # gc of one store could remove bodies of the other
+        raise click.UsageError("--to-blobs and --from-blobs need two places, neither inside the other")
 
 
 def _is_same(source: Database, target: Database) -> bool:

@@ -103,6 +103,15 @@ def bodies_place(_: click.Context, __: click.Parameter, place: str | None) -> st
     return place
 
 
+def overlap(one: str, other: str) -> bool:
+    """Return whether two places of bodies are the same, or one folder is inside the other."""
+    first, second = bodies_at(one), bodies_at(other)
+    if isinstance(first, BodyFolder) and isinstance(second, BodyFolder):
+        paths = Path(first.place), Path(second.place)
+        return paths[0].is_relative_to(paths[1]) or paths[1].is_relative_to(paths[0])
+    return first.place == second.place
+
+
 existing_database = click.option(
     "--database",
     type=DatabaseType(exists=True),

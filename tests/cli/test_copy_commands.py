@@ -216,7 +216,7 @@ def test_bodies_go_into_a_bucket_and_back(source: Path, tmp_path: Path, s3: S3Se
     assert (there.exit_code, there.stderr) == (0, "")
     assert query(tmp_path / "there.db", "SELECT count(*) FROM chunk") == [(0,)]
     shared = run(tmp_path / "there.db", tmp_path / "back.db", "--from-blobs", bucket, "--to-blobs", bucket)
-    assert (shared.exit_code, "choose another one" in shared.stderr) == (2, True)
+    assert (shared.exit_code, "need two places" in shared.stderr) == (2, True)
     elsewhere = run(tmp_path / "there.db", tmp_path / "none.db", "--from-blobs", f"{bucket}".replace("?", "-not?"))
     assert (elsewhere.exit_code, elsewhere.stdout.splitlines()[0]) == (1, f"0 images copied to {tmp_path / 'none.db'}")
     assert "missing from the bucket" in elsewhere.stdout

@@ -276,3 +276,13 @@ def test_a_further_pass_between_folders_brings_changes(site: Site, tmp_path: Pat
         assert (
             run("verify", "--database", each.database, "--blobs", each.folder).output == "3 images read\nall is well\n"
         )
+
+
+@pytest.mark.parametrize("target", ["pictures", "pictures/inside", "link", "."])
+def test_a_folder_is_not_copied_into_itself(site: Site, here: Path, target: str) -> None:
+    """The same folder by any name, one inside it and one around it are refused, and nothing is made."""
+    Path("link").symlink_to(site.folder)
+    before = sorted(here.rglob("*"))
+    result = run("copy", "--from", site.database, "--from-blobs", "pictures", "--to", "new.db", "--to-blobs", target)
+    assert (result.exit_code, "need two places, neither inside the other" in result.stderr) == (2, True)
+    assert sorted(here.rglob("*")) == before
