@@ -24,7 +24,7 @@ from pixstore_asgi.store.files.copying import FolderCopy
 from pixstore_asgi.store.files.folder import PARTS
 from pixstore_asgi.store.sqlite.backup import rows_of
 from tests.support.samples import SECRET, large_png, picture
-from tests.support.stores import MIXED, new_place
+from tests.support.stores import STORES, new_place
 from tests.transfer.copies import Content, content_of
 
 IMAGES = 6
@@ -437,7 +437,7 @@ def test_a_backup_without_its_folder_says_so(store: Pair, backup: Pair, tmp_path
     assert (other.exit_code, "pass --from-blobs" in other.output) == (1, True)
 
 
-@pytest.mark.parametrize("kind", MIXED)
+@pytest.mark.parametrize("kind", ["sqlite", *(pytest.param(kind, marks=pytest.mark.soak) for kind in STORES)])
 def test_a_backup_is_restored_into_any_store(
     store: Pair, backup: Pair, tmp_path: Path, request: pytest.FixtureRequest, kind: str
 ) -> None:
