@@ -96,7 +96,7 @@ async def _bodies(store: Inspectable) -> Finding:
     try:
         await store.check_bodies()
     except OtherPlace as error:
-        return Finding("bodies", "the bucket has none of those that were looked up", str(error))
+        return Finding("bodies", "none of those that were looked up is there", str(error))
     which = "new ones above 1 MiB" if store.bodies.smallest_bytes else "new ones"
     return Finding("bodies", f"{which} go to {store.bodies}")
 

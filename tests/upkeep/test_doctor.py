@@ -189,6 +189,7 @@ def test_a_folder_of_bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         f"chmod -R go= {bodies}",
     )
     (bodies / "parts").chmod(0o700)
+    (bodies / "ab").rmdir()
     (bodies / "ab").symlink_to("/proc")
     assert found(database, "--blobs", str(bodies))["folder"] == (
         f"{bodies / 'ab'} is on another file system than {bodies}",
@@ -213,6 +214,18 @@ def test_a_folder_of_another_user(tmp_path: Path) -> None:
         f"{bodies / 'parts'} belongs to user 1234, and the database to user 0",
         f"chown -R 0 {bodies}",
     )
+
+
+def test_a_folder_without_files(tmp_path: Path) -> None:
+    """A folder that was restored without the files of the bodies is named before the first reader meets it."""
+    bodies, database = tmp_path / "bodies", tmp_path / "pixstore.db"
+    asyncio.run(save_long(database, bodies))
+    for file in bodies.glob("??/*"):
+        file.unlink()
+    says, remedy = found(database, "--blobs", str(bodies))["bodies"]
+    assert says == "none of those that were looked up is there"
+    assert f"no current body was found in {bodies} (1 looked for)" in remedy
+    assert "run `pixstore-asgi verify`, and restore the missing bodies" in remedy
 
 
 def test_a_folder_that_is_missing(tmp_path: Path) -> None:

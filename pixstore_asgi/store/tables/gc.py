@@ -163,13 +163,14 @@ class ObjectGc:
                 await engine.write(adopt_orphans, orphans, self._grace_s)
 
     async def check(self, engine: Engine) -> None:
-        """Check that the object store has current bodies of this database. Raises OtherPlace if it has none, or
-        StoreError.
+        """Check once, until a first success, that this is the right object store. Raises the errors of `look`."""
+        if not self.is_known:
+            await self.look(engine)
 
-        It looks for several bodies. After a first success, further calls do nothing.
+    async def look(self, engine: Engine) -> None:
+        """Look for several current bodies of this database. Raises OtherPlace if the object store has none of the
+        oldest, or none of the newest ones, or StoreError.
         """
-        if self.is_known:
-            return
         oldest, newest = await engine.read(live_names, _CHECKED_NAMES)
         if not oldest:
             return
@@ -177,7 +178,7 @@ class ObjectGc:
             if not await self._has_any(names):
                 raise OtherPlace(
                     f"no current body was found in {self._bodies} ({len(names)} looked for), so nothing is removed "
-                    "there: check that blobs= names the bucket and prefix of this database; if it does, run "
+                    "there: check that blobs= names the place of this database's bodies; if it does, run "
                     "`pixstore-asgi verify`, and restore the missing bodies"
                 )
         self.is_known = True

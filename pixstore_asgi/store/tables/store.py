@@ -167,7 +167,7 @@ class TableStore(ABC, Generic[E]):
 
     async def check_bodies(self) -> None:
         if self._object_gc:
-            await self._object_gc.check(self._engines.opened())
+            await self._object_gc.look(self._engines.opened())
 
     async def adopt_orphans(self) -> None:
         if self._object_gc:
