@@ -22,7 +22,7 @@ from pixstore_asgi.store.contract_tests.steps import save, written
 from pixstore_asgi.store.files import BodyFolder
 from pixstore_asgi.store.files.copying import FolderCopy
 from pixstore_asgi.store.files.folder import PARTS
-from pixstore_asgi.store.sqlite.backup import rows_of
+from pixstore_asgi.store.sqlite.backup import bodies_kept, rows_of
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.stores import STORES, new_place
 from tests.transfer.copies import Content, content_of
@@ -196,6 +196,20 @@ def test_gc_waits_for_a_backup(store: Pair, backup: Pair, monkeypatch: pytest.Mo
     assert backup.content() == before
 
     assert (sweep(store), len(store.files)) == (2, IMAGES - 1)
+
+
+def test_gc_waits_for_a_backup_into_one_file(store: Pair, backup: Pair, tmp_path: Path) -> None:
+    """Also if the backup names the database by a link."""
+    (link := tmp_path / "link.db").symlink_to(store.database)
+    store.change(lambda pix: pix.delete_image("a:0"))
+    with bodies_kept(link):
+        assert sweep(store) == 0
+    assert (sweep(store), len(store.files)) == (1, IMAGES - 1)
+    one = tmp_path / "one.db"
+    assert run("backup", "--database", link, "--blobs", store.blobs, "--to", one).output.startswith(
+        "5 images backed up"
+    )
+    assert run("verify", "--database", one).exit_code == 0
 
 
 def test_gc_on_a_backup_keeps_the_bodies_of_the_store(store: Pair, backup: Pair) -> None:

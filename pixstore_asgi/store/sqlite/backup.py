@@ -188,6 +188,7 @@ def rows_of(database: Path, target: Path) -> Iterator[Path]:
 @contextmanager
 def bodies_kept(database: Path) -> Iterator[None]:
     """During the block, no gc removes a body outside the database that rows read in the block name."""
+    database = Path(os.path.realpath(database))
     leases = Leases(database.with_name(database.name + ".lock"))
     try:
         leases.acquire(BACKUP)
