@@ -25,8 +25,8 @@ from .stores import (
     Database,
     DatabaseType,
     NewPath,
+    PlaceType,
     blobs,
-    bodies_place,
     check_prefix,
     count_of,
     existing_database,
@@ -63,7 +63,7 @@ def _no_dash(_: click.Context, __: click.Parameter, value: Path) -> Path:
 )
 @click.option(
     "--to-blobs",
-    callback=bodies_place,
+    type=PlaceType(),
     metavar="DIR",
     help="The folder for the backup's bodies above 1 MiB, if --blobs is a folder. It may be an earlier backup's.",
 )
@@ -122,13 +122,13 @@ def backup(database: Database, blobs: str | None, target: Path, to_blobs: str | 
 )
 @click.option(
     "--blobs",
-    callback=bodies_place,
+    type=PlaceType(),
     metavar="URL",
     help="The bucket or folder for the bodies of the store, if they are to be in one.",
 )
 @click.option(
     "--from-blobs",
-    callback=bodies_place,
+    type=PlaceType(),
     metavar="DIR",
     help="The folder of the backup, if it was made with --to-blobs.",
 )

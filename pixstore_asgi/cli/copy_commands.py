@@ -14,7 +14,7 @@ from .frame import Move, framed
 from .stores import (
     Database,
     DatabaseType,
-    bodies_place,
+    PlaceType,
     check_prefix,
     count_of,
     is_made,
@@ -51,13 +51,13 @@ _ONE_MORE = "When the source gets no more writes, run the same command a last ti
 )
 @click.option(
     "--from-blobs",
-    callback=bodies_place,
+    type=PlaceType(),
     metavar="PLACE",
     help="The bucket or folder with the bodies of the source, if they are outside its database.",
 )
 @click.option(
     "--to-blobs",
-    callback=bodies_place,
+    type=PlaceType(),
     metavar="PLACE",
     help="The bucket or folder for the bodies of the target, if they are to be outside its database.",
 )

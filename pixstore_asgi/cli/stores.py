@@ -93,14 +93,22 @@ class DatabaseType(click.ParamType):  # type: ignore[type-arg]  # generic only i
         return self._path.shell_complete(ctx, param, incomplete)
 
 
-def bodies_place(_: click.Context, __: click.Parameter, place: str | None) -> str | None:
-    """Return an option's value. A value that names neither a bucket nor a folder is a usage error."""
-    try:
-        if place is not None:
-            bodies_at(place)
-    except ConfigError as error:
-        raise click.BadParameter(str(error)) from error
-    return place
+class PlaceType(click.ParamType):  # type: ignore[type-arg]
+    """The type of an option that is a bucket's URL, a folder's path or its URL. It stays a text."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text. One that names neither a bucket nor a folder is a usage error."""
+        try:
+            bodies_at(value)
+        except ConfigError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Complete the names of folders."""
+        return [CompletionItem(incomplete, type="dir")]
 
 
 def overlap(one: str, other: str) -> bool:
@@ -123,7 +131,7 @@ existing_database = click.option(
 
 blobs = click.option(
     "--blobs",
-    callback=bodies_place,
+    type=PlaceType(),
     metavar="PLACE",
     help="As the application's blobs, if it has bodies in a bucket or a folder.",
 )

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli import commands as cli
-from pixstore_asgi.cli.stores import Database, DatabaseType
+from pixstore_asgi.cli.stores import Database, DatabaseType, PlaceType
 from pixstore_asgi.demo import app as demo_app
 from pixstore_asgi.store.connect import DRIVERS, Driver, StoreTarget, connect
 from pixstore_asgi.store.inspection import Inspectable
@@ -151,10 +151,12 @@ def test_backup_and_restore_take_both(tmp_path: Path, spell: Spell) -> None:
 
 
 def test_a_shell_completes_paths() -> None:
-    """The name of a database is completed like a file's name."""
+    """The name of a database is completed like a file's name, and a place of bodies like a folder's."""
     context = click.Context(cli.serve)
     (completion,) = DatabaseType().shell_complete(context, cli.serve.params[0], "pix")
     assert (completion.type, completion.value) == ("file", "pix")
+    (folder,) = PlaceType().shell_complete(context, cli.serve.params[1], "pic")
+    assert (folder.type, folder.value) == ("dir", "pic")
 
 
 def test_a_store_elsewhere_is_served(elsewhere: MemoryStore, served: list[Any]) -> None:
