@@ -59,7 +59,8 @@ class SqliteStore(TableStore[Engine]):
         busy_timeout_s: How long a write waits for writes of other processes before StoreBusy, in seconds.
         sweep_grace_s: How long a replaced, deleted or abandoned body is kept, in seconds. It applies to bodies outside
             the database, and to all bodies on systems without leases between processes (other than 64-bit Linux).
-            Choose it longer than the longest stream and the longest pause of an upload.
+            Choose it longer than the longest pause of an upload and, unless the bodies are in a folder, the longest
+            stream.
         sweeps_at_close: Whether `close` removes unneeded bodies. Pass False if the database may be a copy: a copy does
             not know bodies that were saved outside the database after it was made.
         bodies: The place of new bodies outside the database, such as an S3Bucket. Older bodies, and bodies that are too
