@@ -1,6 +1,7 @@
 """Backups and restored databases: nothing is lost by the documented way, and every other way is refused."""
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -285,6 +286,55 @@ async def test_a_child_that_outlives_a_killed_server_holds_nothing(tmp_path: Pat
         assert await asyncio.to_thread(restore, backup, path) == Count(IMAGES)
         os.kill(child, signal.SIGKILL)
     assert await unreadable(path, ids) == []
+
+
+async def test_a_restore_that_is_cut_off_before_its_move_leaves_a_database_that_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It makes no rollback journal, with which no store opens a database."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    ids = await fill(path)
+    back_up(path, backup)
+    await asyncio.to_thread(kill_while_it_saves, path, 5)
+    left: list[str] = []
+
+    def cut_off(source: Path, target: Path) -> None:
+        left.extend(file.name for file in tmp_path.iterdir())
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", cut_off)
+        with pytest.raises(StoreError):
+            restore(backup, path)
+    assert {"pixstore.db-wal", "pixstore.db-journal"}.isdisjoint(left)
+    assert path.read_bytes()[18:20] == b"\2\2"  # WAL mode
+    assert await unreadable(path, ids) == []
+
+
+def leave_journal(path: Path) -> None:
+    """Leave a database as a process that was killed in the middle of a transaction with a rollback journal."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for statement in ("PRAGMA journal_mode = DELETE", "PRAGMA cache_size = 1", "BEGIN", "DELETE FROM chunk"):
+            db.execute(statement)
+        files = {suffix: path.with_name(path.name + suffix).read_bytes() for suffix in ("", "-journal")}
+        db.execute("ROLLBACK")
+    for suffix, content in files.items():
+        path.with_name(path.name + suffix).write_bytes(content)
+
+
+async def test_a_journal_of_a_killed_run_is_rolled_back(tmp_path: Path) -> None:
+    """The next restore goes on, and so does the next backup with its unfinished file."""
+    path, backup = tmp_path / "pixstore.db", tmp_path / "backup.db"
+    ids = await fill(path)
+    back_up(path, backup)
+    leave_journal(path)
+    restore(backup, path)
+    assert await unreadable(path, ids) == []
+    with part_of(backup):
+        pass
+    leave_journal(tmp_path / "backup.db.part")
+    with part_of(backup) as part:
+        assert await unreadable(part, ids) == []
 
 
 async def test_no_process_opens_a_database_that_is_being_restored(

@@ -86,22 +86,35 @@ def test_a_backup_of_a_busy_store_is_whole(
     verify(*target)
 
 
-async def read_all(target: str) -> int:
-    """Return the number of images of a store. All of them must be whole."""
-    store = store_of(target)
+async def read_all(target: str, *, removes_orphans: bool = False) -> dict[str, bytes]:
+    """Return the versions of all images of a store by id. All of them must be whole."""
+    store = store_of(target, sweeps_all=True)
     store._sweeps_at_close = False
     await store.open()
     try:
         readings = [reading async for reading in verify_images(store, await find_ring(store, KeyRing(SECRET)))]
+        images = await store.list(limit=1000)
+        if removes_orphans:
+            await store.adopt_orphans()
+            await store.sweep(limit=1000)
     finally:
         await store.close()
     assert [reading.fault for reading in readings if reading.fault] == []
-    return len(readings)
+    return {image.id: image.meta.version for image in images}
 
 
-def kill_one(live: str, backup: str, longest_s: float) -> tuple[bool, int]:
-    """Begin a backup and kill it. Return whether it had ended, and the number of its steps."""
-    with Worker("backer", live, into=backup) as worker:
+def duration_of(role: str, target: str, into: str) -> float:
+    """Let a process do its work, and return how long that takes."""
+    with Worker(role, target, into=into) as worker:
+        worker.wait_for("ready")
+        begun_s = time.monotonic()
+        worker.wait_for("done")
+        return time.monotonic() - begun_s
+
+
+def kill_one(role: str, target: str, into: str, longest_s: float) -> tuple[bool, int]:
+    """Begin a backup or a restore and kill it. Return whether it had ended, and the number of its steps."""
+    with Worker(role, target, into=into) as worker:
         worker.wait_for("ready")
         time.sleep(random.uniform(0, longest_s))
         worker.end()
@@ -118,15 +131,33 @@ def test_a_killed_backup_leaves_the_earlier_one(live: str, tmp_path: Path, kills
         else:  # the machine has other tests to run
             with changing(live):
                 pass
-        with Worker("backer", live, into=backup) as worker:
-            worker.wait_for("ready")
-            begun_s = time.monotonic()
-            worker.wait_for("done")
-        longest_s = time.monotonic() - begun_s
+        longest_s = duration_of("backer", live, backup)
         for _ in range(kills):
-            killed = kill_one(live, backup, longest_s)
-            found.append((*killed, asyncio.run(read_all(backup))))
+            killed = kill_one("backer", live, backup, longest_s)
+            found.append((*killed, len(asyncio.run(read_all(backup)))))
         back_up(live, backup)
     verify(*options(backup, "--database", "--blobs"))
     assert not [path for path in tmp_path.iterdir() if ".part" in path.name]
     print(f"\n{kills} kills: (had ended, steps, images in the backup then): {found}")
+
+
+@pytest.mark.parametrize("kills", KILLS)
+def test_a_killed_restore_leaves_one_of_both_states(live: str, tmp_path: Path, kills: int) -> None:
+    """At any moment. The store opens with all images of before or all of the backup, and the next restore is whole."""
+    backups = [f"{tmp_path}/{name}.db {tmp_path}/{name}" for name in ("one", "two")]
+    for backup in backups:
+        with changing(live):
+            pass
+        back_up(live, backup)
+    states = [asyncio.run(read_all(backup)) for backup in backups]
+    longest_s, found = duration_of("restorer", backups[0], live), []
+    for number in range(kills):
+        asyncio.run(read_all(live, removes_orphans=True))  # so that each restore has files to copy
+        is_done, _ = kill_one("restorer", backups[number % 2], live, longest_s)
+        state = states.index(asyncio.run(read_all(live)))
+        assert state == number % 2 or not is_done
+        found.append((is_done, state))
+    for backup, wanted in zip(backups, states, strict=True):
+        duration_of("restorer", backup, live)
+        assert asyncio.run(read_all(live)) == wanted
+    print(f"\n{kills} kills: (had ended, number of the backup in the store then): {found}")

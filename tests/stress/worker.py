@@ -27,7 +27,7 @@ from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.files import BodyFolder
 from pixstore_asgi.store.files.copying import FolderCopy
 from pixstore_asgi.store.sqlite import SqliteStore, leases
-from pixstore_asgi.transfer.folder_backup import back_up_with_folder
+from pixstore_asgi.transfer.folder_backup import back_up_with_folder, restore_with_folder
 from pixstore_asgi.transfer.store_copy import copy_store
 from tests.stress import freshness, groups
 from tests.stress.bodies import Torn, body_of, read, save
@@ -223,6 +223,17 @@ async def back_up(store: ImageStore, stop: threading.Event, *, into: str) -> Non
     tell(done=True)
 
 
+async def restore(store: ImageStore, stop: threading.Event, *, into: str) -> None:
+    """Restore this backup with a folder into another store, by copies. Tell of the end."""
+    assert isinstance(store, SqliteStore)
+    assert isinstance(store.bodies, BodyFolder)
+    rows, folder, _ = parts_of(into)
+    with mock.patch.object(FolderCopy, "_link", return_value=False):
+        async for _ in restore_with_folder(store.path, Path(rows), FolderCopy(folder, store.bodies)):
+            pass
+    tell(done=True)
+
+
 ROLES = {
     "reader": read_all,
     "updater": update_and_sweep,
@@ -235,6 +246,7 @@ ROLES = {
     "copier": copy_on,
     "picturer": change_pictures,
     "backer": back_up,
+    "restorer": restore,
     "changer": freshness.change_all,
     "watcher": freshness.watch_all,
 }

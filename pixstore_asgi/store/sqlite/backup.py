@@ -152,6 +152,7 @@ def part_of(target: Path) -> Iterator[Path]:
                 back_up(target, part)
         else:
             _check_own(part)
+            _leave_wal(part)
         try:
             yield part
         except InputError:
@@ -237,6 +238,7 @@ def put_in_place(part: Path, target: Path) -> Count:
     lock = target.with_name(target.name + ".lock")
     is_locked = lock.exists()
     with translated(target), _out_of_use(part), _out_of_use(target):
+        _leave_wal(part)
         try:
             images = _checked(part, part)
         except StoreError:
@@ -310,15 +312,26 @@ def _out_of_use(database: Path) -> Iterator[None]:
 
 
 def _is_connected(database: Path) -> bool:
-    """Return whether any program has the database open. If none has, write its log into it and leave WAL mode."""
+    """Return whether any program has the database open. If none has, write its log into it.
+
+    The database stays in WAL mode. A kill in the middle of a change of this mode would leave a rollback journal, and
+    with that no store opens the database.
+    """
     if not database.exists():
         return False
     try:
         with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as db:
-            (mode,) = db.execute("PRAGMA journal_mode = DELETE").fetchone()
-            return bool(mode != "delete")
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("SELECT 1 FROM sqlite_schema").fetchone()
+            return False
     except sqlite3.DatabaseError as error:
         return is_busy(error)
+
+
+def _leave_wal(part: Path) -> None:
+    """Make a database a single file. If a run was killed in the middle of that, roll it back first."""
+    with translated(part), closing(sqlite3.connect(part, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
 
 
 def _put_in_place(database: Path) -> None:
