@@ -157,7 +157,6 @@ class _Source:
 
     def __init__(self, folder: BodyFolder, name: str, size: int) -> None:
         self.path = folder.file_of(name)
-        self._folder = folder
         self._size = size
         with translated(folder.path):
             try:
@@ -205,4 +204,4 @@ class _Source:
         return piece
 
     def _fault(self, fault: str) -> DamagedSource:
-        return DamagedSource(f"its file in {self._folder} {fault}")
+        return DamagedSource(f"its file {self.path} {fault}")
