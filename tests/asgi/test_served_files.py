@@ -149,7 +149,7 @@ def test_a_slow_reader_gets_one_version_to_its_end(site: Site, change: str) -> N
 
 
 def test_slow_readers_of_a_file_cost_little(site: Site) -> None:
-    """64 clients that each hold a 20 MB picture open cost the server under 64 MiB, and no open file when they are gone.
+    """64 clients that each hold a 20 MB picture open cost the server under 96 MiB, and no open file when they are gone.
     One that hurries meanwhile is served.
     """
     record, _ = site.save(20_000_000)
@@ -164,6 +164,6 @@ def test_slow_readers_of_a_file_cost_little(site: Site) -> None:
         assert site.open_files == 64
         assert image_of(site.server, save(site.server, size=SIZE)) == large_png(SIZE)
     print(f"64 slow readers: {(most - idle) / MIB:.0f} MiB above idle")
-    assert most - idle < 64 * MIB
+    assert most - idle < 96 * MIB
     until(lambda: site.open_files == 0, "that the server closes the files")
     assert settled(site.server, before, {"tasks", "leases"}) == {"tasks": 0, "leases": 0}
