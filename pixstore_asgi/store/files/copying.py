@@ -107,7 +107,7 @@ class FolderCopy(BodyFolder):
         # The owner of a link is the source's. The application could not read a body of another user.
         if source.status.st_uid != self.path.stat().st_uid:
             return False
-        with suppress(OSError):  # another file system, one without links, or too many of them
+        with suppress(OSError, NotImplementedError):  # no links between these two, in this system, or too many of them
             os.link(source.path, part, follow_symlinks=False)
             if os.path.samestat(part.lstat(), source.status):
                 return True
