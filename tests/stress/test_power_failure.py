@@ -37,6 +37,7 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
+_TURNS = {"sync", "syncdir", "name", "rename", "unname"}
 LENGTHS = [
     pytest.param(60, 40, id="short"),
     pytest.param(900, 2000, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(1800)]),
@@ -60,9 +61,9 @@ def record(folder: Path, durability: str, writes: int) -> list[Step]:
 
 
 def cuts_in(steps: Sequence[Step], cuts: int, chance: random.Random) -> list[int]:
-    """Return random moments, half of them after a call that was no write."""
-    others = [number for number, step in enumerate(steps, 1) if step[0] != "write"]
-    return sorted(chance.choice((range(len(steps) + 1), others)[number % 2]) for number in range(cuts))
+    """Return random moments, half of them after a sync or the change of a file's name."""
+    turns = [number for number, step in enumerate(steps, 1) if step[0] in _TURNS]
+    return sorted(chance.choice((range(len(steps) + 1), turns)[number % 2]) for number in range(cuts))
 
 
 def database_files(steps: Sequence[Step]) -> frozenset[int]:
