@@ -173,7 +173,8 @@ async def opened_as_made(
     async with opened(database, blobs, **options) as store:
         if await lacks_its_bucket(store):
             raise InputError(
-                f"this store has bodies outside its database: pass {option} with the value of the application's blobs"
+                f"the store {database} has bodies outside its database: "
+                f"pass {option} with the bucket or folder that has them"
             )
         yield store
 

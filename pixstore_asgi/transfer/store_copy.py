@@ -276,6 +276,9 @@ async def _copied(source: ImageStore, copy: SqliteStore, ring: KeyRing | None) -
         await copy.open()
         stack.push_async_callback(copy.close)
         if await copy.has_objects():
-            raise InputError("the earlier backup has only rows, and their bodies are elsewhere: name a new file")
+            raise InputError(
+                "the earlier backup has no bodies: "
+                "if they are in a folder, add --to-blobs with it, else name a new file"
+            )
         async for step in await stack.enter_async_context(aclosing(copy_store(source, copy, ring=ring))):
             yield step

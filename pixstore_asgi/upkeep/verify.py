@@ -8,6 +8,7 @@ from ..core.keyring import KeyRing
 from ..errors import IntegrityError, StoreBusy, StoreError
 from ..store.contract import ImageStore
 from ..store.files import BodyFolder
+from ..store.files.streams import FileStream
 from ..store.inspection import Fault, Inspectable, pages_of_ids
 from ..store.objects import Bodies, versions_among
 
@@ -79,6 +80,11 @@ async def _read(store: ImageStore, ring: KeyRing, image_id: str) -> int:
         async for chunk in stream:
             check.update(chunk)
         check.finish()
+    except IntegrityError as error:
+        if isinstance(stream, FileStream):
+            raise IntegrityError(f"{error}; its file is {stream.path}") from error
+        raise
+    else:
         return meta.size
     finally:
         await stream.aclose()

@@ -35,9 +35,9 @@ needs_root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason=
 
 # Faults while the store is open: each operation, its error, and the time after the fault
 
-READ_ONLY = r"the folder .* can't be used \(Read-only file system\): let the process read and write the folder"
-FORBIDDEN = r"the folder .* can't be used \(Permission denied\): let the process read and write the folder"
-AWAY = "the folder .* is missing or was replaced: mount it or move it back, and try again"
+READ_ONLY = r"the folder .* can't be used \(Read-only file system(: /.*)?\): let the process read and write the folder"
+FORBIDDEN = r"the folder .* can't be used \(Permission denied(: /.*)?\): let the process read and write the folder"
+AWAY = "the folder .* is missing or was replaced: mount it, move it back or restore it from a backup, and try again"
 OF_OTHERS = "the folder .* is not the one of this database, which has bodies elsewhere: check that blobs= names"
 EXHAUSTED = "the (folder|database) .* can't be used: too many files are open: raise the limit of open files"
 MISSING = "the folder .* is missing, but this database has bodies outside its tables: check blobs=, and mount"
@@ -256,7 +256,7 @@ async def test_a_body_that_is_no_file(tmp_path: Path, kind: str) -> None:
         (file,) = (tmp_path / "bodies").glob("[0-9a-f][0-9a-f]/*")
         file.unlink()
         FOREIGN[kind](file)
-        with pytest.raises(StoreError, match=r"the file of image a|the folder .* can't be used"):
+        with pytest.raises(StoreError, match=r"the file .* of image a|the folder .* can't be used"):
             await read(store, "a")
 
 

@@ -168,7 +168,8 @@ def test_a_bucket_that_is_not_named(
     assert found(place.database, "--blobs", str(place.blobs)) == {}
     assert found(place.database)["bodies"] == (
         "can't be read",
-        "this store has bodies outside its database: pass --blobs with the value of the application's blobs",
+        f"the store {place.database} has bodies outside its database: "
+        "pass --blobs with the bucket or folder that has them",
     )
 
 

@@ -19,7 +19,10 @@ class FolderAway(StoreBusy):
     away = "folder"
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"the folder {folder} is missing or was replaced: mount it or move it back, and try again")
+        super().__init__(
+            f"the folder {folder} is missing or was replaced: "
+            "mount it, move it back or restore it from a backup, and try again"
+        )
 
 
 @contextmanager
@@ -38,6 +41,7 @@ def translated(folder: Path) -> Iterator[None]:
             raise StoreError(f"the folder {folder} can't be used: {_ONE_DISK}") from error
         if error.errno == errno.EIO:
             raise StoreDamaged(f"the folder {folder} can't be used: {_CHECK_DISK}") from error
+        where = "" if error.filename is None else f": {error.filename}"
         raise StoreError(
-            f"the folder {folder} can't be used ({error.strerror}): let the process read and write the folder"
+            f"the folder {folder} can't be used ({error.strerror}{where}): let the process read and write the folder"
         ) from error

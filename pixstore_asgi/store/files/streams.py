@@ -47,8 +47,9 @@ class FileStream:
 
     def __init__(self, folder: Path, image: StoredImage, path: Path, check: Callable[[], None]) -> None:
         self.image = image
+        self.path = path
         self._folder = folder
-        self._file: _Descriptor | None = self._open(path, check)
+        self._file: _Descriptor | None = self._open(check)
         self._next = 0
         self._end = image.meta.size
 
@@ -84,10 +85,10 @@ class FileStream:
             return chunk
         return await anyio.to_thread.run_sync(self._read, self._file, start, length)
 
-    def _open(self, path: Path, check: Callable[[], None]) -> _Descriptor:
+    def _open(self, check: Callable[[], None]) -> _Descriptor:
         with translated(self._folder):
             try:
-                file = _Descriptor(path, os.O_RDONLY | os.O_NONBLOCK)  # the open of a FIFO would wait
+                file = _Descriptor(self.path, os.O_RDONLY | os.O_NONBLOCK)  # the open of a FIFO would wait
             except (FileNotFoundError, NotADirectoryError):
                 check()
                 raise NoSuchBody(self._says("is missing")) from None
@@ -103,7 +104,7 @@ class FileStream:
             return chunk
 
     def _says(self, fault: str) -> str:
-        return f"the file of image {self.image.id} in {self._folder} {fault}: restore it from a backup"
+        return f"the file {self.path} of image {self.image.id} {fault}: restore it from a backup"
 
 
 def _cached(file: _Descriptor, start: int, length: int) -> bytes | None:
