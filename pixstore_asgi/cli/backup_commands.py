@@ -1,6 +1,7 @@
 """The commands `pixstore-asgi backup` and `restore`: a store to a file, or to a file and a folder, and back."""
 
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -36,6 +37,7 @@ from .stores import (
     overlap,
 )
 
+_ROWS_ALONE = "The backup lacks the bodies that are outside the database."
 _OTHERS = (
     "The files of no image may be of a newer backup. `pixstore-asgi gc --orphans` removes them: run it only if you "
     "will restore no newer one."
@@ -81,7 +83,8 @@ def backup(database: Database, blobs: str | None, target: Path, to_blobs: str | 
     With --to-blobs, FILE has the rows, and DIR the files of the folder in --blobs. They become hard links if both
     folders are on one file system and have one owner, else copies. Files that DIR has are not copied again.
 
-    Without --blobs, the backup of a SQLite file does not contain the bodies that are in a bucket or a folder.
+    Without --blobs, the backup of a SQLite file does not contain the bodies that are in a bucket or a folder. If there
+    are such bodies, the exit code is 1.
     """
     folder = _folder_of_copy(database, blobs, to_blobs, "--to-blobs", "--blobs")
     if database.file is not None and blobs is None:
@@ -89,7 +92,10 @@ def backup(database: Database, blobs: str | None, target: Path, to_blobs: str | 
             count = sqlite_backup.back_up(database.file, target, show)
         with framed():
             click.echo(f"{count} backed up to {target}")
-            _tell_of_rows_alone(target, "Pass --blobs to back them up too.")
+            if has_objects(target):
+                advice = "Pass --blobs to back them up too, and --to-blobs if it is a folder."
+                click.echo(f"{_ROWS_ALONE} {advice}", err=True)
+                sys.exit(1)
         return
     if database.file is not None and target.exists() and target.samefile(database.file):
         raise click.UsageError("--to names the database itself: choose another file")
@@ -149,8 +155,11 @@ def restore(source: Path, database: Database, blobs: str | None, from_blobs: str
             count = sqlite_backup.restore(source, database.file, show)
         with framed():
             click.echo(f"{count} restored to {database}")
-            _tell_of_rows_alone(database.file, "Pass --from-blobs and --blobs if they are in a folder of the backup.")
+            if has_objects(database.file):
+                click.echo(f"{_ROWS_ALONE} Pass --from-blobs and --blobs if they are in a folder of the backup.")
         return
+    with framed():
+        _check_named(database, blobs, from_blobs)
     move = Move("Restoring", f"restored to {database}")
     is_folder = from_blobs is not None and blobs is not None and isinstance(bodies_at(blobs), BodyFolder)
     folder = _folder_of_copy(database, from_blobs, blobs, "--blobs", "--from-blobs") if is_folder else None
@@ -193,9 +202,16 @@ def _files_in(folder: FolderCopy) -> str:
     return f"files in {folder}: {counts or 'none'}"
 
 
-def _tell_of_rows_alone(database: Path, advice: str) -> None:
-    if has_objects(database):
-        click.echo(f"The backup lacks the bodies that are outside the database. {advice}")
+def _check_named(database: Database, blobs: str | None, from_blobs: str | None) -> None:
+    """Raise UsageError if the database has bodies outside it and `blobs` is None, or the backup's folder is missing."""
+    if blobs is None and database.file is not None and database.file.exists() and has_objects(database.file):
+        raise click.UsageError(
+            f"{database} has bodies outside it: pass --blobs with the application's bucket or folder, "
+            "or name a new database to get one file"
+        )
+    folder = from_blobs and bodies_at(from_blobs)
+    if isinstance(folder, BodyFolder) and not folder.path.exists():
+        raise click.UsageError(f"the folder {folder} in --from-blobs does not exist: check the path")
 
 
 @asynccontextmanager

@@ -8,6 +8,8 @@ import click
 from ..errors import SecretError
 from ..keys.file import read_key_file
 from ..keys.find import find_configured_ring, is_in_environment
+from ..store.connect import bodies_at
+from ..store.files import BodyFolder
 from ..store.inspection import lacks_its_bucket
 from ..transfer.store_copy import copy_store
 from .frame import Move, framed
@@ -89,6 +91,9 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
             ring = await find_configured_ring(store)
             if to_blobs:
                 await check_prefix(to_blobs, target if is_there else None)
+            folder = to_blobs and bodies_at(to_blobs)
+            if dry_run and not is_there and isinstance(folder, BodyFolder):
+                folder.check_free()
             into = None if dry_run and not is_there else await stack.enter_async_context(opened(target, to_blobs))
             await move.follow(copy_store(store, into, ring=ring, dry_run=dry_run), await count_of(store))
             move.notes.extend([] if ring else [_UNCHECKED])
@@ -97,6 +102,8 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
             if into is not None and not dry_run:
                 move.notes.append(_what_opens(store.key_file, into.key_file))
                 move.notes.extend([_ONE_MORE] if move.has_changed else [])
+                if to_blobs:
+                    move.notes.append(f"Start the application with {target} and blobs={bodies_at(to_blobs)}.")
 
     move.run(steps())
 

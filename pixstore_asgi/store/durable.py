@@ -18,10 +18,13 @@ def sync(path: Path) -> None:
 
 
 def give_to_owner_of(model: Path, descriptor: int) -> None:
-    """If this process runs as root, give a new file to the owner of `model`, as SQLite does with its WAL."""
+    """If this process runs as root, give a new file to the owner of `model`, as SQLite does with its WAL.
+
+    If `model` is missing, give the file to the owner of the folder.
+    """
     if os.name == "posix" and os.geteuid() == 0:
         with suppress(OSError):  # root may lack the right to do so, as in a container
-            owner = model.stat()
+            owner = (model if model.exists() else model.parent).stat()
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 

@@ -6,6 +6,7 @@ import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from time import time
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from ..keys.file import read_key_file
 from ..keys.find import ENVIRONMENT_VARIABLE, find_configured_ring, is_in_environment
 from ..store.contract import ImageStore
 from ..store.files import BodyFolder
+from ..store.files.folder import PARTS
 from ..store.inspection import Inspectable
 from ..store.mounts import file_system_of, is_of_network
 from ..store.objects import OtherPlace
@@ -54,7 +56,7 @@ async def examine_bodies(store: ImageStore) -> AsyncIterator[Finding]:
         folder = store.bodies.path
         if os.name == "posix":
             yield _mode(folder)
-            yield _inside(folder, store.key_file.with_suffix("").stat().st_uid)
+            yield _inside(folder, store.key_file.with_suffix(""))
         for finding in _place(folder, "the folder of bodies"):
             yield finding
 
@@ -111,14 +113,16 @@ def _mode(path: Path) -> Finding:
     how = f"chmod {wanted} {path}" if mode & 0o077 else ""
     if not how and path.stat().st_uid != os.geteuid() and os.geteuid():
         how = "run this as the application's user"
+    elif os.statvfs(path).f_flag & os.ST_RDONLY:
+        how = "mount its file system writable: it is read-only, perhaps after an error of the disk"
     elif not os.access(path, os.R_OK | os.W_OK):
         how = f"chmod {wanted} {path}: it can't be read and written"
     return Finding("folder" if path.is_dir() else "file", f"{path} has mode {mode:04o}", how)
 
 
-def _inside(folder: Path, owner: int) -> Finding:
-    """Check the subfolders of a folder of bodies. owner: the user that the database belongs to."""
-    device = folder.stat().st_dev
+def _inside(folder: Path, database: Path) -> Finding:
+    """Check the subfolders of a folder of bodies, and that it has the owner of the database."""
+    device, owner = folder.stat().st_dev, database.stat().st_uid
     for path in (folder, *sorted(each for each in folder.iterdir() if _PART_OF_FOLDER.fullmatch(each.name))):
         found = path.stat()
         if found.st_dev != device:
@@ -126,9 +130,16 @@ def _inside(folder: Path, owner: int) -> Finding:
             return Finding("folder", f"{path} is on another file system than {folder}", how)
         if found.st_uid != owner:
             says = f"{path} belongs to user {found.st_uid}, and the database to user {owner}"
-            return Finding("folder", says, f"chown -R {owner} {folder}")
-        if path != folder and found.st_mode & 0o077:
-            return Finding("folder", f"others may read {path}", f"chmod -R go= {folder}")
+            how = f"give both to the application's user: chown -R USER {folder} {database}*"
+            return Finding("folder", says, how)
+        if path != folder and found.st_mode & 0o777 != (0o700 if path.is_dir() else 0o600):
+            says = f"{path} has mode {stat.S_IMODE(found.st_mode):04o}"
+            return Finding("folder", says, f"chmod -R u=rwX,go= {folder}")
+    try:
+        TemporaryFile(dir=folder / PARTS).close()
+    except OSError as error:
+        says = f"no file can be made in {folder / PARTS} ({error.strerror})"
+        return Finding("folder", says, "let the application's user write there: each save makes a file in it")
     return Finding("folder", f"all of {folder} belongs to the owner of the database")
 
 

@@ -82,7 +82,7 @@ async def _read(store: ImageStore, ring: KeyRing, image_id: str) -> int:
         check.finish()
     except IntegrityError as error:
         if isinstance(stream, FileStream):
-            raise IntegrityError(f"{error}; its file is {stream.path}") from error
+            raise IntegrityError(f"{error}; its file is {stream.path}", error.reason) from error
         raise
     else:
         return meta.size

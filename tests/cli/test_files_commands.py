@@ -258,7 +258,9 @@ def test_a_further_pass_between_folders_brings_changes(site: Site, tmp_path: Pat
     target = Site(tmp_path / "target.db", tmp_path / "target")
     source = ("--from", site.database, "--from-blobs", site.folder)
     arguments = ("copy", *source, "--to", target.database, "--to-blobs", target.folder)
-    assert run(*arguments).stdout.startswith("3 images copied to ")
+    result = run(*arguments)
+    assert result.stdout.startswith("3 images copied to ")
+    assert result.stdout.endswith(f"Start the application with {target.database} and blobs={target.folder}.\n")
 
     async def change() -> None:
         async with Pixstore(site.database, blobs=site.folder, secret=SECRET) as pix:
@@ -277,6 +279,24 @@ def test_a_further_pass_between_folders_brings_changes(site: Site, tmp_path: Pat
         assert (
             run("verify", "--database", each.database, "--blobs", each.folder).output == "3 images read\nall is well\n"
         )
+
+
+def test_a_dry_run_checks_the_new_folder(site: Site, here: Path) -> None:
+    """A folder with other files, a file, and one without a parent are refused. A good folder is not made."""
+    Path("foreign").mkdir()
+    Path("foreign/notes.txt").touch()
+    Path("file").touch()
+    dry = ("copy", "--from", site.database, "--from-blobs", site.folder, "--to", "new.db", "--dry-run", "--to-blobs")
+    for name, reason in {
+        "foreign": "holds other files",
+        "file": "can't be used (Not a directory",
+        "no/bodies": "does not exist: create it",
+    }.items():
+        result = run(*dry, name)
+        assert (result.exit_code, result.stdout, reason in result.stderr) == (1, "", True), result.output
+    before = sorted(here.rglob("*"))
+    assert run(*dry, "good").stdout.startswith("3 images would be copied")
+    assert sorted(here.rglob("*")) == before
 
 
 @pytest.mark.parametrize("target", ["pictures", "pictures/inside", "link", "."])

@@ -595,13 +595,13 @@ async def test_a_long_read_holds_up_no_writer(tmp_path: Path) -> None:
 
 
 @pytest.mark.servers
-def test_bodies_in_a_bucket_are_no_lack(tmp_path: Path, s3: S3Server) -> None:
+def test_bodies_in_a_bucket_are_told_of(tmp_path: Path, s3: S3Server) -> None:
     """A database with bodies in a bucket is backed up and restored, and opened after another program's write."""
     database, blobs = tmp_path / "pixstore.db", s3.url("backup")
     image_id = asyncio.run(save_in_bucket(database, blobs))
     for command in (["backup", "--database", database, "--to"], ["restore", "--database", database, "--from"]):
         code, output = run(*command, tmp_path / "backup.db")
-        assert (code, output.count("\n")) == (0, 2)
+        assert (code, output.count("\n")) == (int("backup" in command), 2)
         assert "lacks the bodies that are outside the database" in output
     query(database, f"PRAGMA user_version = {len(MIGRATIONS)}")
     os.utime(database)

@@ -448,7 +448,26 @@ def test_a_backup_without_its_folder_says_so(store: Pair, backup: Pair, tmp_path
         True,
     )
     other = run("restore", "--from", backup.database, "--database", tmp_path / "o.db", "--blobs", tmp_path / "o")
-    assert (other.exit_code, "pass --from-blobs" in other.output) == (1, True)
+    assert (other.exit_code, "pass --from-blobs with the bucket or folder that has them" in other.output) == (1, True)
+    without = run("backup", "--database", store.database, "--to", tmp_path / "rows.db")
+    assert (without.exit_code, without.stdout) == (1, f"6 images backed up to {tmp_path / 'rows.db'}\n")
+    assert without.stderr.startswith("The backup lacks the bodies that are outside the database. Pass --blobs to back")
+
+
+def test_a_forgotten_folder_of_the_store_or_the_backup_is_named(store: Pair, backup: Pair, tmp_path: Path) -> None:
+    """A restore into a store with files needs both folders. Without them nothing is changed, and nothing reported."""
+    back_up(store, backup)
+    store.change(lambda pix: pix.delete_image("a:0"))
+    before = store.content()
+    source = ("restore", "--from", backup.database, "--from-blobs")
+    for arguments, reason in [
+        ((backup.blobs, "--database", store.database), "has bodies outside it: pass --blobs with the application's"),
+        ((tmp_path / "lost", "--database", store.database, "--blobs", store.blobs), "in --from-blobs does not exist"),
+        ((tmp_path / "lost", "--database", tmp_path / "new.db"), "in --from-blobs does not exist"),
+    ]:
+        done = run(*source, *arguments)
+        assert (done.exit_code, done.stdout, reason in done.stderr) == (2, "", True), done.output
+    assert store.content() == before
 
 
 @pytest.mark.parametrize("kind", ["sqlite", *(pytest.param(kind, marks=pytest.mark.soak) for kind in STORES)])
@@ -495,3 +514,18 @@ def test_files_belong_to_the_owner_of_their_folder(store: Pair, backup: Pair) ->
         path.unlink()
     assert "6 copied" in restore(backup, store).output
     assert {path.stat().st_uid for path in store.files} == {65534}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_restored_database_keeps_its_owner(store: Pair, backup: Pair, tmp_path: Path, is_there: bool) -> None:
+    """Root restores a database of the service, which may be lost. The service can open it and its lock file."""
+    back_up(store, backup)
+    side_file = store.database.with_name("live.db.lock")
+    for path in (tmp_path, store.database, side_file, store.blobs, *store.blobs.rglob("*")):
+        os.chown(path, 65534, 65534)
+    if not is_there:
+        store.database.unlink()
+        side_file.unlink()
+    assert restore(backup, store).exit_code == 0
+    assert (store.database.stat().st_uid, side_file.stat().st_uid) == (65534, 65534)

@@ -184,7 +184,7 @@ def test_what_is_in_use_or_lacks_bodies_is_not_replaced(make_place: Callable[[st
     place, backup = make_place("sqlite+s3"), tmp_path / "backup.db"
     asyncio.run(save(place, IMAGES))
     assert "--to names the database itself" in run("backup", place, "--to", place.database).output
-    assert run("backup", Place(place.database, None, {}), "--to", backup).exit_code == 0
+    assert run("backup", Place(place.database, None, {}), "--to", backup).exit_code == 1
     refused = run("backup", place, "--to", backup)
     assert (refused.exit_code, "add --to-blobs with it" in refused.output) == (1, True)
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["backup.db"]

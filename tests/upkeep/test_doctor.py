@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import re
@@ -15,7 +16,8 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Event, Thread
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import NamedTuple, NoReturn
 
 import pytest
 from click.testing import CliRunner, Result
@@ -186,9 +188,11 @@ def test_a_folder_of_bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     bodies.chmod(0o700)
     (bodies / "parts").chmod(0o750)
     assert found(database, "--blobs", str(bodies))["folder"] == (
-        f"others may read {bodies / 'parts'}",
-        f"chmod -R go= {bodies}",
+        f"{bodies / 'parts'} has mode 0750",
+        f"chmod -R u=rwX,go= {bodies}",
     )
+    (bodies / "parts").chmod(0o500)
+    assert found(database, "--blobs", str(bodies))["folder"][0] == f"{bodies / 'parts'} has mode 0500"
     (bodies / "parts").chmod(0o700)
     (bodies / "ab").rmdir()
     (bodies / "ab").symlink_to("/proc")
@@ -213,7 +217,33 @@ def test_a_folder_of_another_user(tmp_path: Path) -> None:
     os.chown(bodies / "parts", 1234, -1)
     assert found(database, "--blobs", str(bodies))["folder"] == (
         f"{bodies / 'parts'} belongs to user 1234, and the database to user 0",
-        f"chown -R 0 {bodies}",
+        f"give both to the application's user: chown -R USER {bodies} {database}*",
+    )
+
+
+ROOM = ("f_bavail", "f_blocks", "f_bfree", "f_frsize")
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that was mounted read-only is named as such, and so is each other reason to refuse a new file."""
+    bodies, database = tmp_path / "bodies", tmp_path / "pixstore.db"
+    asyncio.run(save(database, SECRET, blobs=str(bodies)))
+    found_room = os.statvfs(bodies)
+    read_only = SimpleNamespace(f_flag=os.ST_RDONLY, **{name: getattr(found_room, name) for name in ROOM})
+    monkeypatch.setattr(os, "statvfs", lambda _: read_only)
+    assert found(database, "--blobs", str(bodies))["folder"] == (
+        f"{bodies} has mode 0700",
+        "mount its file system writable: it is read-only, perhaps after an error of the disk",
+    )
+    monkeypatch.undo()
+
+    def full(**_: object) -> NoReturn:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr(doctor, "TemporaryFile", full)
+    assert found(database, "--blobs", str(bodies))["folder"] == (
+        f"no file can be made in {bodies / 'parts'} (Disk quota exceeded)",
+        "let the application's user write there: each save makes a file in it",
     )
 
 

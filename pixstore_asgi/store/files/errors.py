@@ -41,7 +41,7 @@ def translated(folder: Path) -> Iterator[None]:
             raise StoreError(f"the folder {folder} can't be used: {_ONE_DISK}") from error
         if error.errno == errno.EIO:
             raise StoreDamaged(f"the folder {folder} can't be used: {_CHECK_DISK}") from error
-        where = "" if error.filename is None else f": {error.filename}"
+        reason = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
         raise StoreError(
-            f"the folder {folder} can't be used ({error.strerror}{where}): let the process read and write the folder"
+            f"the folder {folder} can't be used ({reason}): let the process read and write the folder"
         ) from error

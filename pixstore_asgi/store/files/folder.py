@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import anyio.to_thread
 
@@ -112,15 +113,29 @@ class BodyFolder:
     def file_of(self, name: str) -> Path:
         return self.path / name[:2] / name
 
+    def check_free(self) -> None:
+        """Raise StoreError if a new database can't take this folder. Create nothing."""
+        with translated(self.path):
+            self._check_file_system()
+            if os.path.lexists(self.path) and not self._is_empty():
+                raise StoreError(self._of_others(is_new=True))
+            folder = self.path if self.path.exists() else self.path.parent
+            if not folder.exists():
+                raise StoreError(f"the folder {folder} does not exist: create it, or mount it")
+            TemporaryFile(dir=folder).close()
+
     def _attach(self, owner: Owner) -> None:
         with translated(self.path):
-            kind = file_system_of(self.path)
-            if is_of_network(kind) and not (self.path / BACKUP_OF).exists():
-                raise StoreError(
-                    f"the folder {self.path} is on a network file system ({kind}), where syncs and locks are not "
-                    "reliable: name a folder on a local disk, or a bucket"
-                )
+            self._check_file_system()
         self.attach_to(owner)
+
+    def _check_file_system(self) -> None:
+        kind = file_system_of(self.path)
+        if is_of_network(kind) and not (self.path / BACKUP_OF).exists():
+            raise StoreError(
+                f"the folder {self.path} is on a network file system ({kind}), where syncs and locks are not "
+                "reliable: name a folder on a local disk, or a bucket"
+            )
 
     def attach_to(self, owner: Owner) -> None:
         """Check that this folder belongs to the database, as `attach` does."""
@@ -156,9 +171,12 @@ class BodyFolder:
         make_private_folder(self.path, self.path.parent)
         with suppress(PermissionError):  # an administrator has made the folder, in one that we may not list
             sync(self.path.parent)
-        if all(name in _IGNORED or name.startswith(_UNFINISHED_OWNERS) for name in os.listdir(self.path)):
+        if self._is_empty():
             self._write_owners([database_id], is_first=True)
         return self._owners()
+
+    def _is_empty(self) -> bool:
+        return all(name in _IGNORED or name.startswith(_UNFINISHED_OWNERS) for name in os.listdir(self.path))
 
     def _add_owner(self, database_id: bytes) -> None:
         with translated(self.path):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ...core.ids import VARIANT_MARK, Count
 from ...errors import InputError, StoreBusy, StoreError
-from ..durable import sync
+from ..durable import give_to_owner_of, sync
 from .connection import code_of, is_busy, translate, translated
 from .files import FileIdentity, LockHeader, check_one_name, check_regular, check_sound
 from .leases import BACKUP, IN_USE, Leases
@@ -78,8 +78,8 @@ def _check_free(path: Path) -> None:
 def restore(backup: Path, database: Path, on_copied: OnCopied = _ignore) -> Count:
     """Replace a database, which may be missing or damaged, by a copy of a backup. Return the count of its images.
 
-    The database's key file stays unchanged. Raises StoreError if the backup is not sound, or if the file at `database`
-    belongs to another program or store. Raises StoreBusy if a process has the database open. Errors change nothing.
+    Its key file and its owner stay unchanged. Raises StoreError if the backup is not sound, or if the file at
+    `database` belongs to another program or store. Raises StoreBusy if a process has it open. Errors change nothing.
     """
     with restoring(backup, database, on_copied) as rows:
         rows.put_in_place()
@@ -111,7 +111,7 @@ def restoring(backup: Path, database: Path, on_copied: OnCopied = _ignore) -> It
         check_one_name(database)
     if database.exists() and backup.exists() and database.samefile(backup):
         raise StoreError(f"{backup} is the database itself: name a backup of it")
-    with translated(database), _copied(backup, database, on_copied) as copy:
+    with translated(database), _copied(backup, database, on_copied, is_restore=True) as copy:
         images = _checked(copy, backup)
         _check_place(database, copy)
         with _out_of_use(database):
@@ -230,8 +230,7 @@ def _drop(path: Path) -> None:
 
 
 def put_in_place(part: Path, target: Path) -> Count:
-    """Move a finished, closed copy to `target` as the backup, in place of an earlier one. Return the count of its
-    images.
+    """Make a finished, closed copy the backup at `target`, in place of an earlier one. Return the count of its images.
 
     Raises StoreError if the copy is not sound, StoreBusy if a process has one of the two files open.
     """
@@ -263,12 +262,14 @@ def _checked(copy: Path, source: Path) -> Count:
 
 
 @contextmanager
-def _copied(source: Path, target: Path, on_copied: OnCopied) -> Iterator[Path]:
+def _copied(source: Path, target: Path, on_copied: OnCopied, *, is_restore: bool = False) -> Iterator[Path]:
     """Copy a database into the folder of `target`. After the block, remove the copy unless the block has renamed it."""
     if not source.is_file():
         raise StoreError(f"there is no database {source}: check the path")
     check_regular(source)
     descriptor, name = tempfile.mkstemp(prefix=f".{source.name}.", dir=target.parent)  # mode 0600
+    if is_restore:
+        give_to_owner_of(target, descriptor)
     os.close(descriptor)
     copy = Path(name)
     try:
