@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -238,16 +239,19 @@ def test_orphans_are_of_a_folder(site: Site, more: list[str]) -> None:
 
 
 def test_bodies_move_into_a_folder_and_back(site: Site, tmp_path: Path) -> None:
-    """The page's two copies: into a database with a folder, and from there into one file with all bodies."""
+    """The page's commands: two passes into a database with a folder, and from there into one file with all bodies."""
     page = (DOCS / "moving-stores.md").read_text()
-    (lines,) = re.findall(r"Into a folder, and back.*?```sh\n(.*?)```", page, re.DOTALL)
-    here = {"pixstore.db": "whole.db", "whole.db": "again.db", "/srv/pictures": "moved"}
+    section = page.partition("\n## Move an existing SQLite store into files\n")[2].partition("\n## ")[0]
+    here = {"pixstore.db": "whole.db", "whole.db": "again.db", "/var/lib/pictures/bodies": "moved"}
     whole = tmp_path / "whole.db"
     assert run("copy", "--from", site.database, "--from-blobs", site.folder, "--to", whole).exit_code == 0
-    for line in lines.splitlines():
-        words = [str(tmp_path / here.get(word, word)) if "." in word or "/" in word else word for word in line.split()]
-        result = run(*words[1:])
-        assert (result.exit_code, result.stdout.startswith("3 images copied to ")) == (0, True)
+    outputs = []
+    for line in re.findall(r"pixstore-asgi [^\n`]+", section):
+        words = shlex.split(line, comments=True)[1:]
+        result = run(*(tmp_path / here.get(word, word) if re.search("[./]", word) else word for word in words))
+        assert result.exit_code == 0, result.output
+        outputs.append(result.stdout.partition(" ")[0])
+    assert outputs == ["3", "0", "3", "3"]
     names = {path.name: path.read_bytes() for path in site.folder.glob("??/*")}
     assert {path.name: path.read_bytes() for path in tmp_path.glob("moved/??/*")} == names
     assert run("verify", "--database", tmp_path / "again.db").output == "3 images read\nall is well\n"

@@ -121,7 +121,7 @@ def test_a_sqlite_store_is_backed_up_and_restored(folder: Path, sqlite_host: Hos
 def test_a_store_with_a_folder_is_backed_up_and_restored(folder: Path) -> None:
     """Three of the images are files. They are linked into the backup, and are there when it is restored."""
     (folder / "backup").mkdir()
-    store, blobs = folder / "pictures" / "pixstore.db", folder / "bodies"
+    store, blobs = folder / "pictures" / "pixstore.db", folder / "pictures" / "bodies"
 
     async def fill_both() -> None:
         async with Pixstore(store, blobs=blobs, secret=SECRET) as pix:
@@ -130,7 +130,7 @@ def test_a_store_with_a_folder_is_backed_up_and_restored(folder: Path) -> None:
 
     asyncio.run(fill_both())
     environment = {"PIXSTORE_SECRET": SECRET, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    instead = {"/var/lib/pictures": f"{store.parent}", "/srv/pictures": f"{blobs}", "/backup": f"{folder}/backup"}
+    instead = {"/var/lib/pictures": f"{store.parent}", "/backup": f"{folder}/backup"}
     handlers = {"systemctl": lambda arguments: ""}
     with Shell(folder, environment=environment, instead=instead, handlers=handlers) as shell:
         shell.follow(section_of(BACKUP, "Back up a store with a folder"))

@@ -72,12 +72,12 @@ def test_each_step_saves_and_serves(step: str, tmp_path: Path, database: str, s3
     prefix = step.replace(" ", "-")
     environment = setting(COMMANDS[step], database, s3.url(prefix))
     assert set(environment) == ({"STORE", "BLOBS"} if " and " in step else {"STORE"})
-    environment = {name: value.replace("/srv", str(tmp_path)) for name, value in environment.items()}
+    environment = {name: value.replace("/var/lib/pictures", str(tmp_path)) for name, value in environment.items()}
     with host(tmp_path / "host", environment) as server, httpx.Client(base_url=server.url) as http:
         record = saved(http, LARGE)
         assert shown(http, record) == LARGE
     assert len(s3.names(prefix)) == ("bucket" in step)
-    assert len(list(tmp_path.glob("pictures/??/*"))) == ("folder" in step)
+    assert len(list(tmp_path.glob("bodies/??/*"))) == ("folder" in step)
     if "PostgreSQL" in step:
         assert postgres.run("SELECT id FROM pixstore.image", "choosing") == record.id
         assert not (tmp_path / "host" / "pixstore.db").exists()

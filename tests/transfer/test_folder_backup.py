@@ -4,8 +4,10 @@ import asyncio
 import errno
 import itertools
 import os
+import re
 import shutil
 import stat
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.errors import StoreBusy
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.contract_tests.steps import save, written
@@ -23,6 +26,7 @@ from pixstore_asgi.store.files import BodyFolder
 from pixstore_asgi.store.files.copying import FolderCopy
 from pixstore_asgi.store.files.folder import PARTS
 from pixstore_asgi.store.sqlite.backup import bodies_kept, rows_of
+from tests.support.paths import DOCS
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.stores import STORES, new_place
 from tests.transfer.copies import Content, content_of
@@ -422,6 +426,40 @@ def test_images_saved_since_the_backup_are_gone_after_a_restore(store: Pair, bac
     restore(backup, store)
     done = run("gc", "--database", store.database, "--blobs", store.blobs, "--orphans")
     assert (done.output, verify(store).exit_code, len(store.files)) == ("2 bodies removed\n", 0, IMAGES)
+
+
+def test_a_lost_folder_comes_back_while_the_application_runs(store: Pair, backup: Pair, tmp_path: Path) -> None:
+    """The page's commands bring back the folder, and then one file, for an open store. The store stays complete."""
+    back_up(store, backup)
+    before = store.content()
+    page = (DOCS / "backup.md").read_text().partition("\n### Only the folder, or one file, is lost\n")[2]
+    folder_commands, file_commands = re.findall(r"```sh\n(.*?)```", page.partition("\n## ")[0], re.DOTALL)
+
+    def follow(commands: str) -> None:
+        file = backup.files[0].relative_to(backup.blobs).as_posix()
+        for there, here in {
+            "/backup/pictures": backup.blobs,
+            "/var/lib/pictures/pixstore.db": store.database,
+            "/var/lib/pictures/bodies": store.blobs,
+            "3f/3f0e": file,
+        }.items():
+            commands = commands.replace(there, str(here))
+        subprocess.run(["sh", "-ec", commands], check=True)
+
+    async def lose_and_follow() -> None:
+        async with connected(store) as opened:
+            store.blobs.rename(tmp_path / "lost")
+            with pytest.raises(StoreBusy, match="or restore it from a backup"):
+                await content_of(opened)
+            await asyncio.to_thread(follow, folder_commands)
+            assert await content_of(opened) == before
+            os.truncate(store.files[0], 5)
+            await asyncio.to_thread(follow, file_commands)
+            assert await content_of(opened) == before
+
+    asyncio.run(lose_and_follow())
+    assert verify(store).output == "6 images read\nall is well\n"
+    assert back_up(store, backup).exit_code == 0
 
 
 def test_nothing_is_restored_while_the_store_is_open(store: Pair, backup: Pair) -> None:
