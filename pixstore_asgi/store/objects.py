@@ -78,8 +78,11 @@ class Bodies(Protocol):
         """
         ...
 
-    async def add_owner(self, database_id: bytes) -> None:
-        """Add a second id, before the database changes to that id. The next `attach` keeps only the id that it gets."""
+    def add_owner(self, database_id: bytes) -> None:
+        """Add a second id, before the database changes to that id. The next `attach` keeps only the id that it gets.
+
+        It may wait for a disk. No process may call `attach` before the database has the new id.
+        """
         ...
 
     async def close(self) -> None:

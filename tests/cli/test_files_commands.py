@@ -6,6 +6,8 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.store.files import BodyFolder
 from pixstore_asgi.store.tables import faults, gc
 from pixstore_asgi.store.tables.transaction import Transaction
 from tests.support.paths import DOCS
@@ -167,6 +170,23 @@ def test_a_separated_copy_keeps_its_folder(site: Site) -> None:
     """The folder follows the new id of its database. Otherwise no process could open the two together again."""
     assert run("keys", "separate", "--database", site.database, "--blobs", site.folder).exit_code == 0
     assert run("verify", "--database", site.database, "--blobs", site.folder).output == "3 images read\nall is well\n"
+
+
+def test_a_store_that_is_separated_opens_nowhere_else(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a short command before the commit makes the folder forget the new id of the database."""
+    words = ("--database", site.database, "--blobs", site.folder)
+    real, others = BodyFolder.add_owner, list[subprocess.CompletedProcess[str]]()
+
+    def add_owner(folder: BodyFolder, database_id: bytes) -> None:
+        real(folder, database_id)
+        command = [str(Path(sys.executable).with_name("pixstore-asgi")), "verify", *map(str, words)]
+        environment = {**os.environ, "PIXSTORE_SECRET": SECRET}
+        others.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=False))
+
+    monkeypatch.setattr(BodyFolder, "add_owner", add_owner)
+    assert run("keys", "separate", *words).exit_code == 0
+    assert [(other.returncode, "is being restored" in other.stderr) for other in others] == [(1, True)], others
+    assert run("verify", *words).output == "3 images read\nall is well\n"
 
 
 def damage(site: Site) -> Path:

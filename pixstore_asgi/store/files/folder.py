@@ -76,9 +76,6 @@ class BodyFolder:
         await anyio.to_thread.run_sync(self._attach, await read_owner())
         return True
 
-    async def add_owner(self, database_id: bytes) -> None:
-        await anyio.to_thread.run_sync(self._add_owner, database_id)
-
     async def close(self) -> None:
         """Do nothing: a body's file is open only while it is read or written."""
 
@@ -178,7 +175,7 @@ class BodyFolder:
     def _is_empty(self) -> bool:
         return all(name in _IGNORED or name.startswith(_UNFINISHED_OWNERS) for name in os.listdir(self.path))
 
-    def _add_owner(self, database_id: bytes) -> None:
+    def add_owner(self, database_id: bytes) -> None:
         with translated(self.path):
             self.check()
             self._write_owners([*self._owners(), database_id])

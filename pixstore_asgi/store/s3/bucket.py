@@ -64,7 +64,7 @@ class S3Bucket:
     async def attach(self, read_owner: Callable[[], Awaitable[Owner]]) -> bool:
         return False
 
-    async def add_owner(self, database_id: bytes) -> None:
+    def add_owner(self, database_id: bytes) -> None:
         """Do nothing: a bucket knows no ids of databases."""
 
     async def is_empty(self) -> bool:

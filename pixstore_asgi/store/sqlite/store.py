@@ -106,8 +106,6 @@ class SqliteStore(TableStore[Engine]):
 
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
         engine = self._engines.opened()
-        if self._bodies:
-            await self._bodies.add_owner(database_id)
         separated = await engine.on_writer(self._separate, engine, database_id, check, rewrap)
         await self._attach_bodies(engine)
         return separated
@@ -204,6 +202,8 @@ class SqliteStore(TableStore[Engine]):
         if not engine.leases.begin_alone():
             raise StoreBusy(f"{self.path} is open in other processes: stop them first")
         try:
+            if self._bodies:  # a process that opens the store before the commit would forget this id again
+                self._bodies.add_owner(database_id)
             return transact(db, keys.assign_new_database_id, database_id, check, rewrap)
         finally:
             engine.leases.end_alone()
