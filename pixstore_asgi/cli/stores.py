@@ -158,8 +158,8 @@ async def opened_as_made(
 
     option: the command's option that gave `blobs`, for error messages.
 
-    Raises InputError if there is no store, if it has bodies in a bucket or folder and `blobs` is None, or if it has
-    none and `blobs` is a folder that does not exist.
+    Raises InputError if there is no store, if it has bodies in a bucket or folder and `blobs` is None, or if `blobs` is
+    a folder that does not exist.
     """
     await check_made(database, blobs)
     folder = None if blobs is None else bodies_at(blobs)
@@ -170,6 +170,7 @@ async def opened_as_made(
                     f"the folder {folder} does not exist, and this store has no bodies outside its database: "
                     f"leave out {option}, or check its path"
                 )
+        raise InputError(f"the folder {folder} in {option} does not exist: mount it, or check its path")
     async with opened(database, blobs, **options) as store:
         if await lacks_its_bucket(store):
             raise InputError(

@@ -133,10 +133,10 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int, orphans: bool)
     """
     if orphans and not (blobs and isinstance(bodies_at(blobs), BodyFolder)):
         raise click.UsageError("--orphans needs a folder in --blobs: another store may have objects in a bucket")
-    removed = 0
+    removed = left = 0
 
     async def steps() -> None:
-        nonlocal removed
+        nonlocal removed, left
         async with opened_as_made(database, blobs, sweep_grace_s=sweep_grace_s) as store:
             unused = 0
             if isinstance(store, Inspectable):
@@ -147,10 +147,13 @@ def gc(database: Database, blobs: str | None, sweep_grace_s: int, orphans: bool)
                 while some := await store.sweep(limit=_GC_BATCH):
                     removed += some
                     bar.update(some)
+            left = (await store.unused()).bodies if isinstance(store, Inspectable) else 0
 
     def report(error: BaseException | None) -> None:
         if removed or error is None:
             click.echo(f"{_bodies_of(removed)} removed")
+        if left:
+            click.echo(f"{_bodies_of(left)} kept for now: within --sweep-grace-s, or in use")
 
     run(steps(), report, stopped="Stopped. Run the same command again to continue.")
 

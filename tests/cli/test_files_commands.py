@@ -150,6 +150,7 @@ def test_a_folder_that_is_anothers_is_refused(words: list[str], site: Site, here
         result = run(*(word.format(site.database) for word in words), folder)
         assert result.exit_code == 1
         assert f"the folder {here / folder} " in result.stderr
+        assert (f"in {words[-1]} does not exist" in result.stderr) == (folder == "missing")
     assert os.listdir("empty") == []
     assert not Path("missing").exists()
 

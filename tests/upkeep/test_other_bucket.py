@@ -124,7 +124,7 @@ def test_without_live_images_only_seen_bodies_go(place: Place) -> None:
     """If all images are deleted, another prefix loses no row, and the right one removes all bodies."""
     asyncio.run(save(place, "a", "b"))
     asyncio.run(delete(place, "a", "b"))
-    assert gc(elsewhere(place)).output == "0 bodies removed\n"
+    assert gc(elsewhere(place)).output.startswith("0 bodies removed\n2 bodies kept for now")
     assert asyncio.run(unused(place)) == 2
     assert gc(place).output == "2 bodies removed\n"
 
