@@ -198,6 +198,33 @@ async def test_a_disk_that_is_unmounted_and_mounted_again(tmp_path: Path) -> Non
                 assert await read(store, "a") == LONG
 
 
+async def test_a_folder_below_a_mount_point(tmp_path: Path) -> None:
+    """A first start without the disk made it, and it has the id of the database. One lost file is no other folder."""
+    disk, bodies, hidden = tmp_path / "disk", tmp_path / "bodies", tmp_path / "hidden"
+    async with opened(store_of(tmp_path)) as store:
+        await save(store, "short", b"short")
+    bodies.rename(hidden)
+    disk.mkdir()
+    disk.rename(bodies)
+    async with opened(store_of(tmp_path)) as store:
+        await save(store, "a", LONG)
+        await save(store, "b", OTHER)
+    bodies.rename(disk)
+    hidden.rename(bodies)
+    with pytest.raises(StoreError, match="has none of the database's current bodies"):
+        await store_of(tmp_path).open()
+    bodies.rename(hidden)
+    disk.rename(bodies)
+    next(bodies.glob("[0-9a-f][0-9a-f]/*")).unlink()
+    async with opened(store_of(tmp_path)) as store:
+        for image_id in ("a", "b"):
+            await store.delete(image_id)
+        await save(store, "a", LONG)
+    next(bodies.glob("[0-9a-f][0-9a-f]/*")).unlink()
+    async with opened(store_of(tmp_path)) as store:
+        assert await read(store, "short") == b"short"
+
+
 @contextmanager
 def ext4_at(folder: Path) -> Iterator[None]:
     """Mount an ext4 of 16 MiB during the block."""

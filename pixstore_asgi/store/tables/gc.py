@@ -162,6 +162,19 @@ class ObjectGc:
             if orphans := await engine.read(unknown_bodies, versions_among(names)):
                 await engine.write(adopt_orphans, orphans, self._grace_s)
 
+    async def accept(self, engine: Engine) -> None:
+        """Accept a folder with the database's id. Raises OtherPlace if it has none of several current bodies: a start
+        without the disk may have made it below the mount point. One lost body must not close the store.
+        """
+        oldest, newest = await engine.read(live_names, _CHECKED_NAMES)
+        names = list(dict.fromkeys([*newest, *oldest]))
+        if len(names) > 1 and not await self._has_any(names):
+            raise OtherPlace(
+                f"the folder {self._bodies} has none of the database's current bodies ({len(names)} looked for): "
+                "mount the right disk, or restore the folder from a backup"
+            )
+        self.is_known = True
+
     async def check(self, engine: Engine) -> None:
         """Check once, until a first success, that this is the right object store. Raises the errors of `look`."""
         if not self.is_known:

@@ -76,7 +76,8 @@ class TableStore(ABC, Generic[E]):
     async def _attach_bodies(self, engine: E) -> None:
         if self._bodies and self._object_gc:
             await engine.sync()  # `attach` forgets other ids: a power failure must not bring one of them back
-            self._object_gc.is_known |= await self._bodies.attach(partial(engine.read, keys.owner))
+            if await self._bodies.attach(partial(engine.read, keys.owner)):
+                await self._object_gc.accept(engine)
 
     async def close(self) -> None:
         self._engines.drop_ended()
