@@ -122,12 +122,9 @@ def _mode(path: Path) -> Finding:
 
 def _inside(folder: Path, database: Path) -> Finding:
     """Check the subfolders of a folder of bodies, and that it has the owner of the database."""
-    device, owner = folder.stat().st_dev, database.stat().st_uid
+    owner = database.stat().st_uid
     for path in (folder, *sorted(each for each in folder.iterdir() if _PART_OF_FOLDER.fullmatch(each.name))):
         found = path.stat()
-        if found.st_dev != device:
-            how = f"keep all of {folder} on one file system: a finished file can't be moved to another one"
-            return Finding("folder", f"{path} is on another file system than {folder}", how)
         if found.st_uid != owner:
             says = f"{path} belongs to user {found.st_uid}, and the database to user {owner}"
             how = f"give both to the application's user: chown -R USER {folder} {database}*"

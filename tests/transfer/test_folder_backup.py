@@ -140,6 +140,41 @@ def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "link", refuse)
 
 
+def test_a_link_whose_call_fails_harms_no_body_of_the_store(
+    store: Pair, backup: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link has been made, so a copy over it would change the store's own file."""
+    real, bodies = os.link, [file.read_bytes() for file in store.files]
+
+    def fail_late(source: Path, target: Path, **options: Any) -> None:
+        real(source, target, **options)
+        if target.parent.name == PARTS:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "link", fail_late)
+    assert back_up(store, backup).output.endswith(f"{IMAGES} copied\n")
+    assert [file.read_bytes() for file in store.files] == bodies
+    assert [(file.name, file.stat().st_nlink) for file in backup.files] == [(file.name, 1) for file in store.files]
+
+
+@pytest.mark.parametrize("name", [PARTS, "ab"])
+def test_a_subfolder_that_is_a_link_is_refused(store: Pair, backup: Pair, tmp_path: Path, name: str) -> None:
+    """Otherwise its target loses its files. In a real subfolder only bodies and their parts are removed."""
+    assert back_up(store, backup).exit_code == 0
+    (backup.blobs / PARTS / "notes").touch()
+    (backup.blobs / PARTS / f"{bytes(16).hex()}.01234567").touch()
+    assert back_up(store, backup).exit_code == 0
+    assert [file.name for file in (backup.blobs / PARTS).iterdir()] == ["notes"]
+    (backup.blobs / name).rename(other := tmp_path / "other")
+    (other / f"{bytes(16).hex()}.01234567").touch()
+    (backup.blobs / name).symlink_to(other)
+    files = sorted(other.iterdir())
+    done = back_up(store, backup)
+    refusal = f"{backup.blobs / name} is no folder, or a link: replace it with a folder"
+    assert (done.exit_code, refusal in done.output) == (1, True), done.output
+    assert sorted(other.iterdir()) == files
+
+
 @pytest.mark.parametrize("way", ["linked", "copied"])
 def test_a_backup_is_a_store_that_restores_to_the_same(
     store: Pair, backup: Pair, monkeypatch: pytest.MonkeyPatch, way: str

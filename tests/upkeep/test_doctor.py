@@ -196,9 +196,9 @@ def test_a_folder_of_bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (bodies / "parts").chmod(0o700)
     (bodies / "ab").rmdir()
     (bodies / "ab").symlink_to("/proc")
-    assert found(database, "--blobs", str(bodies))["folder"] == (
-        f"{bodies / 'ab'} is on another file system than {bodies}",
-        f"keep all of {bodies} on one file system: a finished file can't be moved to another one",
+    assert found(database, "--blobs", str(bodies))["bodies"] == (
+        "can't be read",
+        f"{bodies / 'ab'} is no folder, or a link: replace it with a folder",
     )
     (bodies / "ab").unlink()
     kinds = {tmp_path: "ext4", bodies: "nfs4"}

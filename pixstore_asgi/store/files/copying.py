@@ -12,7 +12,7 @@ from ...errors import StoreDamaged, StoreError
 from ..durable import give_to_owner_of, sync
 from ..objects import versions_among
 from .errors import translated
-from .folder import BACKUP_OF, PARTS, BodyFolder
+from .folder import BACKUP_OF, BodyFolder
 
 _PIECE_BYTES = 1 << 20
 _RESULTS = ("linked", "copied", "there already", "removed", "of no image")  # in the order of the report
@@ -65,6 +65,7 @@ class FolderCopy(BodyFolder):
             if not found and wanted:
                 if any(self._names()):
                     raise StoreError(f"the folder {self.path} has bodies of a store in use: name a new folder")
+                marker.unlink(missing_ok=True)  # empty: left by a killed run
                 self._write(marker, lambda number: os.write(number, wanted.encode()))
                 sync(self.path)
             elif found != wanted:
@@ -90,16 +91,18 @@ class FolderCopy(BodyFolder):
         return Taken(size if way == "copied" else 0)
 
     def _bring(self, name: str, size: int) -> str:
-        file, part = self.file_of(name), self.path / PARTS / name
+        file, part = self.file_of(name), self.part_of(name)
         with translated(self.path), suppress(FileNotFoundError):
             if file.stat().st_size == size:
                 return "there already"
         with closing(_Source(self.source, name, size)) as source, translated(self.path):
-            part.unlink(missing_ok=True)  # left by a killed run
-            is_linked = self._link(source, part)
-            if not is_linked:
-                self._write(part, source.copy_to)
-            os.replace(part, file)
+            try:
+                is_linked = self._link(source, part)
+                if not is_linked:
+                    self._write(part, source.copy_to)
+                os.replace(part, file)
+            finally:
+                part.unlink(missing_ok=True)
         self._changed.add(file.parent)
         return "linked" if is_linked else "copied"
 
@@ -111,12 +114,12 @@ class FolderCopy(BodyFolder):
             os.link(source.path, part, follow_symlinks=False)
             if os.path.samestat(part.lstat(), source.status):
                 return True
-            part.unlink()  # another file is at that path now
+        part.unlink(missing_ok=True)  # another file is at that path now, or the call failed after it made the link
         return False
 
     def _write(self, path: Path, write: Callable[[int], object]) -> None:
         """Create a file, and sync it. write: writes its content to a descriptor."""
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             give_to_owner_of(self.path, number)
             write(number)
@@ -135,9 +138,7 @@ class FolderCopy(BodyFolder):
         """Remove all bodies except those in `names`, and all unfinished ones."""
         others = self._others(names)
         self._remove(others)
-        with translated(self.path):
-            for part in (self.path / PARTS).iterdir():
-                part.unlink(missing_ok=True)
+        self._remove_parts(list(self._unfinished()))
         self.counts["removed"] = len(others)
 
     def count_others(self, names: Collection[str]) -> None:

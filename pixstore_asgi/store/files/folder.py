@@ -1,5 +1,6 @@
 """BodyFolder: keeps long bodies as files below a folder."""
 
+import errno
 import os
 import re
 import secrets
@@ -84,8 +85,7 @@ class BodyFolder:
         return not await anyio.to_thread.run_sync(lambda: any(self._names()))
 
     def upload(self, name: str) -> FileUpload:
-        part = self.path / PARTS / f"{name}.{secrets.token_hex(4)}"
-        return FileUpload(self.path, part, self.file_of(name), self.check)
+        return FileUpload(self.path, self.part_of(name), self.file_of(name), self.check)
 
     async def open_stream(self, image: StoredImage, name: str) -> FileStream:
         return await anyio.to_thread.run_sync(FileStream, self.path, image, self.file_of(name), self.check)
@@ -109,6 +109,10 @@ class BodyFolder:
 
     def file_of(self, name: str) -> Path:
         return self.path / name[:2] / name
+
+    def part_of(self, name: str) -> Path:
+        """Return the path of a new unfinished file of this body. gc removes it after its process was killed."""
+        return self.path / PARTS / f"{name}.{secrets.token_hex(4)}"
 
     def check_free(self) -> None:
         """Raise StoreError if a new database can't take this folder. Create nothing."""
@@ -157,9 +161,23 @@ class BodyFolder:
 
     def _make_subfolders(self) -> None:
         """Make the subfolders that are missing. Sync their names, because another process may not have done so yet."""
-        for name in _SUBFOLDERS.difference(os.listdir(self.path)):
+        for name in _SUBFOLDERS - self._found_subfolders():
             make_private_folder(self.path / name, self.path)
         sync(self.path)
+
+    def _found_subfolders(self) -> set[str]:
+        """Return the names of the subfolders that are there. Raise StoreError if one leads elsewhere."""
+        device, found = os.stat(self.path).st_dev, set()
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                if entry.name in _SUBFOLDERS:
+                    # Behind a link, a command of root would change files of other programs.
+                    if not entry.is_dir(follow_symlinks=False):
+                        raise StoreError(f"{entry.path} is no folder, or a link: replace it with a folder")
+                    if entry.stat(follow_symlinks=False).st_dev != device:
+                        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+                    found.add(entry.name)
+        return found
 
     def _claim(self, database_id: bytes) -> list[bytes]:
         """Make the folder this database's own, if it is missing or empty. Return the owners: another process may write
