@@ -105,7 +105,7 @@ def backup(database: Database, blobs: str | None, target: Path, to_blobs: str | 
 
     async def steps() -> None:
         if database.file is not None and folder is not None:
-            async with opened_as_made(database, blobs) as store:
+            async with opened_as_made(database, blobs, only_reads=True) as store:
                 await move.follow(back_up_with_folder(database.file, target, folder), await count_of(store))
             move.notes.append(_files_in(folder))
             move.done = f"backed up to {target}"
@@ -170,7 +170,9 @@ def restore(source: Path, database: Database, blobs: str | None, from_blobs: str
             move.notes.append(_files_in(folder))
             move.notes.extend([_OTHERS] if folder.counts["of no image"] else [])
             return
-        async with opened_as_made(Database(source, source), from_blobs, option="--from-blobs") as store:
+        async with opened_as_made(
+            Database(source, source), from_blobs, option="--from-blobs", only_reads=True
+        ) as store:
             if blobs:
                 await check_prefix(blobs, database if await is_made(database) else None)
             async with opened(database, blobs) as into:
@@ -219,7 +221,7 @@ async def _of_one_moment(
     database: Database, blobs: str | None, folder: Path
 ) -> AsyncIterator[tuple[ImageStore, KeyRing | None]]:
     """Open a store, or a copy of its SQLite file, with its key ring if there is a secret. folder: place of the copy."""
-    async with opened_as_made(database, blobs) as store:
+    async with opened_as_made(database, blobs, only_reads=True) as store:
         ring = await find_configured_ring(store)
         if database.file is None:
             yield store, ring
@@ -228,7 +230,7 @@ async def _of_one_moment(
             rows = place / "rows.db"
             with sqlite_backup.bodies_kept(database.file):
                 sqlite_backup.back_up(database.file, rows)
-                async with opened(Database(rows, rows), blobs) as frozen:
+                async with opened(Database(rows, rows), blobs, only_reads=True) as frozen:
                     yield frozen, ring
 
 

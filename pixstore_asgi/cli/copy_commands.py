@@ -86,7 +86,7 @@ def copy(source: Database, target: Database, from_blobs: str | None, to_blobs: s
 
     async def steps() -> None:
         is_there = await is_made(target, to_blobs)
-        existing = opened_as_made(source, from_blobs, option="--from-blobs")
+        existing = opened_as_made(source, from_blobs, option="--from-blobs", only_reads=True)
         async with existing as store, AsyncExitStack() as stack:
             ring = await find_configured_ring(store)
             if to_blobs:

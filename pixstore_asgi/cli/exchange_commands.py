@@ -98,7 +98,7 @@ def _export(
     export: Callable[[Pixstore, list[str], _T], AsyncIterator[Step]],
 ) -> None:
     async def steps() -> None:
-        async with opened_as_made(database, blobs) as store, Pixstore(store) as pix:
+        async with opened_as_made(database, blobs, only_reads=True) as store, Pixstore(store) as pix:
             ids = await list_ids(store, directory)
             with opened() as target:
                 await move.follow(export(pix, ids, target), len(ids))

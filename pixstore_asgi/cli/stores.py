@@ -139,10 +139,17 @@ blobs = click.option(
 
 
 @asynccontextmanager
-async def opened(database: Database, blobs: str | None, **options: Any) -> AsyncIterator[ImageStore]:
-    """Keep a store open during the block. Create it if it is missing. Closing it runs no gc."""
+async def opened(
+    database: Database, blobs: str | None, *, only_reads: bool = False, **options: Any
+) -> AsyncIterator[ImageStore]:
+    """Keep a store open during the block. Create it if it is missing. Closing it runs no gc.
+
+    only_reads: the block only reads it. So the folder in `blobs` may belong to another copy of the database.
+    """
     # The store may be a backup. Its gc would remove the bodies that were saved to the bucket after the backup.
     store = connect(database.store, blobs, sweeps_at_close=False, **options)
+    if isinstance(store, Inspectable) and isinstance(store.bodies, BodyFolder):
+        store.bodies.only_reads = only_reads
     await store.open()
     try:
         yield store
@@ -152,11 +159,11 @@ async def opened(database: Database, blobs: str | None, **options: Any) -> Async
 
 @asynccontextmanager
 async def opened_as_made(
-    database: Database, blobs: str | None, *, option: str = "--blobs", **options: Any
+    database: Database, blobs: str | None, *, option: str = "--blobs", only_reads: bool = False, **options: Any
 ) -> AsyncIterator[ImageStore]:
     """Keep an existing store open during the block.
 
-    option: the command's option that gave `blobs`, for error messages.
+    option: the command's option that gave `blobs`, for error messages. only_reads: see `opened`.
 
     Raises InputError if there is no store, if it has bodies in a bucket or folder and `blobs` is None, or if `blobs` is
     a folder that does not exist.
@@ -171,7 +178,7 @@ async def opened_as_made(
                     f"leave out {option}, or check its path"
                 )
         raise InputError(f"the folder {folder} in {option} does not exist: mount it, or check its path")
-    async with opened(database, blobs, **options) as store:
+    async with opened(database, blobs, only_reads=only_reads, **options) as store:
         if await lacks_its_bucket(store):
             raise InputError(
                 f"the store {database} has bodies outside its database: "

@@ -93,7 +93,7 @@ def verify(database: Database, blobs: str | None, as_json: bool) -> None:
     verification = Verification()
 
     async def steps() -> None:
-        async with opened_as_made(database, blobs) as store:
+        async with opened_as_made(database, blobs, only_reads=True) as store:
             await verification.run(store)
 
     run(

@@ -7,6 +7,7 @@ bytes. If a copy of a store was interrupted, the same version may be written aga
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from ..core.images import VERSION_BYTES, StoredImage
@@ -34,12 +35,16 @@ class NoSuchBody(StoreDamaged):
 
 
 class Owner(NamedTuple):
-    """A database that uses an object store. is_new: it has no body outside its tables yet, so it may take an empty
-    place for itself.
+    """A database that uses an object store.
+
+    is_new: it has no body outside its tables yet, so it may take an empty place for itself. file: its SQLite file, or
+    None if it will only read bodies, or is in no file. is_copy: returns whether another SQLite file has the same id.
     """
 
     database_id: bytes
     is_new: bool
+    file: Path | None = None
+    is_copy: Callable[[Path], bool] = lambda other: False
 
 
 class Upload(Protocol):
@@ -76,6 +81,10 @@ class Bodies(Protocol):
 
         read_owner: reads the database. Raises StoreError if the place belongs to another database.
         """
+        ...
+
+    async def has_owner(self) -> bool:
+        """Return whether the place belongs to a database. False if the place can't tell."""
         ...
 
     def add_owner(self, database_id: bytes) -> None:

@@ -5,6 +5,7 @@ none of its rows names. So the database and its folder are complete at each mome
 """
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from pathlib import Path
 
 import anyio.to_thread
@@ -12,7 +13,7 @@ import anyio.to_thread
 from ..store.files.copying import FolderCopy
 from ..store.objects import Owner
 from ..store.sqlite import backup as sqlite_backup
-from ..store.sqlite.rows import bodies_of, database_id
+from ..store.sqlite.rows import bodies_of, database_id, owner_in
 from .steps import Outcome, Step
 
 
@@ -29,13 +30,14 @@ async def back_up_with_folder(database: Path, target: Path, folder: FolderCopy) 
         StoreError: The database, a folder or the target can't be used, or is another store's. The earlier backup stays.
     """
     with sqlite_backup.rows_of(database, target) as rows:
-        _attach(folder, rows)
-        folder.check_use(target)
+        attach = partial(_attach, folder, database_id(rows), target)
+        attach()
         names: set[str] = set()
         async for step in _taken(rows, folder, names):
             yield step
+        attach()  # another backup may have taken the folder meanwhile
         sqlite_backup.put_in_place(rows, target)
-        folder.check_use(target)
+        attach()
         folder.remove_others(names)
 
 
@@ -54,8 +56,7 @@ async def restore_with_folder(backup: Path, database: Path, folder: FolderCopy) 
         StoreError: The backup is not sound, or the database or folder is another store's. Nothing is changed.
     """
     with sqlite_backup.restoring(backup, database) as rows:
-        _attach(folder, rows.copy)
-        folder.check_use(None)
+        _attach(folder, database_id(rows.copy), rows.database)
         names: set[str] = set()
         async for step in _taken(rows.copy, folder, names):
             yield step
@@ -63,10 +64,10 @@ async def restore_with_folder(backup: Path, database: Path, folder: FolderCopy) 
         folder.count_others(names)
 
 
-def _attach(folder: FolderCopy, rows: Path) -> None:
-    store_id = database_id(rows)
-    folder.source.attach_to(Owner(store_id, is_new=False))
-    folder.attach_to(Owner(store_id, is_new=True))
+def _attach(folder: FolderCopy, own_id: bytes, file: Path) -> None:
+    """Check both folders. The one that takes the bodies belongs to the database in `file` from now on."""
+    folder.source.attach_to(Owner(own_id, is_new=False))
+    folder.attach_to(owner_in(file, Owner(own_id, is_new=True)))
 
 
 async def _taken(rows: Path, folder: FolderCopy, names: set[str]) -> AsyncGenerator[Step, None]:

@@ -21,6 +21,7 @@ from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import CHUNK_BYTES, WHOLE_BYTES, CommitTerms, Expect
 from pixstore_asgi.store.contract_tests.steps import body_of, read, save, written
 from pixstore_asgi.store.files import BodyFolder, streams
+from pixstore_asgi.store.files.record import Record
 from pixstore_asgi.store.files.streams import FileStream
 from pixstore_asgi.store.objects import keep
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -480,13 +481,13 @@ async def test_a_folder_of_a_killed_first_open_is_taken(tmp_path: Path) -> None:
 async def test_two_first_opens_at_once_have_one_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If another database takes the folder between the look and the write, this one is refused, not both accepted."""
     (tmp_path / "other").mkdir()
-    real = BodyFolder._write_owners
+    real = BodyFolder._write_record
 
-    def taken_before(folder: BodyFolder, owners: Any, **named: Any) -> None:
-        real(folder, [bytes(16)], **named)
-        real(folder, owners, **named)
+    def taken_before(folder: BodyFolder, record: Record, **named: Any) -> None:
+        real(folder, Record((bytes(16),)), **named)
+        real(folder, record, **named)
 
-    monkeypatch.setattr(BodyFolder, "_write_owners", taken_before)
+    monkeypatch.setattr(BodyFolder, "_write_record", taken_before)
     with pytest.raises(StoreError, match="holds the bodies of another database"):
         await store_of(tmp_path).open()
     assert (tmp_path / "bodies" / "pixstore-bodies").read_text("ascii").split() == [bytes(16).hex()]

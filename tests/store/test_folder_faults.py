@@ -338,8 +338,15 @@ async def test_a_folder_of_a_database_that_has_no_bodies_yet(tmp_path: Path) -> 
     """Two databases never share a folder, even if both are new."""
     (tmp_path / "other").mkdir()
     async with opened(store_of(tmp_path)):
-        with pytest.raises(StoreError, match="holds the bodies of another database: give each its own folder"):
-            await store_of(tmp_path / "other", tmp_path / "bodies").open()
+        other = store_of(tmp_path / "other", tmp_path / "bodies")
+        refusal = f"the database {other.path} is new, but the folder .* holds the bodies of another one: restore the"
+        with pytest.raises(StoreError, match=refusal):
+            await other.open()
+        assert list((tmp_path / "other").iterdir()) == []
+        async with opened(SqliteStore(other.path)):
+            pass
+        with pytest.raises(StoreError, match="holds the bodies of another database: name a new folder, or restore"):
+            await other.open()
 
 
 @contextmanager

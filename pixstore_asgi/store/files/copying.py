@@ -3,16 +3,16 @@
 import errno
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ...errors import StoreDamaged, StoreError
+from ...errors import StoreDamaged
 from ..durable import give_to_owner_of, sync
 from ..objects import versions_among
 from .errors import translated
-from .folder import BACKUP_OF, BodyFolder
+from .folder import BodyFolder
 
 _PIECE_BYTES = 1 << 20
 _RESULTS = ("linked", "copied", "there already", "removed", "of no image")  # in the order of the report
@@ -53,28 +53,6 @@ class FolderCopy(BodyFolder):
         self.counts: Counter[str] = Counter(dict.fromkeys(_RESULTS, 0))
         self._changed: set[Path] = set()
 
-    def check_use(self, backup: Path | None) -> None:
-        """Raise StoreError if the folder is in another use. backup: its database, or None if it is in use by a store.
-
-        The file `pixstore-backup` in the folder of a backup holds the path of the backup's database, relative to the
-        folder. So no other backup removes its bodies, and a store in use never becomes a backup.
-        """
-        marker, wanted = self.path / BACKUP_OF, os.path.relpath(os.path.realpath(backup), self.place) if backup else ""
-        with translated(self.path):
-            found = marker.read_text() if marker.exists() else ""
-            if not found and wanted:
-                if any(self._names()):
-                    raise StoreError(f"the folder {self.path} has bodies of a store in use: name a new folder")
-                marker.unlink(missing_ok=True)  # empty: left by a killed run
-                self._write(marker, lambda number: os.write(number, wanted.encode()))
-                sync(self.path)
-            elif found != wanted:
-                other = os.path.normpath(os.path.join(self.place, found))
-                raise StoreError(
-                    f"the folder {self.path} belongs to the backup {other}: name that backup, or another folder; if it "
-                    f"was moved, remove {marker}"
-                )
-
     def take(self, bodies: Sequence[NamedBody]) -> list[Taken]:
         """Take bodies from the source.
 
@@ -99,7 +77,7 @@ class FolderCopy(BodyFolder):
             try:
                 is_linked = self._link(source, part)
                 if not is_linked:
-                    self._write(part, source.copy_to)
+                    self._copy(source, part)
                 os.replace(part, file)
             finally:
                 part.unlink(missing_ok=True)
@@ -117,12 +95,11 @@ class FolderCopy(BodyFolder):
         part.unlink(missing_ok=True)  # another file is at that path now, or the call failed after it made the link
         return False
 
-    def _write(self, path: Path, write: Callable[[int], object]) -> None:
-        """Create a file, and sync it. write: writes its content to a descriptor."""
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    def _copy(self, source: "_Source", part: Path) -> None:
+        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             give_to_owner_of(self.path, number)
-            write(number)
+            source.copy_to(number)
             os.fsync(number)
         finally:
             os.close(number)

@@ -19,11 +19,10 @@ from ..durable import give_to_owner_of, make_private_folder, sync
 from ..mounts import file_system_of, is_of_network
 from ..objects import Owner
 from .errors import FolderAway, translated
+from .record import NAME, Record
 from .streams import FileStream, FileUpload
 
-_OWNERS = "pixstore-bodies"
-_UNFINISHED_OWNERS = f".{_OWNERS}."
-BACKUP_OF = "pixstore-backup"  # only in the folder of a backup
+_UNFINISHED_RECORD = f".{NAME}."
 PARTS = "parts"
 _PART = re.compile(r"([0-9a-f]{32})\.[0-9a-f]{8}")
 _SUBFOLDERS = {PARTS, *(f"{number:02x}" for number in range(256))}
@@ -35,8 +34,8 @@ class BodyFolder:
     """Keeps bodies above 1 MiB as files below a folder. Shorter ones stay in the database.
 
     The file of a body is named after its version and lies in one of 256 subfolders. An upload writes and syncs it under
-    a temporary name in `parts`, and renames it. The commit happens after the rename. The file never changes later. The
-    file `pixstore-bodies` holds the id of the one database that the folder belongs to.
+    a temporary name in `parts`, and renames it. The commit happens after the rename. The file never changes later.
+    The folder belongs to one database, which its file `pixstore-bodies` names: see `Record`.
 
     Args:
         path: The folder. If it is missing and the database has no bodies outside it yet, it is created (mode 0700).
@@ -46,6 +45,8 @@ class BodyFolder:
     """
 
     smallest_bytes = WHOLE_BYTES + 1
+    only_reads = False
+    """Set it before `attach` if the store will only read bodies. It may be a copy, or on a network file system."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not hasattr(os, "pread"):
@@ -74,8 +75,12 @@ class BodyFolder:
         """Do nothing: `attach` makes the folder ready, because it needs the database's id."""
 
     async def attach(self, read_owner: Callable[[], Awaitable[Owner]]) -> bool:
-        await anyio.to_thread.run_sync(self._attach, await read_owner())
+        owner = await read_owner()
+        await anyio.to_thread.run_sync(self._attach, owner._replace(file=None) if self.only_reads else owner)
         return True
+
+    async def has_owner(self) -> bool:
+        return bool((await anyio.to_thread.run_sync(self._record)).ids)
 
     async def close(self) -> None:
         """Do nothing: a body's file is open only while it is read or written."""
@@ -132,32 +137,53 @@ class BodyFolder:
 
     def _check_file_system(self) -> None:
         kind = file_system_of(self.path)
-        if is_of_network(kind) and not (self.path / BACKUP_OF).exists():
+        if is_of_network(kind) and not self.only_reads:
             raise StoreError(
                 f"the folder {self.path} is on a network file system ({kind}), where syncs and locks are not "
                 "reliable: name a folder on a local disk, or a bucket"
             )
 
     def attach_to(self, owner: Owner) -> None:
-        """Check that this folder belongs to the database, as `attach` does."""
+        """Check that this folder belongs to the database, as `attach` does, but on any file system."""
         with translated(self.path):
             try:
-                self._prepare(*owner)
+                self._prepare(owner)
             except FileNotFoundError as error:
                 raise StoreError(f"the folder {self.path} does not exist: create it, or mount it") from error
 
-    def _prepare(self, database_id: bytes, is_new: bool) -> None:
-        owners = self._owners()
-        if is_new and not owners:
-            owners = self._claim(database_id)
-        if not owners:
-            raise StoreError(self._of_others(is_new))
-        if database_id not in owners:
-            raise StoreError(f"the folder {self.path} holds the bodies of another database: give each its own folder")
-        if len(owners) > 1:
-            self._write_owners([database_id])
+    def _prepare(self, owner: Owner) -> None:
+        record = self._record()
+        if owner.is_new and not record.ids:
+            record = self._claim(Record.of(owner.database_id, owner.file, self.path))
+        if not record.ids:
+            raise StoreError(self._of_others(owner.is_new))
+        if owner.database_id not in record.ids:
+            raise StoreError(
+                f"the folder {self.path} holds the bodies of another database: name a new folder, or restore that "
+                "database from a backup"
+            )
+        if owner.file:
+            self._take_over(record, owner)
         self._make_subfolders()
-        self._database_id, self._identity = database_id, self._identity_now()
+        self._database_id, self._identity = owner.database_id, self._identity_now()
+
+    def _take_over(self, record: Record, owner: Owner) -> None:
+        """Record the database's file. Raise StoreError if the recorded one is another file with the same id, because
+        each of the two would remove bodies that the other one needs.
+        """
+        wanted, other = Record.of(owner.database_id, owner.file, self.path), record.file_from(self.path)
+        if record == wanted:
+            return
+        if record.file != wanted.file and other and owner.is_copy(other):
+            raise StoreError(
+                f"the folder {self.path} belongs to the database {other}: name another folder, or move that database "
+                "away first"
+            )
+        try:
+            self._write_record(wanted)
+        except OSError as error:  # a folder that can't be written to loses no body either
+            if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+                raise
 
     def _make_subfolders(self) -> None:
         """Make the subfolders that are missing. Sync their names, because another process may not have done so yet."""
@@ -179,44 +205,43 @@ class BodyFolder:
                     found.add(entry.name)
         return found
 
-    def _claim(self, database_id: bytes) -> list[bytes]:
-        """Make the folder this database's own, if it is missing or empty. Return the owners: another process may write
-        them at this moment.
+    def _claim(self, wanted: Record) -> Record:
+        """Make the folder a database's own, if it is missing or empty. Return its record: another process may write it
+        at this moment.
         """
         make_private_folder(self.path, self.path.parent)
         with suppress(PermissionError):  # an administrator has made the folder, in one that we may not list
             sync(self.path.parent)
         if self._is_empty():
-            self._write_owners([database_id], is_first=True)
-        return self._owners()
+            self._write_record(wanted, is_first=True)
+        return self._record()
 
     def _is_empty(self) -> bool:
-        return all(name in _IGNORED or name.startswith(_UNFINISHED_OWNERS) for name in os.listdir(self.path))
+        return all(name in _IGNORED or name.startswith(_UNFINISHED_RECORD) for name in os.listdir(self.path))
 
     def add_owner(self, database_id: bytes) -> None:
         with translated(self.path):
             self.check()
-            self._write_owners([*self._owners(), database_id])
+            record = self._record()
+            self._write_record(record._replace(ids=(*record.ids, database_id)))
 
-    def _owners(self) -> list[bytes]:
-        try:
-            return [bytes.fromhex(line) for line in (self.path / _OWNERS).read_text("ascii").split()]
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            return []
+    def _record(self) -> Record:
+        with translated(self.path):
+            return Record.read(self.path)
 
-    def _write_owners(self, owners: Sequence[bytes], *, is_first: bool = False) -> None:
-        """Write the ids of the databases, in one step. is_first: keep those that another process has written."""
-        written = self.path / f"{_UNFINISHED_OWNERS}{secrets.token_hex(4)}"
+    def _write_record(self, record: Record, *, is_first: bool = False) -> None:
+        """Write the record, in one step. is_first: keep one that another process has written."""
+        written = self.path / f"{_UNFINISHED_RECORD}{secrets.token_hex(4)}"
         descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             give_to_owner_of(self.path, descriptor)
-            os.write(descriptor, "".join(f"{owner.hex()}\n" for owner in owners).encode())
+            os.write(descriptor, record.pack())
             os.fsync(descriptor)
             if is_first:
                 with suppress(FileExistsError):
-                    os.link(written, self.path / _OWNERS)
+                    os.link(written, self.path / NAME)
             else:
-                os.replace(written, self.path / _OWNERS)
+                os.replace(written, self.path / NAME)
         finally:
             os.close(descriptor)
             written.unlink(missing_ok=True)
@@ -245,7 +270,7 @@ class BodyFolder:
         """Raise FolderAway if the folder is missing, or does not belong to the database of `attach`."""
         found = self._identity_now()
         if found is None or found != self._identity:
-            if self._database_id not in self._owners():
+            if self._database_id not in self._record().ids:
                 raise FolderAway(self.path)
             self._make_subfolders()
             self._identity = found  # the folder is back: a new mount has another number

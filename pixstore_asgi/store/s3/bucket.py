@@ -64,6 +64,9 @@ class S3Bucket:
     async def attach(self, read_owner: Callable[[], Awaitable[Owner]]) -> bool:
         return False
 
+    async def has_owner(self) -> bool:
+        return False
+
     def add_owner(self, database_id: bytes) -> None:
         """Do nothing: a bucket knows no ids of databases."""
 

@@ -1,15 +1,21 @@
 """Reads rows of a database that no store has open: a backup, or the copy that becomes one."""
 
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from ...errors import StoreError
 from ..files.copying import NamedBody
-from .connection import translated
+from ..objects import Owner
+from .connection import code_of, translated
+from .files import check_passive
 from .schema import connect_unwriting
 
+_NOT_OURS = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)  # no such table, damaged, no database
 _BODIES = 32  # at a time: a command ends at Ctrl-C after so many
 
 
@@ -38,6 +44,35 @@ def database_id(rows: Path) -> bytes:
     with closing(connect_unwriting(rows)) as db:
         (found,) = db.execute("SELECT value FROM database_id").fetchone()
         return bytes(found)
+
+
+def owner_in(file: Path, owner: Owner) -> Owner:
+    """Return a database as an owner that is in this file."""
+    return owner._replace(file=file, is_copy=partial(_is_copy, file, owner.database_id))
+
+
+def _is_copy(file: Path, own_id: bytes, other: Path) -> bool:
+    """Return whether another file is a database with this id. A database that can't be read now counts as one.
+
+    Another user may have chosen the path, so only a regular file is opened, and only to be read.
+    """
+    try:
+        found = os.stat(other)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):  # it was moved or removed, or is no path at all
+        return False
+    if not stat.S_ISREG(found.st_mode) or (file.exists() and os.path.samestat(found, file.stat())):
+        return False
+    try:
+        with closing(connect_unwriting(other)) as db:
+            db.execute("PRAGMA busy_timeout = 0")
+            check_passive(db, other)
+            return bool(db.execute("SELECT value FROM database_id").fetchone() == (own_id,))
+    except sqlite3.DatabaseError as error:
+        return code_of(error) & 0xFF not in _NOT_OURS
+    except (OSError, StoreError):
+        return True
 
 
 def bodies_of(rows: Path) -> Iterator[Sequence[NamedBody]]:

@@ -15,7 +15,7 @@ from ...errors import ConfigError, StoreBusy, StoreError
 from ...process import Clock, wall_clock_ms
 from ..contract import Expect, Expected, ImageStream, ImageWriter
 from ..inspection import DatabaseInfo, Fault, Unused, found_by
-from ..objects import Bodies
+from ..objects import Bodies, Owner
 from ..tables import images, keys
 from ..tables.bodies import begin_write
 from ..tables.gc import log_failed_gc
@@ -24,6 +24,7 @@ from . import gc, reads
 from .connection import text_of, translated
 from .engine import Engine, query, transact
 from .leases import BACKUP
+from .rows import owner_in
 from .streams import open_stream
 from .transaction import KEYS
 from .writer import Deletion, Writer
@@ -100,9 +101,17 @@ class SqliteStore(TableStore[Engine]):
         self._busy_timeout_s = busy_timeout_s
 
     async def _connect(self) -> Engine:
+        if self._bodies and await self._bodies.has_owner() and not await self.is_made():
+            raise StoreError(
+                f"the database {self.path} is new, but the folder {self._bodies} holds the bodies of another one: "
+                "restore the database from a backup, or name a new folder"
+            )
         return await Engine.open(
             self._real_path(), self._clock_ms, busy_timeout_s=self._busy_timeout_s, durability=self._durability
         )
+
+    async def _owner(self, engine: Engine) -> Owner:
+        return owner_in(engine.path, await super()._owner(engine))
 
     async def separate(self, database_id: bytes, check: bytes, rewrap: Callable[[StoredImage], bytes]) -> int:
         engine = self._engines.opened()

@@ -10,7 +10,7 @@ from ...errors import StoreError
 from ...process import Clock, PerLoop
 from ..contract import Expect, Expected, ImageStream, KeyChecks
 from ..inspection import Fault, Outside, Unused, found_by
-from ..objects import Bodies, InObjectStore, NoSuchBody
+from ..objects import Bodies, InObjectStore, NoSuchBody, Owner
 from . import bodies as body_rows
 from . import faults, images, keys, writes
 from .gc import ObjectGc, OccasionalGc, log_failed_gc
@@ -76,8 +76,11 @@ class TableStore(ABC, Generic[E]):
     async def _attach_bodies(self, engine: E) -> None:
         if self._bodies and self._object_gc:
             await engine.sync()  # `attach` forgets other ids: a power failure must not bring one of them back
-            if await self._bodies.attach(partial(engine.read, keys.owner)):
+            if await self._bodies.attach(partial(self._owner, engine)):
                 await self._object_gc.accept(engine)
+
+    async def _owner(self, engine: E) -> Owner:
+        return await engine.read(keys.owner)
 
     async def close(self) -> None:
         self._engines.drop_ended()
