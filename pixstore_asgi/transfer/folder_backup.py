@@ -67,6 +67,7 @@ async def restore_with_folder(backup: Path, database: Path, folder: FolderCopy) 
 def _attach(folder: FolderCopy, own_id: bytes, file: Path) -> None:
     """Check both folders. The one that takes the bodies belongs to the database in `file` from now on."""
     folder.source.attach_to(Owner(own_id, is_new=False))
+    folder.check_apart()
     folder.attach_to(owner_in(file, Owner(own_id, is_new=True)))
 
 

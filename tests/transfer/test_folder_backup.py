@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.core.ids import Count
 from pixstore_asgi.errors import StoreBusy
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import ImageStore
@@ -25,6 +26,7 @@ from pixstore_asgi.store.contract_tests.steps import save, written
 from pixstore_asgi.store.files import BodyFolder
 from pixstore_asgi.store.files.copying import FolderCopy
 from pixstore_asgi.store.files.folder import PARTS
+from pixstore_asgi.store.sqlite import backup as sqlite_backup
 from pixstore_asgi.store.sqlite.backup import bodies_kept, rows_of
 from tests.support.paths import DOCS
 from tests.support.samples import SECRET, large_png, picture
@@ -155,6 +157,47 @@ def test_a_link_whose_call_fails_harms_no_body_of_the_store(
     assert back_up(store, backup).output.endswith(f"{IMAGES} copied\n")
     assert [file.read_bytes() for file in store.files] == bodies
     assert [(file.name, file.stat().st_nlink) for file in backup.files] == [(file.name, 1) for file in store.files]
+
+
+def test_a_body_that_vanishes_during_a_backup_is_no_success(
+    store: Pair, backup: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As gc --orphans on the backup does, because the backup's earlier rows do not name the body."""
+    real = sqlite_backup.put_in_place
+
+    def remove_first(part: Path, target: Path) -> Count:
+        backup.files[0].unlink()
+        return real(part, target)
+
+    monkeypatch.setattr(sqlite_backup, "put_in_place", remove_first)
+    done = back_up(store, backup)
+    assert (done.exit_code, f"{backup.blobs} during this run (1 are missing)" in done.output) == (1, True), done.output
+    monkeypatch.undo()
+    monkeypatch.setattr(BodyFolder, "smallest_bytes", 1)
+    assert back_up(store, backup).exit_code == 0
+    assert verify(backup).exit_code == 0
+
+
+def test_a_body_that_is_a_fifo_is_named(store: Pair, backup: Pair) -> None:
+    """The open of a FIFO would wait for a writer, and gc of the store would wait for the backup."""
+    (file := store.files[0]).unlink()
+    os.mkfifo(file)
+    done = back_up(store, backup)
+    assert (done.exit_code, f"{file} has another length than the image" in done.output) == (1, True), done.output
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a folder")
+def test_a_store_is_not_backed_up_into_its_own_folder(store: Pair, backup: Pair) -> None:
+    """At a second path, a backup would remove the body of an image that is saved meanwhile."""
+    backup.blobs.mkdir()
+    if subprocess.run(["mount", "--bind", store.blobs, backup.blobs], capture_output=True, check=False).returncode:
+        pytest.skip("a bind mount needs the right to mount")
+    try:
+        done = back_up(store, backup)
+        refusal = f"the folders {backup.blobs} and {store.blobs} are the same one: name another folder"
+        assert (done.exit_code, refusal in done.output) == (1, True), done.output
+    finally:
+        subprocess.run(["umount", backup.blobs], check=True)
 
 
 @pytest.mark.parametrize("name", [PARTS, "ab"])
@@ -360,7 +403,10 @@ def test_an_interrupted_restore_changes_nothing(
 def test_files_are_synced_before_the_database_is_replaced(
     store: Pair, backup: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each file before its rename, all names before the database, and files are removed last."""
+    """Each file before its rename, all names before the database, and files are removed last.
+
+    The names of files that were there already are synced too: a killed run may have left them without a sync.
+    """
     back_up(store, backup)
     store.change(lambda pix: pix.update_image("a:0", picture(seed=10)))
     steps: list[str] = []
@@ -387,7 +433,8 @@ def test_files_are_synced_before_the_database_is_replaced(
         assert back_up(store, backup).exit_code == 0
     kinds = ("part", "body", "folder", "pictures.db")
     found = [step for step in steps if step.split()[1:] in [[kind] for kind in kinds] and step != "unlink part"]
-    assert found == ["fsync part", "replace body", "fsync folder", "replace pictures.db", "unlink body", "fsync folder"]
+    folders, removed = ["fsync folder"] * len({file.parent for file in backup.files}), ["unlink body", "fsync folder"]
+    assert found == ["fsync part", "replace body", *folders, "replace pictures.db", *removed]
 
 
 def test_one_backup_is_made_at_a_time(store: Pair, backup: Pair) -> None:

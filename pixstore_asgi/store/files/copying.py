@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ...errors import StoreDamaged
+from ...errors import StoreDamaged, StoreError
 from ..durable import give_to_owner_of, sync
 from ..objects import versions_among
 from .errors import translated
@@ -52,6 +52,13 @@ class FolderCopy(BodyFolder):
         self.source = source
         self.counts: Counter[str] = Counter(dict.fromkeys(_RESULTS, 0))
         self._changed: set[Path] = set()
+        self._taken: set[str] = set()
+
+    def check_apart(self) -> None:
+        """Raise StoreError if this is the source at another path: a backup would remove new bodies of the store."""
+        with translated(self.path):
+            if self.path.exists() and self.path.samefile(self.source.path):
+                raise StoreError(f"the folders {self.path} and {self.source} are the same one: name another folder")
 
     def take(self, bodies: Sequence[NamedBody]) -> list[Taken]:
         """Take bodies from the source.
@@ -71,7 +78,9 @@ class FolderCopy(BodyFolder):
     def _bring(self, name: str, size: int) -> str:
         file, part = self.file_of(name), self.part_of(name)
         with translated(self.path), suppress(FileNotFoundError):
-            if file.stat().st_size == size:
+            if file.lstat().st_size == size:
+                self._changed.add(file.parent)  # a killed run may have renamed it without a sync
+                self._taken.add(name)
                 return "there already"
         with closing(_Source(self.source, name, size)) as source, translated(self.path):
             try:
@@ -82,6 +91,7 @@ class FolderCopy(BodyFolder):
             finally:
                 part.unlink(missing_ok=True)
         self._changed.add(file.parent)
+        self._taken.add(name)
         return "linked" if is_linked else "copied"
 
     def _link(self, source: "_Source", part: Path) -> bool:
@@ -112,19 +122,27 @@ class FolderCopy(BodyFolder):
         self._changed.clear()
 
     def remove_others(self, names: Collection[str]) -> None:
-        """Remove all bodies except those in `names`, and all unfinished ones."""
-        others = self._others(names)
-        self._remove(others)
+        """Remove all bodies except those in `names`, and all unfinished ones.
+
+        Raises StoreError if a body that was taken is missing: gc on the backup may have removed it meanwhile.
+        """
+        found = self._found()
+        others = found.difference(names)
+        self._remove(list(others))
         self._remove_parts(list(self._unfinished()))
         self.counts["removed"] = len(others)
+        if missing := len(self._taken - found):
+            raise StoreError(
+                f"another program, perhaps gc, removed files from the folder {self.path} during this run "
+                f"({missing} are missing): run the same command again"
+            )
 
     def count_others(self, names: Collection[str]) -> None:
         """Count the bodies except those in `names`."""
-        self.counts["of no image"] = len(self._others(names))
+        self.counts["of no image"] = len(self._found().difference(names))
 
-    def _others(self, names: Collection[str]) -> list[str]:
-        found = [version.hex() for version in versions_among(list(self._names()))]
-        return [name for name in found if name not in names]
+    def _found(self) -> set[str]:
+        return {version.hex() for version in versions_among(list(self._names()))}
 
 
 class _Source:
@@ -138,7 +156,7 @@ class _Source:
         self._size = size
         with translated(folder.path):
             try:
-                self._number = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+                self._number = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             except FileNotFoundError:
                 folder.check()
                 raise self._fault("is missing") from None
