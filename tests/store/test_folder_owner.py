@@ -78,6 +78,8 @@ async def test_an_application_does_not_start_on_the_folder_of_its_backup(live: P
     """Else new images would go there, and the next backup would remove them."""
     rows, files = await asyncio.to_thread(back_up_to, live, "copy")
     await refused(live, files, rows)
+    examined = await asyncio.to_thread(run, "doctor", "--database", live, "--blobs", files)
+    assert (examined.exit_code, f"belongs to the database {rows}: name" in examined.output) == (1, True)
     await use(live, live.with_suffix(""))
 
 
@@ -213,6 +215,17 @@ async def test_a_copy_that_is_locked_counts(live: Path) -> None:
         db.execute("BEGIN EXCLUSIVE")
         (bodies / NAME).write_bytes(Record.read(bodies)._replace(file="../copy.db").pack())
         await refused(live, bodies, copy)
+
+
+async def test_a_recorded_database_that_acts_is_not_asked(live: Path) -> None:
+    """Its view would run for ever. The error names it, so that an administrator looks at it."""
+    bodies, planted = live.with_suffix(""), live.with_name("planted.db")
+    endless = (
+        "WITH RECURSIVE n(value) AS (VALUES (1) UNION ALL SELECT value + 1 FROM n) SELECT count(*) AS value FROM n"
+    )
+    query(planted, f"CREATE VIEW database_id AS {endless}")
+    (bodies / NAME).write_bytes(Record.read(bodies)._replace(file="../planted.db").pack())
+    await refused(live, bodies, planted)
 
 
 async def test_commands_that_read_accept_a_copy(live: Path) -> None:
