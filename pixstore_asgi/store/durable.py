@@ -38,3 +38,15 @@ def make_private_folder(path: Path, model: Path) -> None:
                 give_to_owner_of(model, descriptor)
             finally:
                 os.close(descriptor)
+
+
+def may_be_planted(folder: Path, database: Path) -> bool:
+    """Return whether another user than root, this one and the database's may have put a folder at this path.
+
+    Such a user needs the right to write to the parent. Root also trusts the owner of the parent.
+    """
+    own, found = os.geteuid(), folder.stat()
+    parent = Path(os.path.realpath(folder)).parent.stat()
+    trusted = {0, own, *([parent.st_uid] if own == 0 else []), *([database.stat().st_uid] if database.exists() else [])}
+    is_closed = parent.st_uid in trusted and not parent.st_mode & 0o022
+    return found.st_uid not in trusted and not is_closed

@@ -308,3 +308,44 @@ async def test_the_unfinished_file_of_a_killed_restore_is_removed_by_gc(
     async with opened(store_at(live, live.with_suffix(""))) as store:
         await store.sweep()
     assert list((live.with_suffix("") / PARTS).iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give files to another user")
+@pytest.mark.parametrize(
+    ("mode", "parent", "database", "is_accepted"),
+    [(0o755, 0, 0, True), (0o1777, 0, 0, False), (0o775, 0, 0, False), (0o1777, 0, 1, True), (0o775, 1, 0, True)],
+)
+async def test_a_folder_that_another_user_may_have_put_there(
+    tmp_path: Path, mode: int, parent: int, database: int, is_accepted: bool
+) -> None:
+    """Its owner would remove the bodies. parent, database: 1 if the owner of the folder owns them too, else 0."""
+    (shared := tmp_path / "shared").mkdir()
+    (bodies := shared / "bodies").mkdir()
+    shared.chmod(mode)
+    async with opened(SqliteStore(tmp_path / "live.db")) as store:
+        await save(store, "a", b"body")
+    for path, is_given in {shared: parent, tmp_path / "live.db": database, bodies: 1}.items():
+        os.chown(path, 65534 * is_given, -1)
+    if is_accepted:
+        await use(tmp_path / "live.db", bodies)
+    else:
+        with pytest.raises(StoreError, match="belongs to another user, who may have put it there: give it to the user"):
+            await store_at(tmp_path / "live.db", bodies).open()
+        assert list(bodies.iterdir()) == []
+
+
+async def test_a_link_to_the_record_is_no_record(live: Path) -> None:
+    """Another user may put a folder in the place of the real one, while the store is open."""
+    bodies, moved = live.with_suffix(""), live.with_name("moved")
+    async with opened(store_at(live, bodies)) as store:
+        bodies.rename(moved)
+        bodies.mkdir()
+        (bodies / NAME).symlink_to(moved / NAME)
+        with pytest.raises(StoreError, match="is missing or was replaced"):
+            await save(store, "b", b"other")
+        with pytest.raises(StoreError, match="is not the one of this database"):
+            await store_at(live, bodies).open()
+        assert list(bodies.iterdir()) == [bodies / NAME]
+        (bodies / NAME).unlink()
+        bodies.rmdir()
+        moved.rename(bodies)

@@ -15,7 +15,7 @@ import anyio.to_thread
 from ...core.images import StoredImage
 from ...errors import ConfigError, StoreError
 from ..contract import WHOLE_BYTES
-from ..durable import give_to_owner_of, make_private_folder, sync
+from ..durable import give_to_owner_of, make_private_folder, may_be_planted, sync
 from ..mounts import file_system_of, is_of_network
 from ..objects import Owner
 from .errors import FolderAway, translated
@@ -152,6 +152,11 @@ class BodyFolder:
                 raise StoreError(f"the folder {self.path} does not exist: create it, or mount it") from error
 
     def _prepare(self, owner: Owner) -> None:
+        if owner.file and self.path.exists() and may_be_planted(self.path, owner.file):
+            raise StoreError(
+                f"the folder {self.path} belongs to another user, who may have put it there: give it to the user of "
+                "the database (chown), or name another folder"
+            )
         record = self._record()
         if owner.is_new and not record.ids:
             record = self._claim(Record.of(owner.database_id, owner.file, self.path))

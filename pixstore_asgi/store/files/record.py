@@ -1,5 +1,6 @@
 """Record: the content of a folder's file `pixstore-bodies`, which names the database that the folder belongs to."""
 
+import errno
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,11 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 NAME = "pixstore-bodies"
 _FILE = "file:"
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    """Open a file, but no link: another user may have put a folder there, with a link to the real record."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 class Record(NamedTuple):
@@ -22,11 +28,16 @@ class Record(NamedTuple):
 
     @classmethod
     def read(cls, folder: Path) -> "Record":
-        """Return the record in a folder, or one without ids if it is missing or damaged."""
+        """Return the record in a folder, or one without ids if it is missing, damaged or a link."""
         try:
-            lines = (folder / NAME).read_text("ascii").split()
+            with open(folder / NAME, encoding="ascii", opener=_open_no_link) as file:
+                lines = file.read().split()
             ids = tuple(bytes.fromhex(line) for line in lines if not line.startswith(_FILE))
         except (FileNotFoundError, NotADirectoryError, ValueError):
+            return cls()
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
             return cls()
         files = [line.removeprefix(_FILE) for line in lines if line.startswith(_FILE)]
         return cls(ids, os.fsdecode(unquote_to_bytes(files[0])) if files else "")
