@@ -4,6 +4,7 @@ Both put the bodies in place first, synced, and then replace the database. At th
 none of its rows names. So the database and its folder are complete at each moment.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from functools import partial
 from pathlib import Path
@@ -75,7 +76,11 @@ async def _taken(rows: Path, folder: FolderCopy, names: set[str]) -> AsyncGenera
     """Bring the bodies of these rows into a folder, and sync them. Add their names to `names`."""
     for bodies in bodies_of(rows):
         names.update(body.name for body in bodies if body.name)
-        taken = await anyio.to_thread.run_sync(folder.take, bodies)
+        taking = asyncio.ensure_future(anyio.to_thread.run_sync(folder.take, bodies))
+        try:
+            taken = await asyncio.shield(taking)
+        finally:
+            await asyncio.wait([taking])  # even at Ctrl-C: else a second run could use the folder at the same time
         for body, (size, fault) in zip(bodies, taken, strict=True):
             yield Step(body.image_id, Outcome.LEFT if fault else Outcome.MOVED, fault, size)
     folder.sync_taken()

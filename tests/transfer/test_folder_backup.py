@@ -8,7 +8,8 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,14 @@ from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import ImageStore
 from pixstore_asgi.store.contract_tests.steps import save, written
 from pixstore_asgi.store.files import BodyFolder
-from pixstore_asgi.store.files.copying import FolderCopy
+from pixstore_asgi.store.files.copying import FolderCopy, NamedBody, Taken
 from pixstore_asgi.store.files.folder import PARTS
 from pixstore_asgi.store.sqlite import backup as sqlite_backup
 from pixstore_asgi.store.sqlite.backup import bodies_kept, rows_of
+from pixstore_asgi.transfer.folder_backup import back_up_with_folder
 from tests.support.paths import DOCS
 from tests.support.samples import SECRET, large_png, picture
+from tests.support.sqlite import query
 from tests.support.stores import STORES, new_place
 from tests.transfer.copies import Content, content_of
 
@@ -398,6 +401,51 @@ def test_an_interrupted_restore_changes_nothing(
     assert store.content() == before
     assert restore(backup, store).exit_code == 0
     assert store.content() == wanted
+
+
+async def test_a_stopped_backup_is_running_until_its_thread_ends(
+    store: Pair, backup: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a second run would work in the same folder at the same time."""
+    real, begun, may_go_on = FolderCopy.take, threading.Event(), threading.Event()
+
+    def take(folder: FolderCopy, bodies: Sequence[NamedBody]) -> list[Taken]:
+        begun.set()
+        may_go_on.wait()
+        return real(folder, bodies)
+
+    async def back_up() -> None:
+        async for _ in back_up_with_folder(store.database, backup.database, folder):
+            pass
+
+    monkeypatch.setattr(FolderCopy, "take", take)
+    folder = FolderCopy(backup.blobs, BodyFolder(store.blobs))
+    task = asyncio.create_task(back_up())
+    try:
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        with pytest.raises(StoreBusy, match="another backup to"), rows_of(store.database, backup.database):
+            pass
+    finally:
+        may_go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(backup.files) == IMAGES
+    await back_up()
+
+
+def test_a_restored_database_has_no_dead_rows(store: Pair, backup: Pair) -> None:
+    """gc on the backup may have made some. Otherwise the restored store removes files that a newer backup names."""
+    back_up(store, backup)
+    (backup.blobs / "ab" / ("ab" * 16)).touch()
+    with bodies_kept(backup.database):
+        assert run("gc", "--database", backup.database, "--blobs", backup.blobs, "--orphans").exit_code == 0
+    dead_rows = "SELECT count(*) FROM blob WHERE state <> 1"
+    assert query(backup.database, dead_rows) == [(1,)]
+    assert restore(backup, store).exit_code == 0
+    assert query(store.database, dead_rows) == [(0,)]
 
 
 def test_files_are_synced_before_the_database_is_replaced(

@@ -44,7 +44,6 @@ def back_up(database: Path, target: Path, on_copied: OnCopied = _ignore) -> Coun
     with translated(database):
         check_one_name(database)  # if it has several names, the log is beside only one of them
     with translated(target), _copied(database, target, on_copied) as copy:
-        _forget_dead_bodies(copy)
         images = _checked(copy, database)
         for suffix in ("", "-journal", "-wal"):  # SQLite would replay an old log into the backup
             _check_free(target.with_name(target.name + suffix))
@@ -276,6 +275,7 @@ def _copied(source: Path, target: Path, on_copied: OnCopied, *, is_restore: bool
         with translated(source), closing(connect_unwriting(source)) as db:
             check_application(db, source)
             _copy(db, copy, target, on_copied)
+        _forget_dead_bodies(copy)
         yield copy
     finally:
         with suppress(FileNotFoundError):
