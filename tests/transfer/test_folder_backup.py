@@ -174,7 +174,7 @@ def test_a_body_that_vanishes_during_a_backup_is_no_success(
 
     monkeypatch.setattr(sqlite_backup, "put_in_place", remove_first)
     done = back_up(store, backup)
-    assert (done.exit_code, f"{backup.blobs} during this run (1 are missing)" in done.output) == (1, True), done.output
+    assert (done.exit_code, f"{backup.blobs} during this run (missing: 1)" in done.output) == (1, True), done.output
     monkeypatch.undo()
     monkeypatch.setattr(BodyFolder, "smallest_bytes", 1)
     assert back_up(store, backup).exit_code == 0

@@ -134,7 +134,7 @@ class FolderCopy(BodyFolder):
         if missing := len(self._taken - found):
             raise StoreError(
                 f"another program, perhaps gc, removed files from the folder {self.path} during this run "
-                f"({missing} are missing): run the same command again"
+                f"(missing: {missing}): run the same command again"
             )
 
     def count_others(self, names: Collection[str]) -> None:
