@@ -68,8 +68,8 @@ class Recorder:
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Record during the block. SQLite must have no file open before it and after it."""
-        calls = {name: getattr(self, f"_{name}") for name in ("open", "close", "write", "writev", "fsync", "replace")}
-        calls |= {"link": self._link, "mkdir": self._mkdir, "unlink": self._unlink, "fdatasync": self._fsync}
+        calls = {name: getattr(self, f"_{name}") for name in ("open", "close", "write", "fsync", "replace", "link")}
+        calls |= {"mkdir": self._mkdir, "unlink": self._unlink, "fdatasync": self._fsync}
         self._real = {name: getattr(os, name) for name in calls}
         library = ctypes.CDLL(_sqlite3.__file__)
         library.sqlite3_vfs_find.restype = ctypes.POINTER(_Vfs)
@@ -108,16 +108,11 @@ class Recorder:
         self._real["close"](descriptor)
 
     def _write(self, descriptor: int, data: Any) -> int:
-        return self._written(descriptor, self._real["write"](descriptor, data), bytes(data))
-
-    def _writev(self, descriptor: int, pieces: Any) -> int:
-        return self._written(descriptor, self._real["writev"](descriptor, pieces), b"".join(pieces))
-
-    def _written(self, descriptor: int, written: int, data: bytes) -> int:
+        written: int = self._real["write"](descriptor, data)
         file = self._descriptors.get(descriptor)
         if isinstance(file, int):
             start = os.lseek(descriptor, 0, os.SEEK_CUR) - written
-            self.steps.append(("write", file, start, data[:written]))
+            self.steps.append(("write", file, start, bytes(data)[:written]))
         return written
 
     def _fsync(self, descriptor: int) -> None:

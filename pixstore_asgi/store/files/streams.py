@@ -193,9 +193,13 @@ class FileUpload:
                 self._check()
                 self._file = _Descriptor(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
                 give_to_owner_of(self._folder, self._file.number)
-            length = _write_all(self._file, pieces)
-            _start_writing(self._file, self._end, length)
-            self._end += length
+            start = self._end
+            for piece in pieces:  # one by one: Linux 6.18 takes twice as long for writev
+                left = memoryview(piece)
+                while left:
+                    left = left[os.write(self._file.number, left) :]
+                self._end += len(piece)
+            _start_writing(self._file, start, self._end - start)
 
     def _finish(self, pieces: Pieces) -> None:
         self._write(pieces)
@@ -210,23 +214,6 @@ class FileUpload:
     def _remove(self) -> None:
         with suppress(OSError):  # gc removes it, because the row of this body is marked dead
             self._part.unlink()
-
-
-def _write_all(file: _Descriptor, pieces: Pieces) -> int:
-    """Append pieces to a file, and return their length.
-
-    One system call writes all, because after each call this thread may wait for the interpreter's lock.
-    """
-    left = [memoryview(piece) for piece in pieces]
-    length = 0
-    while left:
-        written = os.writev(file.number, left)
-        length += written
-        while left and written >= len(left[0]):
-            written -= len(left.pop(0))
-        if left:
-            left[0] = left[0][written:]
-    return length
 
 
 def _start_writing(file: _Descriptor, start: int, length: int) -> None:
