@@ -2,6 +2,7 @@
 
 from .asgi.app import PixstoreApp, PixstoreMiddleware
 from .asgi.delivery import PayloadResponse
+from .asgi.http import recipient_of
 from .asgi.records import RecordsApp
 from .core.record import ImageRecord
 from .core.wire import decode_payload
@@ -41,4 +42,5 @@ __all__ = [
     "WireError",
     "WireState",
     "decode_payload",
+    "recipient_of",
 ]

@@ -56,6 +56,23 @@ class InputError(PixstoreError, ValueError):
     """
 
 
+class RecipientError(InputError):
+    """A record can't be sealed to the page: its public key is missing or invalid.
+
+    Remedy: Send the header `Pixstore-Recipient` of the client's `recipientHeaders()`, and pass
+    `recipient=recipient_of(request)`.
+
+    Attributes:
+        reason: One of missing, not-canonical, point.
+    """
+
+    http_status = 400
+
+    def __init__(self, message: str, reason: str = "missing") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class InvalidImage(PixstoreError, ValueError):
     """The bytes are not an image of an accepted format, or are empty or truncated. Nothing was stored.
 
@@ -98,7 +115,7 @@ class RecordError(PixstoreError, ValueError):
     Remedy: Pass the record itself, not the response that contains it.
 
     Attributes:
-        reason: One of shape, id, token, key, iv, tag, proof.
+        reason: One of shape, id, token, key, sealed, iv, tag, proof.
     """
 
     def __init__(self, message: str, reason: str) -> None:
@@ -124,7 +141,7 @@ class ProofError(PixstoreError):
     """A proof is refused. Applications do not get this error: `open_payload` answers with the state InvalidProof.
 
     Attributes:
-        reason: One of not-canonical, version, unknown-key, expired, not-yet-valid, epoch, mac, token, audience.
+        reason: One of not-canonical, version, unknown-key, expired, not-yet-valid, epoch, mac, token, audience, sealed.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:

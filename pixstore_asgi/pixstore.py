@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from .core.events import event
 from .core.formats import MEDIA_TYPES
@@ -15,6 +15,7 @@ from .core.ids import as_token, is_image_id, is_served_id, range_of_directory, v
 from .core.images import ExportedImage, Image, ImageInfo, Seal
 from .core.keyring import Secret
 from .core.proof import DEFAULT_WINDOW_MS, terms_of
+from .core.recipient import Recipient
 from .core.record import ImageRecord
 from .core.requests import ImageRequest
 from .decoding.task import Variant
@@ -32,7 +33,7 @@ from .saving.sealing import Encryption
 from .saving.source import ImageData, read_file, viewed
 from .serving.decide import Decisions, Inquiry
 from .serving.payload import Payload
-from .serving.proofs import EVERYBODY, CiphertextUrl, Proofs, record_terms
+from .serving.proofs import EVERYBODY, CiphertextUrl, Proofs, RecordKind, RecordTerms, check_recipient
 from .serving.rings import read_variants, read_verified, with_ring
 from .store.connect import BodiesTarget, StoreTarget, connect
 from .store.contract import ImageStore
@@ -89,6 +90,8 @@ class Pixstore:
             requests are still served. It works under uvicorn, for one Pixstore of a process.
         ciphertext_url: Another place of the ciphertext, such as a CDN: the URL of a mounted PixstoreApp with
             public_ciphertext=True, or a function from a version's id (32 hex digits) to a URL or None.
+        records: "sealed" hands out only sealed records, and no answer contains a key in clear. `get_image_record` and
+            `get_image_records` then need a recipient. "plain" seals only the records of calls with a recipient.
         clock_ms: Returns epoch milliseconds for proofs, and for the tokens of a store that is given as a path or URL.
 
     Raises:
@@ -116,6 +119,7 @@ class Pixstore:
         cache_bytes: int = 64 * 1024 * 1024,
         drain_s: float = 0,
         ciphertext_url: CiphertextUrl | None = None,
+        records: RecordKind = "plain",
         clock_ms: Clock = wall_clock_ms,
     ) -> None:
         hidden = hide(secret)
@@ -145,6 +149,7 @@ class Pixstore:
             bind_token=bind_token,
             old_secrets=verify_old_secrets,
             ciphertext_url=ciphertext_url,
+            records=records,
             clock_ms=clock_ms,
         )
         self._decisions = Decisions(self._life, self._proofs)
@@ -225,6 +230,7 @@ class Pixstore:
         strip_metadata: bool | None = None,
         on_progress: OnProgress | None = None,
         connection: object = None,
+        recipient: Recipient | None = None,
     ) -> ImageRecord:
         """Encrypt and store a new image.
 
@@ -239,6 +245,8 @@ class Pixstore:
             connection: An asyncpg connection, or an AsyncConnection of psycopg 3.2 or newer, to the store's PostgreSQL.
                 The image is stored in the connection's transaction: together with the application's own rows, or not at
                 all.
+            recipient: The page that the record is sealed to. A background job passes none: with records="sealed" no
+                page can open its record.
 
         Returns:
             The record of the image, with a fresh proof.
@@ -249,10 +257,10 @@ class Pixstore:
             SecretError: This process may not wrap keys in the store.
             StoreError: The store failed; nothing is stored, except perhaps after a lost connection.
         """
-        saves, data = await self._saves_within(connection), viewed(data)
-        saves = saves.override(strip_metadata=strip_metadata, on_progress=on_progress)
+        data, changes = viewed(data), {"strip_metadata": strip_metadata, "on_progress": on_progress}
+        saves = await self._saves_for(connection, recipient, changes)
         saved = await saves.create(new_id(directory), data)
-        return self._proofs.record(*saved)
+        return self._proofs.record(*saved, RecordTerms(recipient=recipient))
 
     async def save_image_from_file(
         self,
@@ -261,6 +269,7 @@ class Pixstore:
         directory: str | None = None,
         strip_metadata: bool | None = None,
         on_progress: OnProgress | None = None,
+        recipient: Recipient | None = None,
     ) -> ImageRecord:
         """Encrypt and store an image from a file. All else is as in `save_image`.
 
@@ -269,6 +278,7 @@ class Pixstore:
             directory: As in `save_image`.
             strip_metadata: As in `save_image`.
             on_progress: As in `save_image`.
+            recipient: As in `save_image`.
 
         Returns:
             The record of the image, with a fresh proof.
@@ -276,9 +286,8 @@ class Pixstore:
         Raises:
             InputError: The file can't be read.
         """
-        return await self.save_image(
-            read_file(path), directory=directory, strip_metadata=strip_metadata, on_progress=on_progress
-        )
+        others: dict[str, Any] = {"strip_metadata": strip_metadata, "on_progress": on_progress, "recipient": recipient}
+        return await self.save_image(read_file(path), directory=directory, **others)
 
     async def import_image(
         self, image_id: str, data: ImageData, *, token: int, seal: Seal | None = None, if_token: int | None = None
@@ -294,7 +303,7 @@ class Pixstore:
             if_token: Replace only the version with this token. For a variant: the token that its original must have.
 
         Returns:
-            The record of the image, with a fresh proof.
+            The record of the image, with a fresh proof. With records="sealed" no page can open it.
 
         Raises:
             InputError: The id or the token is invalid, or the token is more than a day ahead.
@@ -307,7 +316,7 @@ class Pixstore:
         """
         data, encryption = viewed(data), Encryption.of(seal) if seal else None
         saved = await self._saves.take_over(image_id, data, token=token, encryption=encryption, if_token=if_token)
-        return self._proofs.record(*saved)
+        return self._proofs.record(*saved, RecordTerms())
 
     async def update_image(
         self,
@@ -318,6 +327,7 @@ class Pixstore:
         strip_metadata: bool | None = None,
         on_progress: OnProgress | None = None,
         connection: object = None,
+        recipient: Recipient | None = None,
     ) -> ImageRecord:
         """Replace an image by a new version with a higher token and a new key.
 
@@ -331,6 +341,7 @@ class Pixstore:
             strip_metadata: As in `save_image`.
             on_progress: As in `save_image`.
             connection: As in `save_image`.
+            recipient: As in `save_image`.
 
         Returns:
             The new record, with a fresh proof.
@@ -342,10 +353,10 @@ class Pixstore:
             InputError: As in `save_image`.
             StoreError: As in `save_image`.
         """
-        saves, data = await self._saves_within(connection), viewed(data)
-        saves = saves.override(strip_metadata=strip_metadata, on_progress=on_progress)
+        data, changes = viewed(data), {"strip_metadata": strip_metadata, "on_progress": on_progress}
+        saves = await self._saves_for(connection, recipient, changes)
         saved = await saves.update(image_id, data, if_token=if_token)
-        return self._proofs.record(*saved)
+        return self._proofs.record(*saved, RecordTerms(recipient=recipient))
 
     async def update_image_from_file(
         self,
@@ -355,6 +366,7 @@ class Pixstore:
         if_token: int | None = None,
         strip_metadata: bool | None = None,
         on_progress: OnProgress | None = None,
+        recipient: Recipient | None = None,
     ) -> ImageRecord:
         """Replace an image by a new version from a file. All else is as in `update_image`.
 
@@ -364,6 +376,7 @@ class Pixstore:
             if_token: As in `update_image`.
             strip_metadata: As in `save_image`.
             on_progress: As in `save_image`.
+            recipient: As in `save_image`.
 
         Returns:
             The new record, with a fresh proof.
@@ -371,9 +384,8 @@ class Pixstore:
         Raises:
             InputError: The file can't be read.
         """
-        return await self.update_image(
-            image_id, read_file(path), if_token=if_token, strip_metadata=strip_metadata, on_progress=on_progress
-        )
+        others: dict[str, Any] = {"strip_metadata": strip_metadata, "on_progress": on_progress, "recipient": recipient}
+        return await self.update_image(image_id, read_file(path), if_token=if_token, **others)
 
     async def delete_image(self, image_id: str, *, connection: object = None) -> bool:
         """Delete an image with its variants. Their keys are overwritten. The store keeps their ids and last tokens.
@@ -418,7 +430,9 @@ class Pixstore:
         await self._life.opened()
         return await revoke(self._store, image_id, directory, if_token)
 
-    async def reseal_image(self, image_id: str, *, if_token: int | None = None) -> ImageRecord:
+    async def reseal_image(
+        self, image_id: str, *, if_token: int | None = None, recipient: Recipient | None = None
+    ) -> ImageRecord:
         """Encrypt an image again, with a new key and a higher token, because its old key has leaked.
 
         Call `revoke` for the image first. Otherwise the holder of an older proof can fetch the new version with its new
@@ -427,6 +441,7 @@ class Pixstore:
         Args:
             image_id: The id of the image.
             if_token: Replace only the version with this token.
+            recipient: As in `save_image`.
 
         Returns:
             The new record, with a fresh proof.
@@ -437,11 +452,12 @@ class Pixstore:
             IntegrityError: As in `read_image`.
             StoreError: As in `read_image`.
         """
+        check_recipient(recipient)
         found = await self.export_image(image_id)
         if found is None:
             raise not_found(image_id)
         saved = await self._saves.reseal([found, *await self.export_variants(image_id)], if_token)
-        return self._proofs.record(*saved)
+        return self._proofs.record(*saved, RecordTerms(recipient=recipient))
 
     # Secrets
 
@@ -508,49 +524,55 @@ class Pixstore:
         await self._life.opened()
         return is_served_id(image_id) and await self._life.images.get(image_id) is not None
 
-    async def get_image_record(self, image_id: str, *, audience: str | None = None) -> ImageRecord | None:
+    async def get_image_record(
+        self, image_id: str, *, audience: str | None = None, recipient: Recipient | None = None
+    ) -> ImageRecord | None:
         """Return a fresh record of an image. Its proof is valid for one to two windows.
 
         Args:
             image_id: The id of the image. The id of a variant gives None.
             audience: The proof is valid only for requests of this session, user or tenant (see PixstoreApp's
                 `audience`): 1 to 65535 bytes of UTF-8.
+            recipient: The page that the record is sealed to: `recipient_of(request)`.
 
         Returns:
             The record, or None if there is no such image.
 
         Raises:
+            RecipientError: There is no recipient, but records="sealed" needs one.
             InputError: The audience is invalid.
             IntegrityError: The row was changed outside this package.
             StoreError: The store failed.
         """
-        terms = record_terms(audience)
+        terms = self._proofs.terms(audience, recipient)
         await self._life.opened()
         if not is_image_id(image_id):
             return None
         if self._variants:
-            return (await self.get_image_records([image_id], audience=audience)).get(image_id)
+            return (await self.get_image_records([image_id], audience=audience, recipient=recipient)).get(image_id)
         image = await self._life.images.get(image_id)
         return await with_ring(self._life, lambda ring: self._proofs.record(ring, [image], terms)) if image else None
 
     async def get_image_records(
-        self, image_ids: Iterable[str], *, audience: str | None = None
+        self, image_ids: Iterable[str], *, audience: str | None = None, recipient: Recipient | None = None
     ) -> dict[str, ImageRecord]:
         """Return fresh records of several images, with one query.
 
         Args:
             image_ids: The ids of the images.
             audience: As in `get_image_record`.
+            recipient: As in `get_image_record`.
 
         Returns:
             The records of the images that exist, by id, in the order of the ids.
 
         Raises:
+            RecipientError: As in `get_image_record`.
             InputError: `image_ids` is one text, or the audience is invalid.
             IntegrityError: A row was changed outside this package.
             StoreError: The store failed.
         """
-        terms = record_terms(audience)
+        terms = self._proofs.terms(audience, recipient)
         if isinstance(image_ids, str):
             raise InputError("image_ids must be a list of ids, not one text; for one image call get_image_record")
         await self._life.opened()
@@ -659,11 +681,13 @@ class Pixstore:
         assert isinstance(answer, Payload)  # without a rule, the answer is never Forbidden
         return answer
 
-    async def _saves_within(self, connection: object) -> Saves:
+    async def _saves_for(self, connection: object, recipient: Recipient | None, changes: dict[str, Any]) -> Saves:
+        check_recipient(recipient)
+        saves = self._saves.override(**changes)
         if connection is None:
-            return self._saves
+            return saves
         await self._life.opened()
-        return self._saves.within(within(self._store, connection))
+        return saves.within(within(self._store, connection))
 
     def _before_open(self) -> None:
         self._drain.begin()

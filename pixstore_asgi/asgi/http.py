@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.types import Scope, Send
 
 from ..core.hidden import HiddenBytes, HiddenText
 from ..core.ids import parse_token
+from ..core.recipient import Recipient
 from ..core.requests import ImageRequest
 from ..errors import ConfigError
 from ..serving.payload import RawHeaders
@@ -96,6 +98,22 @@ def single_value(values: list[bytes], *, repeated: str) -> str | None:
     if len(values) > 1:
         return repeated
     return values[0].decode("latin-1") if values else None
+
+
+def recipient_of(request: Any) -> Recipient | None:
+    """Read the page that records of a response can be sealed to: the header `Pixstore-Recipient` of the request.
+
+    Args:
+        request: The request of Starlette, FastAPI, Litestar, Quart or Django, or its ASGI scope.
+
+    Returns:
+        The page's public key, or None if the request has no such header.
+
+    Raises:
+        RecipientError: The header is not a public key. Answer 400.
+    """
+    sent = single_value(header_values(getattr(request, "scope", request), b"pixstore-recipient"), repeated="")
+    return None if sent is None else Recipient.parse(sent)
 
 
 class CrossOrigin:

@@ -10,11 +10,11 @@ from starlette.types import Receive, Scope, Send
 from ..core.events import event
 from ..core.ids import is_image_id
 from ..core.record import ImageRecord
-from ..errors import ConfigError, PixstoreError, StoreBusy
-from ..pixstore import Pixstore
+from ..errors import ConfigError, PixstoreError, RecipientError, StoreBusy
+from ..pixstore import Pixstore, parts_of
 from ..serving.payload import RawHeaders
 from .authorization import Audience, AudienceOf, Authorization, Authorize, AuthorizeMany
-from .http import refuse, send_json
+from .http import recipient_of, refuse, send_json
 from .lifespan import run_lifespan
 
 MOST_RECORDS = 100
@@ -29,6 +29,9 @@ _HEADERS: RawHeaders = [
 
 class RecordsApp:
     """Answers GET of `?id=…&id=…` with the records of up to 100 images by id, like `get_image_records`.
+
+    If the request has the header `Pixstore-Recipient`, which the browser client sends, the records are sealed to it. An
+    invalid one gets 400, and so does a missing one if the Pixstore has `records="sealed"`.
 
     Mount it at any path. The browser client fetches records from the URL in its option `recordsUrl`, and so does the
     service worker for plain `<img>`. Ids that the rule refuses are left out, exactly like ids without an image, so the
@@ -59,6 +62,7 @@ class RecordsApp:
         if authorize is None and authorize_many is None:
             raise ConfigError("RecordsApp hands out keys: pass authorize or authorize_many, the rule of the images")
         self._pixstore = pixstore
+        self._proofs = parts_of(pixstore).proofs
         self._authorization = Authorization(authorize, authorize_many)
         self._audience = None if audience is None else Audience(audience, pixstore)
 
@@ -80,6 +84,8 @@ class RecordsApp:
             answer = await self._records(scope)
         except HTTPException as error:
             status, answer = error.status_code, {"detail": error.detail}
+        except RecipientError as error:
+            status, answer = error.http_status, {"detail": str(error)}
         except StoreBusy as error:
             _log.warning("records can't be given: %s", error, extra=event("records_failed"))
             status, answer = 503, {"detail": error.detail}
@@ -90,14 +96,18 @@ class RecordsApp:
         await send_json(status, answer, headers, scope, send)
 
     async def _records(self, scope: Scope) -> Mapping[str, ImageRecord]:
-        image_ids = _ids_in(scope)
+        image_ids, recipient = _ids_in(scope), recipient_of(scope)
+        # Before the rule, so that this answer does not tell which images the rule admits.
+        self._proofs.need_recipient(recipient)
         audience = await self._audience.name(scope) if self._audience else None
         if self._audience and audience is None:
             raise HTTPException(403, "the request has no session that records can be made for: sign in first")
         admitted = await self._authorization.admitted(scope, image_ids)
         if admitted is None:
             raise HTTPException(500, "the application's rule failed; the server's log has the reason")
-        return await self._pixstore.get_image_records(admitted, audience=audience) if admitted else {}
+        if not admitted:
+            return {}
+        return await self._pixstore.get_image_records(admitted, audience=audience, recipient=recipient)
 
 
 def _ids_in(scope: Scope) -> list[str]:

@@ -1,11 +1,13 @@
 """The stateless proof: a short-lived MAC over an image id and its token (docs/wire-format.md, "Proof").
 
-    01 ‖ key id 4 ‖ window u48 ‖ epoch u32 ‖ MAC 21        big-endian, 36 bytes, 48 characters of base64
+    version ‖ key id 4 ‖ window u48 ‖ epoch u32 ‖ MAC 21        big-endian, 36 bytes, 48 characters of base64
 
     MAC        21 bytes of HMAC-SHA256(proof key, first 15 bytes ‖ token u64 ‖ window length in milliseconds u64
                ‖ u16 length, id ‖ u16 length, audience)
     proof key  HKDF-Expand(PRK, "pixstore_asgi/1 proof" ‖ window u48 ‖ database id 16, 32)
     window     now in milliseconds // window length in milliseconds
+
+The version is 01, or 02 in a sealed record, whose page must not get a key in clear.
 
 The verifier supplies token, window length and audience itself. It never takes them from the proof, so a client can't
 downgrade them. The proof contains an epoch, which the MAC covers. The caller compares it with the image's epoch.
@@ -28,7 +30,7 @@ DEFAULT_WINDOW_MS = 20_000
 LEEWAY_MS = 5_000
 """How far the clock of another server may be ahead of the verifier's clock, in milliseconds."""
 
-_VERSION = 1
+_PLAIN, _SEALED = 1, 2  # versions
 _HEAD = struct.Struct(">B4s6sI")
 _BOUND = struct.Struct(">QQH")
 _MAC_BYTES = 21
@@ -86,14 +88,24 @@ def terms_of(audience: object) -> ProofTerms | None:
     return ProofTerms(audience=encoded) if 0 < len(encoded) <= _MAX_AUDIENCE_BYTES else None
 
 
+class Proven(NamedTuple):
+    """The facts in a verified proof.
+
+    is_sealed: the proof is of a sealed record. epoch: the caller compares it with the image's epoch.
+    """
+
+    window: int
+    epoch: int
+    is_sealed: bool
+
+
 class _Head(NamedTuple):
     """The first 15 bytes of a proof, decoded. The proof is valid from `from_ms` until before `until_ms`.
 
     mac: an HMAC that has consumed these 15 bytes. Copy it before each use.
     """
 
-    window: int
-    epoch: int
+    proven: Proven
     from_ms: int
     until_ms: int
     mac: HMAC
@@ -110,7 +122,9 @@ class ProofKeys:
         self._windows = windows
         self._heads: dict[bytes, _Head] = {}
 
-    def issue(self, terms: ProofTerms, *, image_id: str, token: int, now_ms: int, epoch: int = 0) -> str:
+    def issue(
+        self, terms: ProofTerms, *, image_id: str, token: int, now_ms: int, epoch: int = 0, is_sealed: bool = False
+    ) -> str:
         """Return a new proof of 48 characters.
 
         Args:
@@ -119,9 +133,11 @@ class ProofKeys:
             token: The token of the current version, or 0 if proofs are not bound to it.
             now_ms: The time, in epoch milliseconds.
             epoch: The epoch of the image, u32.
+            is_sealed: Whether the proof is for a sealed record.
         """
         key, window = self.ring.signing, min(now_ms // self._windows.length_ms, _MAX_WINDOW)
-        raw = _HEAD.pack(_VERSION, key.key_id, window.to_bytes(6, "big"), epoch)
+        version = _SEALED if is_sealed else _PLAIN
+        raw = _HEAD.pack(version, key.key_id, window.to_bytes(6, "big"), epoch)
         head = self._heads.get(raw)
         if head is None:
             head = self._begin(key, raw)
@@ -130,7 +146,7 @@ class ProofKeys:
         mac.update(_bound(self._windows, terms, image_id, token))
         return b2a_base64(raw + mac.finalize()[:_MAC_BYTES], newline=False).decode("ascii")
 
-    def verify(self, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int) -> tuple[int, int]:
+    def verify(self, terms: ProofTerms, proof: str, *, image_id: str, token: int, now_ms: int) -> Proven:
         """Check a proof. Its window must be between `now_ms // length - 1` and `(now_ms + leeway) // length`, both
         included.
 
@@ -142,7 +158,7 @@ class ProofKeys:
             now_ms: The time, in epoch milliseconds.
 
         Returns:
-            The window and the epoch of the proof. The caller compares the epoch with the image's epoch.
+            The facts in the proof. The caller compares the epoch with the image's epoch.
 
         Raises:
             ProofError: The proof is not valid; see its `reason`.
@@ -160,11 +176,11 @@ class ProofKeys:
             raise ProofError("mac")
         if not is_known:  # cache only checked heads: a client can send any number of forged ones
             self._remember(begin, head)
-        return head.window, head.epoch
+        return head.proven
 
     def _check_head(self, raw: bytes, now_ms: int) -> _Head:
         version, key_id, window_bytes, _ = _HEAD.unpack(raw)
-        if version != _VERSION:
+        if version not in (_PLAIN, _SEALED):
             raise ProofError("version")
         key = self.ring.verifying.get(key_id)
         if key is None:
@@ -177,16 +193,24 @@ class ProofKeys:
         return self._begin(key, raw)
 
     def _begin(self, key: RingKey, raw: bytes) -> _Head:
-        _, _, window_bytes, epoch = _HEAD.unpack(raw)
+        version, _, window_bytes, epoch = _HEAD.unpack(raw)
         window = int.from_bytes(window_bytes, "big")
         mac = key.mac(b"proof" + window_bytes)
         mac.update(raw)
-        return _Head(window, epoch, *self._windows.limits_ms(window), mac)
+        return _Head(Proven(window, epoch, version == _SEALED), *self._windows.limits_ms(window), mac)
 
     def _remember(self, raw: bytes, head: _Head) -> None:
         if len(self._heads) >= _REMEMBERED_HEADS:
             self._heads.clear()
         self._heads[raw] = head
+
+
+def claims_sealed(proof: str) -> bool:
+    """Return whether a proof, which may be forged, has the version of sealed records."""
+    try:
+        return _decode(proof)[0] == _SEALED
+    except ProofError:
+        return False
 
 
 def _decode(proof: str) -> bytes:

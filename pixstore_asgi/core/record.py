@@ -10,6 +10,7 @@ from ..errors import RecordError
 from .hidden import HiddenBytes, HiddenFields, hidden_text
 from .ids import MAX_TOKEN, SERVED_ID
 from .images import IV_BYTES, KEY_BYTES, TAG_BYTES, Unwrapped
+from .recipient import SEALED_KEY_BYTES, KeySealer
 
 _PROOF = re.compile(r"[!-~]{1,512}", re.ASCII)
 _OPTIONAL_FIELDS: dict[str, type] = {
@@ -29,11 +30,13 @@ class ImageRecord(HiddenFields):
     (docs/wire-format.md, "Image record"):
 
     - `id`, and `token`, an integer
-    - `meta`: `key` (32 bytes), `iv` (12) and `tag` (16) as padded standard base64
+    - `meta`: `key` (32 bytes), `iv` (12) and `tag` (16) as padded standard base64. A sealed record has `sealed` (125
+      bytes), which only its recipient can open, in place of `key`.
     - `statelessProof`, and `proofExpiresAt` in epoch milliseconds if the proof expires
     - `ciphertextUrl` if the ciphertext is also at another place, such as a CDN
     - for an image that was decoded when it was saved: `width` and `height` in pixels as displayed, `placeholder` (a
-      ThumbHash in base64), and `variants`, full records by name, if the application asks for them
+      ThumbHash in base64; not in sealed records), and `variants`, full records by name, if the application asks for
+      them
     """
 
     __slots__ = ()
@@ -50,6 +53,7 @@ class ImageRecord(HiddenFields):
         proof: str,
         proof_expires_at: int | None,
         ciphertext_url: str | None = None,
+        sealer: KeySealer | None = None,
     ) -> Self:
         """Build a record from raw values.
 
@@ -62,8 +66,14 @@ class ImageRecord(HiddenFields):
             proof: The proof, 48 characters.
             proof_expires_at: In epoch milliseconds, or None if proofs are not checked.
             ciphertext_url: Another place of the ciphertext, such as a CDN.
+            sealer: Seals the key. The record is then a sealed one. It has no placeholder, which is a blurred picture
+                that anyone can see.
         """
-        meta = HiddenFields(key=encode_base64(unwrapped.key), iv=encode_base64(iv), tag=encode_base64(tag))
+        if sealer is None:
+            meta = HiddenFields(key=encode_base64(unwrapped.key), iv=encode_base64(iv), tag=encode_base64(tag))
+        else:
+            sealed = sealer.seal(unwrapped.key, image_id=id, token=token, iv=iv, tag=tag, proof=hidden_text(proof))
+            meta = HiddenFields(sealed=encode_base64(sealed), iv=encode_base64(iv), tag=encode_base64(tag))
         record = cls(id=id, token=token, meta=meta, statelessProof=proof)
         if proof_expires_at is not None:
             record["proofExpiresAt"] = proof_expires_at
@@ -71,7 +81,7 @@ class ImageRecord(HiddenFields):
             record["ciphertextUrl"] = ciphertext_url
         if details := unwrapped.details:
             record.update(width=details.width, height=details.height)
-            if details.placeholder:
+            if details.placeholder and sealer is None:
                 record["placeholder"] = encode_base64(details.placeholder)
         return record
 
@@ -87,14 +97,13 @@ class ImageRecord(HiddenFields):
         """
         value = fields = _mapping(value, "an image record")  # a traceback must not show the plain mapping, so drop it
         meta = _mapping(fields.get("meta"), "its meta")
-        record = cls.create(
+        sizes = {"iv": IV_BYTES, "tag": TAG_BYTES}
+        sizes = {"sealed": SEALED_KEY_BYTES, **sizes} if "sealed" in meta else {"key": KEY_BYTES, **sizes}
+        record = cls(
             id=_checked_id(fields.get("id")),
             token=_checked_token(fields.get("token")),
-            unwrapped=Unwrapped(_decode(meta, "key", KEY_BYTES)),
-            iv=_decode(meta, "iv", IV_BYTES),
-            tag=_decode(meta, "tag", TAG_BYTES),
-            proof=_checked_proof(hidden_text(fields.get("statelessProof"))),
-            proof_expires_at=None,
+            meta=HiddenFields({name: encode_base64(_decode(meta, name, size)) for name, size in sizes.items()}),
+            statelessProof=_checked_proof(hidden_text(fields.get("statelessProof"))),
         )
         for name, kind in _OPTIONAL_FIELDS.items():
             if isinstance(fields.get(name), kind):
@@ -122,8 +131,13 @@ class ImageRecord(HiddenFields):
 
     @property
     def key(self) -> bytes:
-        """The version's AES-256 key, 32 bytes."""
+        """The version's AES-256 key, 32 bytes. Raises RecordError if the record is sealed."""
         return _decode(self["meta"], "key", KEY_BYTES)
+
+    @property
+    def sealed(self) -> bytes | None:
+        """The version's key, sealed to one page, 125 bytes. None if the record is plain."""
+        return _decode(self["meta"], "sealed", SEALED_KEY_BYTES) if "sealed" in self["meta"] else None
 
     @property
     def iv(self) -> bytes:
@@ -222,9 +236,10 @@ _PROPERTIES: dict[str, Any] = {
     "token": {"type": "integer", "minimum": 1, "maximum": MAX_TOKEN},
     "meta": {
         "type": "object",
-        "required": ["key", "iv", "tag"],
+        "required": ["iv", "tag"],
         "properties": {
             "key": _base64_schema(KEY_BYTES),
+            "sealed": _base64_schema(SEALED_KEY_BYTES),
             "iv": _base64_schema(IV_BYTES),
             "tag": _base64_schema(TAG_BYTES),
         },

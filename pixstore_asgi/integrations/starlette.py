@@ -12,13 +12,30 @@ from starlette.responses import JSONResponse, Response
 
 from ..core.events import event
 from ..core.hidden import HiddenBytes
-from ..errors import ImageNotFound, ImageTooLarge, InvalidImage, StoreBusy, StoreConflict, UploadTimeout
+from ..core.recipient import Recipient
+from ..errors import (
+    ImageNotFound,
+    ImageTooLarge,
+    InvalidImage,
+    RecipientError,
+    StoreBusy,
+    StoreConflict,
+    UploadTimeout,
+)
 from ..pixstore import Pixstore
 
 STATUS: dict[type[Exception], int] = {
     **{
         kind: kind.http_status
-        for kind in (InvalidImage, ImageTooLarge, UploadTimeout, ImageNotFound, StoreConflict, StoreBusy)
+        for kind in (
+            InvalidImage,
+            ImageTooLarge,
+            UploadTimeout,
+            RecipientError,
+            ImageNotFound,
+            StoreConflict,
+            StoreBusy,
+        )
     },
     # The client has disconnected. Without this handler, the log would have an error for each aborted upload.
     ClientDisconnect: 400,
@@ -33,10 +50,10 @@ _LOG_EVERY_S = 5
 def add_error_handlers(app: Starlette) -> None:
     """Make an application answer each error that a client can cause with its status and `{"detail": text}`.
 
-    InvalidImage gives 400, ImageNotFound 404, UploadTimeout 408, ImageTooLarge 413, StoreBusy 503 with Retry-After.
-    StoreConflict gives 409, or 412 if the request has an If-Match header. Every other error stays a 500: the server
-    failed, or the application called a function wrongly. The reason for StoreBusy is logged as a warning, at most once
-    in 5 s.
+    InvalidImage and RecipientError give 400, ImageNotFound 404, UploadTimeout 408, ImageTooLarge 413, StoreBusy 503
+    with Retry-After. StoreConflict gives 409, or 412 if the request has an If-Match header. Every other error stays a
+    500: the server failed, or the application called a function wrongly. The reason for StoreBusy is logged as a
+    warning, at most once in 5 s.
 
     Args:
         app: A Starlette or FastAPI application.
@@ -54,7 +71,11 @@ _OF_RECORDS = {
 
 
 async def records_response(
-    pixstore: Pixstore, image_ids: Iterable[str], *, audience: str | None = None
+    pixstore: Pixstore,
+    image_ids: Iterable[str],
+    *,
+    audience: str | None = None,
+    recipient: Recipient | None = None,
 ) -> JSONResponse:
     """Return fresh records by id, in the order of `image_ids`, as a JSON response with Cache-Control no-store.
 
@@ -64,13 +85,15 @@ async def records_response(
         pixstore: The Pixstore.
         image_ids: The ids of the images.
         audience: As in `Pixstore.get_image_record`.
+        recipient: As in `Pixstore.get_image_record`.
 
     Raises:
+        RecipientError: There is no recipient, but the Pixstore's records="sealed" needs one.
         InputError: `image_ids` is one text, or the audience is invalid.
         IntegrityError: A row was changed outside this package.
         StoreError: The store failed.
     """
-    records = await pixstore.get_image_records(image_ids, audience=audience)
+    records = await pixstore.get_image_records(image_ids, audience=audience, recipient=recipient)
     response = JSONResponse(records, headers=_OF_RECORDS)
     response.body = HiddenBytes(response.body)  # it holds keys
     return response

@@ -55,7 +55,7 @@ class Inquiry:
     rule                     the caller: the application's rule, if there is one
     has_body                 the caller: False for a HEAD request
     is_timed                 `ServedRequest.image`: whether `decide` sets `passed_ns`
-    images, epoch            the step `_check`
+    images, epoch, is_sealed the step `_check`
     is_checked               the step `_check`, or `refuse` or `fail`
     refusal                  `refuse` or `fail`, or the Wait `ask_rule`
     is_asked                 the Wait `ask_rule`
@@ -74,6 +74,7 @@ class Inquiry:
 
     is_checked = False  # whether id and proof were checked
     epoch: int | None = None  # of the proof; None if proofs are not checked
+    is_sealed = False  # the answer must not contain a key
     is_asked = False  # whether the rule was asked
     refusal: Refusal = None
     passed_ns = 0  # when proof and rule were checked, by time.perf_counter_ns
@@ -196,7 +197,7 @@ class Decisions:
                     return self._rings.opened
                 inquiry.images, ring = opened
                 # Check before the image is looked up: the response time must not tell whether it is in memory.
-                inquiry.epoch = self._proofs.check(ring, request, inquiry.terms)
+                inquiry.epoch, inquiry.is_sealed = self._proofs.check(ring, request, inquiry.terms)
                 inquiry.is_checked = True
             except ProofError as error:
                 if wait := self._renewal(inquiry, ring, error):
@@ -284,10 +285,16 @@ class Decisions:
 
 
 def _state(inquiry: Inquiry, image: StoredImage) -> WireState:
-    """Return Success if the client has the current token, else Updated. Raises ProofError if the proof was revoked."""
+    """Return Success if the client has the current token, else Updated. Raises ProofError if the proof was revoked, or
+    if Updated must not contain a key: the client then fetches a fresh record.
+    """
     if inquiry.epoch not in (None, image.epoch):
         raise ProofError("epoch", f"it has epoch {inquiry.epoch}, but the image has epoch {image.epoch}")
-    return _SUCCESS if inquiry.request.token == image.token else _UPDATED
+    if inquiry.request.token == image.token:
+        return _SUCCESS
+    if inquiry.is_sealed:
+        raise ProofError("sealed", "the image has another version, and its key must be sealed in a fresh record")
+    return _UPDATED
 
 
 def _updated_head(ring: KeyRing, image: StoredImage) -> bytes:

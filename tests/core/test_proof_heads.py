@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
+from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows, Proven
 from pixstore_asgi.errors import ProofError
 from tests.support.samples import OTHER_SECRET, SECRET
 
@@ -18,7 +18,7 @@ BOUND: dict[str, Any] = {"image_id": "a", "token": 1}
 CHANGES: list[dict[str, Any]] = [{}, {}, {}, {"image_id": "b"}, {"token": 2}]
 
 
-def verified(keys: ProofKeys, audience: bytes, proof: str, **bound: Any) -> tuple[int, int] | str:
+def verified(keys: ProofKeys, audience: bytes, proof: str, **bound: Any) -> Proven | str:
     try:
         return keys.verify(ProofTerms(audience), proof, **bound)
     except ProofError as error:
@@ -64,6 +64,6 @@ def test_only_heads_of_valid_proofs_are_cached() -> None:
             keys.verify(terms, proof, image_id="b", token=1, now_ms=100_000)
     assert len(keys._heads) == 0
     for epoch, proof in enumerate(proofs):
-        assert keys.verify(terms, proof, **BOUND, now_ms=100_000) == (10, epoch)
+        assert keys.verify(terms, proof, **BOUND, now_ms=100_000) == Proven(10, epoch, False)
     assert 0 < len(keys._heads) <= 64
     assert 0 < len(issuer._heads) <= 64

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireError, decode_payload
 from pixstore_asgi.core.cipher import Sealer, unseal, unwrap_key
@@ -16,10 +17,12 @@ from pixstore_asgi.core.formats import MEDIA_TYPES
 from pixstore_asgi.core.images import ImageMeta
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
+from pixstore_asgi.core.recipient import KeySealer, Recipient
 from pixstore_asgi.core.wire import encode_state, encode_updated_head
-from pixstore_asgi.errors import IntegrityError, ProofError, RecordError
+from pixstore_asgi.errors import IntegrityError, ProofError, RecipientError, RecordError
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.clock import FixedClock
+from tests.support.sealed import SealedPage, SealedToAnother
 from tests.support.vectors import VECTORS, Vector, vectors
 
 
@@ -73,13 +76,13 @@ def proof_arguments(vector: Vector) -> tuple[ProofKeys, ProofTerms, dict[str, An
 def test_proof_vectors_verify(vector: Vector) -> None:
     """A valid proof verifies, returns its window, and equals the issued one."""
     keys, terms, arguments = proof_arguments(vector)
-    window, epoch = keys.verify(terms, vector["proof"], **arguments)
+    window, epoch, is_sealed = keys.verify(terms, vector["proof"], **arguments)
     windows = ProofWindows(vector["window_ms"], vector["leeway_ms"])
     issued_ms = window * windows.length_ms
-    assert (window, epoch) == (vector["result"]["window"], vector["epoch"])
+    assert (window, epoch, is_sealed) == (vector["result"]["window"], vector["epoch"], vector["result"]["sealed"])
     assert windows.expires_at_ms(issued_ms) == vector["result"]["expires_at_ms"]
     if vector["name"] != "old-secret":
-        issued = keys.issue(terms, **{**arguments, "now_ms": issued_ms, "epoch": epoch})
+        issued = keys.issue(terms, **{**arguments, "now_ms": issued_ms, "epoch": epoch, "is_sealed": is_sealed})
         assert issued == vector["proof"]
 
 
@@ -88,7 +91,7 @@ def test_proof_vectors_refuse(vector: Vector) -> None:
     """A proof that breaks one rule is refused with the reason of that rule."""
     keys, terms, arguments = proof_arguments(vector)
     if vector["failure"] == "epoch":  # it is the image's that it is compared with, once that was read
-        _, epoch = keys.verify(terms, vector["proof"], **arguments)
+        _, epoch, _ = keys.verify(terms, vector["proof"], **arguments)
         assert epoch != vector["epoch"]
         return
     with pytest.raises(ProofError) as caught:
@@ -152,6 +155,40 @@ def test_record_vectors_refuse(vector: Vector) -> None:
     """A value that is not a record raises RecordError, which names the wrong part."""
     with pytest.raises(RecordError) as caught:
         ImageRecord.parse(vector["record"])
+    assert caught.value.reason == vector["failure"]
+
+
+@pytest.mark.parametrize("vector", vectors("sealed.json", "records", failing=False))
+def test_sealed_key_vectors_open_and_seal(vector: Vector) -> None:
+    """A sealed record opens in its page, and sealing its key with the same pair and nonce gives the same record."""
+    record, page = ImageRecord.parse(vector["record"]), SealedPage.of(vector["page"]["d"])
+    key = page.open(record)
+    assert (key.hex(), page.point.hex()) == (vector["result"]["key"], vector["page"]["point"])
+    ephemeral = derive_private_key(int(vector["ephemeral"], 16), SECP256R1())
+    sealer = KeySealer(Recipient.parse(page.text), ephemeral, lambda length: bytes.fromhex(vector["nonce"]))
+    fields: dict[str, Any] = {"image_id": record.id, "token": record.token, "iv": record.iv, "tag": record.tag}
+    assert sealer.seal(key, **fields, proof=record.stateless_proof) == record.sealed
+
+
+@pytest.mark.parametrize("vector", vectors("sealed.json", "records", failing=True))
+def test_sealed_key_vectors_refuse(vector: Vector) -> None:
+    """A record that is sealed to another page, changed or malformed does not open."""
+    with pytest.raises((RecordError, SealedToAnother)) as caught:
+        SealedPage.of(vector["page"]["d"]).open(vector["record"])
+    assert getattr(caught.value, "reason", "sealed") == vector["failure"]
+
+
+@pytest.mark.parametrize("vector", vectors("sealed.json", "recipients", failing=False))
+def test_recipient_vectors_parse(vector: Vector) -> None:
+    """A recipient is the point in its text."""
+    assert Recipient.parse(vector["text"]).point.hex() == vector["result"]["point"]
+
+
+@pytest.mark.parametrize("vector", vectors("sealed.json", "recipients", failing=True))
+def test_recipient_vectors_refuse(vector: Vector) -> None:
+    """A text that is not an uncompressed point of P-256 in its one spelling is refused with its reason."""
+    with pytest.raises(RecipientError) as caught:
+        Recipient.parse(vector["text"])
     assert caught.value.reason == vector["failure"]
 
 

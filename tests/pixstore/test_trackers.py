@@ -28,6 +28,7 @@ from tests.support.asgi import client, scope_of
 from tests.support.leaks import spellings
 from tests.support.paths import ROOT
 from tests.support.samples import OTHER_SECRET, SECRET, picture
+from tests.support.sealed import SealedPage
 from tests.support.trackers import LocalsAtEveryLine, captured_locals, sentry_client, sentry_text
 
 KEY = bytes(range(100, 132))
@@ -108,7 +109,8 @@ async def every_operation(pix: Pixstore, record: ImageRecord) -> None:
         answer = await http.post("/-/batch", content=batch_of(record), headers={"content-type": "text/plain"})
         assert len(answer.content) > 500
     async with client(RecordsApp(pix, lambda scope, image_id: True)) as http:
-        assert (await http.get("/", params={"id": record.id})).json().keys() == records.keys()
+        for headers in ({}, SealedPage().headers):
+            assert (await http.get("/", params={"id": record.id}, headers=headers)).json().keys() == records.keys()
     await records_response(pix, records)
     exported = await pix.export_image(record.id)
     assert exported is not None

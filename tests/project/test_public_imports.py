@@ -8,11 +8,11 @@ PUBLIC = {
     "pixstore_asgi": (
         "ConfigError ImageNotFound ImageRecord ImageTooLarge InvalidImage Payload PayloadResponse Pixstore PixstoreApp "
         "PixstoreError PixstoreMiddleware RecordsApp StoreConflict StoreError WireError WireState "
-        "__version__ decode_payload"
+        "__version__ decode_payload recipient_of"
     ),
     "pixstore_asgi.errors": (
         "ConfigError ImageNotFound ImageTooLarge InputError IntegrityError InvalidImage PixstoreError ProofError "
-        "RecordError SecretError StoreBusy StoreConflict StoreError UploadTimeout WireError WireState"
+        "RecipientError RecordError SecretError StoreBusy StoreConflict StoreError UploadTimeout WireError WireState"
     ),
     "pixstore_asgi.store.contract": "CHUNK_BYTES Expect Expected ImageStore ImageStream ImageWriter",
     "pixstore_asgi.store.contract_tests": "SharedStoreContract StoreContract",

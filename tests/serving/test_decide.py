@@ -14,6 +14,7 @@ from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
 from pixstore_asgi.core.requests import ImageRequest
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.serving.decide import FORBIDDEN, Answer, Decisions, Inquiry, Refusal, Rule
+from pixstore_asgi.serving.proofs import RecordTerms
 from pixstore_asgi.store.contract import ImageStream
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.clock import FixedClock
@@ -117,7 +118,7 @@ async def test_terms_come_with_the_request(pix: Pixstore, sent: ProofTerms, want
     parts = parts_of(pix)
     image = await parts.store.get(saved.id)
     assert image is not None
-    record = parts.proofs.record(await parts.life.opened(), [image], sent)
+    record = parts.proofs.record(await parts.life.opened(), [image], RecordTerms(sent))
     payload = await parts.decisions.answer(Inquiry(request_of(record), wanted))
     assert state_of(payload) is (WireState.SUCCESS if sent == wanted else WireState.INVALID_PROOF)
 

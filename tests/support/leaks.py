@@ -81,7 +81,7 @@ class _Handler(logging.Handler):
 
 
 def _note_records(patched: pytest.MonkeyPatch, said: Said) -> None:
-    create = ImageRecord.create.__func__  # type: ignore[attr-defined]
+    create, parse = ImageRecord.create.__func__, ImageRecord.parse.__func__  # type: ignore[attr-defined]
 
     @wraps(create)
     def noted(cls: type[ImageRecord], /, *, unwrapped: Unwrapped, proof: str, **rest: Any) -> ImageRecord:
@@ -89,7 +89,15 @@ def _note_records(patched: pytest.MonkeyPatch, said: Said) -> None:
         record: ImageRecord = create(cls, unwrapped=unwrapped, proof=proof, **rest)
         return record
 
+    @wraps(parse)
+    def noted_parse(cls: type[ImageRecord], value: object) -> ImageRecord:
+        record: ImageRecord = parse(cls, value)
+        if record.sealed is None:
+            said.hide(record.key, record.stateless_proof)
+        return record
+
     patched.setattr(ImageRecord, "create", classmethod(noted))
+    patched.setattr(ImageRecord, "parse", classmethod(noted_parse))
 
 
 def _note_errors(patched: pytest.MonkeyPatch, said: Said) -> None:

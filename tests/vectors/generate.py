@@ -18,7 +18,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 HERE = Path(__file__).parent
 Vector = dict[str, Any]
@@ -161,8 +163,10 @@ def proof_vector(name: str, rule: str, proof: str, outcome: Vector, **changes: A
 
 
 def proof_vectors() -> list[Vector]:
-    def accepted(name: str, rule: str, proof: str, *, window: int = WINDOW, **changes: Any) -> Vector:
-        result = {"window": window, "expires_at_ms": (window + 2) * WINDOW_MS}
+    def accepted(
+        name: str, rule: str, proof: str, *, window: int = WINDOW, sealed: bool = False, **changes: Any
+    ) -> Vector:
+        result = {"window": window, "expires_at_ms": (window + 2) * WINDOW_MS, "sealed": sealed}
         return proof_vector(name, rule, proof, {"result": result}, **changes)
 
     def refused(name: str, rule: str, proof: str, kind: str, **changes: Any) -> Vector:
@@ -171,6 +175,7 @@ def proof_vectors() -> list[Vector]:
     good = proof_text()
     flipped = bytearray(proof_bytes())
     flipped[-1] ^= 1
+    raised, lowered = b"\x02" + proof_bytes()[1:], b"\x01" + proof_bytes(version=2)[1:]
     with_plus = next(p for p in (proof_text(token=TOKEN + n) for n in range(1000)) if "+" in p and "/" in p)
     window_start = WINDOW * WINDOW_MS
     of_other = proof_text(database=OTHER_DATABASE, named=OTHER_DATABASE)
@@ -185,6 +190,7 @@ def proof_vectors() -> list[Vector]:
         accepted("audience", "the audience is bound", proof_text(audience="tenant-7"), audience="tenant-7"),
         accepted("epoch", "the epoch is bound", proof_text(epoch=9), epoch=9),
         accepted("largest-token", "tokens reach 2**53-1", proof_text(token=MAX_TOKEN), token=MAX_TOKEN),
+        accepted("sealed", "version 2 is that of a sealed record", proof_text(version=2), sealed=True),
         refused("empty", "48 characters", "", "not-canonical"),
         refused("47-characters", "48 characters", good[:-1], "not-canonical"),
         refused("49-characters", "48 characters", good + "A", "not-canonical"),
@@ -192,7 +198,10 @@ def proof_vectors() -> list[Vector]:
         refused("line-break", "no white space", good[:-1] + "\n", "not-canonical"),
         refused("url-alphabet", "standard base64", with_plus.replace("+", "-").replace("/", "_"), "not-canonical"),
         refused("not-ascii", "standard base64", "é" + good[1:], "not-canonical"),
-        refused("version-2", "the version is 1", proof_text(version=2), "version"),
+        refused("version-0", "the version is 1 or 2", proof_text(version=0), "version"),
+        refused("version-3", "the version is 1 or 2", proof_text(version=3), "version"),
+        refused("version-raised", "the version is bound", base64.b64encode(raised).decode(), "mac"),
+        refused("version-lowered", "the version is bound", base64.b64encode(lowered).decode(), "mac"),
         refused("other-secret", "the secret is in the ring", proof_text(secret=OTHER_SECRET), "unknown-key"),
         refused("other-database", "made for its database", of_other, "unknown-key"),
         refused("no-database", "what is bound to no database signs nothing", unbound, "unknown-key", **older),
@@ -331,6 +340,180 @@ def wrap_vectors() -> list[Vector]:
     ]
 
 
+# Sealed keys
+
+
+def pair(name: str, curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:
+    return ec.derive_private_key(int.from_bytes(fixed(name, 31), "big"), curve or ec.SECP256R1())
+
+
+def point(of: ec.EllipticCurvePrivateKey, form: PublicFormat = PublicFormat.UncompressedPoint) -> bytes:
+    return of.public_key().public_bytes(Encoding.X962, form)
+
+
+PAGE, OTHER_PAGE, EPHEMERAL, OTHER_EPHEMERAL = (pair(n) for n in ("page", "other page", "ephemeral", "other ephemeral"))
+NONCE = fixed("sealed nonce", 12)
+
+
+def sealed_key(
+    fields: Vector,
+    *,
+    recipient: ec.EllipticCurvePrivateKey = PAGE,
+    ephemeral: ec.EllipticCurvePrivateKey = EPHEMERAL,
+    key: bytes = KEY,
+    purpose: bytes = DOMAIN + b" sealed key",
+    parts_bound: bool = True,
+) -> bytes:
+    shared = ephemeral.exchange(ec.ECDH(), recipient.public_key())
+    prk = hmac.digest(bytes(32), shared, "sha256")
+    wrapping = hmac.digest(prk, purpose + point(ephemeral) + point(recipient) + b"\x01", "sha256")
+    meta = fields["meta"]
+    proof = fields["statelessProof"].encode()
+    iv, tag = (base64.b64decode(meta[name]) for name in ("iv", "tag"))
+    parts = (purpose, fields["id"].encode(), str(fields["token"]).encode(), iv, tag, proof)
+    aad = b"".join(struct.pack(">H", len(part)) + part for part in parts)
+    return point(ephemeral) + NONCE + AESGCM(wrapping).encrypt(NONCE, key, aad if parts_bound else None)
+
+
+def sealed_record(sealed: bytes | None = None, **changes: Any) -> Vector:
+    """Return a sealed record, by default with the key of exactly these fields."""
+    fields = {**record(), "statelessProof": proof_text(version=2), **changes}
+    text = base64.b64encode(sealed_key(fields) if sealed is None else sealed).decode()
+    return {**fields, "meta": {"sealed": text, "iv": fields["meta"]["iv"], "tag": fields["meta"]["tag"]}}
+
+
+def sealed_key_vectors() -> list[Vector]:
+    """Return sealed records and the page that opens them: the key, or that the page must refuse the record."""
+
+    def vector(name: str, rule: str, value: Vector, outcome: Vector, page: ec.EllipticCurvePrivateKey = PAGE) -> Vector:
+        secret = page.private_numbers().private_value.to_bytes(32, "big").hex()
+        return {
+            "name": name,
+            "rule": rule,
+            "page": {"d": secret, "point": point(page).hex()},
+            "record": value,
+            **outcome,
+        }
+
+    opens = {
+        "result": {"key": KEY.hex()},
+        "ephemeral": EPHEMERAL.private_numbers().private_value.to_bytes(32, "big").hex(),
+        "nonce": NONCE.hex(),
+    }
+
+    def refused(name: str, rule: str, value: Vector) -> Vector:
+        return vector(name, rule, value, {"failure": "sealed"})
+
+    good = sealed_record()
+    whole = sealed_key(good)
+    place = {"point": 0, "x": 1, "y": 64, "nonce": 65, "key": 77, "tag": 124}
+
+    def flipped(at: int) -> bytes:
+        return whole[:at] + bytes((whole[at] ^ 1,)) + whole[at + 1 :]
+
+    def changed(**changes: Any) -> Vector:
+        return {**good, **changes}
+
+    def with_meta(**changes: Any) -> Vector:
+        return changed(meta={**good["meta"], **changes})
+
+    def text(value: bytes) -> str:
+        return base64.b64encode(value).decode()
+
+    foreign = point(pair("ephemeral", ec.SECP256K1())) + whole[65:]
+    compressed = point(EPHEMERAL, PublicFormat.CompressedPoint) + bytes(32) + whole[65:]
+    changes = {
+        "id": changed(id="players:other"),
+        "variant": changed(id=IMAGE_ID + "~thumb"),
+        "token": changed(token=TOKEN + 1),
+        "iv": with_meta(iv=text(fixed("other iv", 12))),
+        "tag": with_meta(tag=text(fixed("other tag", 16))),
+        "proof": changed(statelessProof=proof_text(version=2, epoch=1)),
+        "audience": changed(statelessProof=proof_text(version=2, audience="tenant-8")),
+        "version": changed(statelessProof=proof_text()),
+    }
+    return [
+        vector("plain", "the page opens its record", good, opens),
+        vector("no-directory", "an id needs no directory", sealed_record(id="a"), opens),
+        vector("of-variant", "a variant has a key of its own", sealed_record(id=IMAGE_ID + "~thumb"), opens),
+        vector("longest-id", "64 and 128 characters", sealed_record(id="d" * 64 + ":" + "n" * 128), opens),
+        vector("token-1", "the smallest token", sealed_record(token=1), opens),
+        vector("token-max", "the largest token", sealed_record(token=MAX_TOKEN), opens),
+        vector(
+            "audience-bound",
+            "the proof has an audience",
+            sealed_record(statelessProof=proof_text(version=2, audience="tenant-7")),
+            opens,
+        ),
+        vector("foreign-proof", "a proof is opaque to clients", sealed_record(statelessProof="~"), opens),
+        vector("longest-proof", "512 characters", sealed_record(statelessProof="a" * 512), opens),
+        vector("key-beside", "with `sealed`, a `key` is ignored", with_meta(key=text(fixed("other key", 32))), opens),
+        vector("extra-field", "unknown fields are ignored", changed(colour="blue"), opens),
+        vector("other-page", "sealed to one page", good, {"failure": "sealed"}, OTHER_PAGE),
+        *(refused(f"other-{name}", f"the {name} is bound", value) for name, value in changes.items()),
+        *(refused(f"flipped-{n}", "each byte counts", sealed_record(flipped(at))) for n, at in place.items()),
+        refused("other-ephemeral", "the ephemeral point is bound", sealed_record(point(OTHER_EPHEMERAL) + whole[65:])),
+        refused("of-other-purpose", "the purpose is bound", sealed_record(sealed_key(good, purpose=b"something else"))),
+        refused("nothing-bound", "there is additional data", sealed_record(sealed_key(good, parts_bound=False))),
+        refused("other-curve", "the point is on P-256", sealed_record(foreign)),
+        refused("compressed", "the point is uncompressed", sealed_record(compressed)),
+        refused("infinity", "the point is not at infinity", sealed_record(bytes(65) + whole[65:])),
+        refused("zero", "the point is on P-256", sealed_record(b"\x04" + bytes(64) + whole[65:])),
+        refused("key-short", "a key has 32 bytes", sealed_record(sealed_key(good, key=KEY[:31]))),
+        refused("key-long", "a key has 32 bytes", sealed_record(sealed_key(good, key=KEY + b"x"))),
+        refused("cut", "125 bytes", sealed_record(whole[:-1])),
+        refused("point-alone", "125 bytes", sealed_record(whole[:65])),
+        refused("empty", "125 bytes", sealed_record(b"")),
+        refused("long", "125 bytes", sealed_record(whole + b"\0")),
+        refused("unpadded", "padded base64", with_meta(sealed=text(whole).rstrip("="))),
+        refused("spare-bits", "one spelling", with_meta(sealed=text(whole)[:-2] + chr(ord(text(whole)[-2]) + 1) + "=")),
+        refused("url-alphabet", "standard base64", with_meta(sealed=base64.urlsafe_b64encode(whole).decode())),
+        refused("white-space", "no white space", with_meta(sealed=text(whole) + "\n")),
+        refused("number", "a sealed key is text", with_meta(sealed=125)),
+        refused("null", "a sealed key is text", with_meta(sealed=None)),
+    ]
+
+
+def recipient_vectors() -> list[Vector]:
+    """Return texts of the header Pixstore-Recipient: the point in it, or the reason to refuse it."""
+
+    def text(value: bytes) -> str:
+        return base64.urlsafe_b64encode(value).decode().rstrip("=")
+
+    def refused(name: str, rule: str, value: str, kind: str) -> Vector:
+        return {"name": name, "rule": rule, "text": value, "failure": kind}
+
+    good = point(PAGE)
+    curve = text(good)
+    with_signs = next(t for n in range(99) if "-" in (t := text(point(pair(f"page {n}")))) and "_" in t)
+    twisted = good[:-1] + bytes((good[-1] ^ 1,))
+    prime = (2**256 - 2**224 + 2**192 + 2**96 - 1).to_bytes(32, "big")
+    form, spelling = "point", "not-canonical"
+    return [
+        {"name": "good", "rule": "an uncompressed point", "text": curve, "result": {"point": good.hex()}},
+        {"name": "signs", "rule": "base64url", "text": with_signs}
+        | {"result": {"point": base64.urlsafe_b64decode(with_signs + "=").hex()}},
+        refused("empty", "87 characters", "", spelling),
+        refused("short", "87 characters", curve[:-1], spelling),
+        refused("long", "87 characters", curve + "A", spelling),
+        refused("padded", "no padding", curve + "=", spelling),
+        refused("spare-bits", "one spelling", curve[:-1] + chr(ord(curve[-1]) + 1), spelling),
+        refused("standard-alphabet", "base64url", with_signs.replace("-", "+").replace("_", "/"), spelling),
+        refused("line-break", "no white space", curve[:-1] + "\n", spelling),
+        refused("not-ascii", "base64url", "é" + curve[1:], spelling),
+        refused("list", "one point", f"{curve}, {curve}", spelling),
+        refused("compressed", "an uncompressed point", text(point(PAGE, PublicFormat.CompressedPoint)), spelling),
+        refused("hybrid", "an uncompressed point", text(bytes((6 + good[-1] % 2,)) + good[1:]), form),
+        refused("infinity", "an uncompressed point", text(bytes(65)), form),
+        refused("origin", "on the curve", text(b"\x04" + bytes(64)), form),
+        refused("off-curve", "on the curve", text(twisted), form),
+        refused("x-too-large", "coordinates are below the prime", text(b"\x04" + prime + good[33:]), form),
+        refused("all-ones", "coordinates are below the prime", text(b"\x04" + b"\xff" * 64), form),
+        refused("other-curve", "on P-256", text(point(pair("page", ec.SECP256K1()))), form),
+        refused("larger-curve", "on P-256", text(point(pair("page", ec.SECP384R1()))), spelling),
+    ]
+
+
 # Records and requests
 
 
@@ -381,6 +564,7 @@ def record_vectors() -> list[Vector]:
         ("key-spare-bits", "one spelling of each key", with_meta(key=key[:-2] + chr(ord(key[-2]) + 1) + "="), "key"),
         ("key-short", "a key has 32 bytes", with_meta(key=base64.b64encode(bytes(31)).decode()), "key"),
         ("key-number", "a key is text", with_meta(key=32), "key"),
+        ("no-key", "there is a key", record(meta={n: record()["meta"][n] for n in ("iv", "tag")}), "key"),
         ("iv-long", "an iv has 12 bytes", with_meta(iv=base64.b64encode(bytes(13)).decode()), "iv"),
         ("tag-short", "a tag has 16 bytes", with_meta(tag=base64.b64encode(bytes(12)).decode()), "tag"),
         ("no-proof", "there is a proof", without("statelessProof"), "proof"),
@@ -547,6 +731,7 @@ def all_files() -> dict[str, Any]:
     return {
         "wire.json": {"vectors": wire_vectors()},
         "proof.json": {"vectors": proof_vectors()},
+        "sealed.json": {"recipients": recipient_vectors(), "records": sealed_key_vectors()},
         "batch.json": {"requests": batch_request_vectors(), "frames": batch_frame_vectors()},
         "cipher.json": {"sealed": sealed_vectors(), "wraps": wrap_vectors()},
         "record.json": {

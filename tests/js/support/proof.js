@@ -7,16 +7,16 @@ import { bigEndian, findKey, hmac, prefixed } from "./keyring.js";
 const HEAD_BYTES = 15;
 const EPOCH_AT = 11;
 
-/** Check one vector's proof: {window, expires_at_ms}, or {failure}. */
+/** Check one vector's proof: {window, expires_at_ms, sealed}, or {failure}. */
 export function verifyProof(vector) {
   if (!/^[A-Za-z0-9+/]{48}$/.test(vector.proof)) return { failure: "not-canonical" };
   const raw = Buffer.from(vector.proof, "base64");
-  if (raw[0] !== 1) return { failure: "version" };
+  if (raw[0] !== 1 && raw[0] !== 2) return { failure: "version" };
   const key = findKey(vector.secrets, [vector.database], raw.subarray(1, 5));
   if (!key) return { failure: "unknown-key" };
   const window = raw.readUIntBE(5, 6);
   const failure = windowFailure(window, vector) ?? boundFailure(raw, key.proofKey(window), vector);
-  return failure ? { failure } : { window, expires_at_ms: (window + 2) * vector.window_ms };
+  return failure ? { failure } : { window, expires_at_ms: (window + 2) * vector.window_ms, sealed: raw[0] === 2 };
 }
 
 function windowFailure(window, { now_ms: now, window_ms: length, leeway_ms: leeway }) {

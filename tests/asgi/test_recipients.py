@@ -1,0 +1,123 @@
+"""The recipient of records: the header Pixstore-Recipient, read by RecordsApp and by applications."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pixstore_asgi import Pixstore, RecordsApp, recipient_of
+from pixstore_asgi.errors import RecipientError
+from pixstore_asgi.integrations.starlette import add_error_handlers, records_response
+from pixstore_asgi.store.memory import MemoryStore
+from tests.support.asgi import client
+from tests.support.samples import SECRET, picture
+from tests.support.sealed import SealedPage, SealedToAnother
+
+PAGE = SealedPage()
+BAD = {"empty": "", "spelling": PAGE.text + "=", "point": PAGE.text[:2] + "A" * 84 + "A"}
+
+
+def scope_with(*texts: str) -> dict[str, Any]:
+    return {"type": "http", "headers": [(b"pixstore-recipient", text.encode()) for text in texts]}
+
+
+@pytest.mark.parametrize("kind", ["scope", "request", "of another framework"])
+def test_a_request_names_its_recipient(kind: str) -> None:
+    """The header is read from a scope, from Starlette's request, and from a request that has its scope as attribute."""
+
+    def made(scope: dict[str, Any]) -> Any:
+        if kind == "scope":
+            return scope
+        return Request(scope) if kind == "request" else SimpleNamespace(scope=scope)
+
+    recipient = recipient_of(made(scope_with(PAGE.text)))
+    assert recipient is not None
+    assert recipient.point == PAGE.point
+    assert recipient_of(made(scope_with())) is None
+
+
+@pytest.mark.parametrize("texts", [*([text] for text in BAD.values()), [PAGE.text, PAGE.text]])
+def test_a_bad_header_is_an_error_for_400(texts: list[str]) -> None:
+    """A malformed, foreign or repeated point raises RecipientError, which does not show it."""
+    with pytest.raises(RecipientError) as caught:
+        recipient_of(scope_with(*texts))
+    assert caught.value.http_status == 400
+    assert PAGE.text[:20] not in str(caught.value)
+
+
+@pytest.mark.parametrize("records", ["plain", "sealed"])
+async def test_records_are_sealed_to_the_page_that_asks(records: Any) -> None:
+    """RecordsApp seals to the header's page. Another page opens nothing, and a plain record comes only without one."""
+    async with Pixstore(MemoryStore(), secret=SECRET, records=records) as pix:
+        image_id = (await pix.save_image(picture())).id
+        plain = await pix.export_image(image_id)
+        assert plain is not None
+        async with client(RecordsApp(pix, lambda scope, image_id: True)) as http:
+            sealed = await http.get("/", params={"id": image_id}, headers=PAGE.headers)
+            without = await http.get("/", params={"id": image_id})
+        assert PAGE.open(sealed.json()[image_id]) == plain.seal.key
+        with pytest.raises(SealedToAnother):
+            SealedPage().open(sealed.json()[image_id])
+    assert sealed.headers["cache-control"] == "no-store"
+    if records == "plain":
+        assert "key" in without.json()[image_id]["meta"]
+    else:
+        assert without.status_code == 400
+        assert "Pixstore-Recipient" in without.json()["detail"]
+
+
+@pytest.mark.parametrize("text", BAD.values(), ids=BAD)
+async def test_a_bad_recipient_is_refused_before_the_rule(pix: Pixstore, text: str) -> None:
+    """A bad header is a 400 with one sentence, also for an image that the rule refuses, and the rule is not asked."""
+    asked: list[str] = []
+
+    def refuse(scope: Any, image_id: str) -> bool:
+        asked.append(image_id)
+        return False
+
+    async with client(RecordsApp(pix, refuse)) as http:
+        answer = await http.get("/", params={"id": "a"}, headers={"pixstore-recipient": text})
+    assert (answer.status_code, list(answer.json())) == (400, ["detail"])
+    assert answer.json()["detail"].startswith("the recipient ")
+    assert asked == []
+
+
+@pytest.mark.parametrize("admits", [True, False])
+async def test_a_missing_recipient_tells_nothing_of_the_rule(admits: bool) -> None:
+    """With records="sealed", a request without the header gets 400, whether or not the rule admits the image."""
+    pix = Pixstore(MemoryStore(), secret=SECRET, records="sealed")
+    async with pix, client(RecordsApp(pix, lambda scope, image_id: admits)) as http:
+        answer = await http.get("/", params={"id": "a"})
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("framework", [Starlette, FastAPI])
+async def test_an_application_seals_its_own_answers(framework: type[Starlette]) -> None:
+    """records_response and save_image seal to recipient_of(request). The handlers answer 400 to a bad header."""
+    pix = Pixstore(MemoryStore(), secret=SECRET, records="sealed")
+
+    async def listed(request: Request) -> Response:
+        return await records_response(pix, request.query_params.getlist("id"), recipient=recipient_of(request))
+
+    async def upload(request: Request) -> Response:
+        return JSONResponse(await pix.save_image(await request.body(), recipient=recipient_of(request)))
+
+    routes = [Route("/records", listed), Route("/pictures", upload, methods=["POST"])]
+    app = framework(routes=routes)
+    add_error_handlers(app)
+    async with pix, client(app) as http:
+        saved = (await http.post("/pictures", content=picture(), headers=PAGE.headers)).json()
+        asked = await http.get("/records", params={"id": saved["id"]}, headers=PAGE.headers)
+        missing = await http.get("/records", params={"id": saved["id"]})
+        bad = await http.post("/pictures", content=picture(), headers={"pixstore-recipient": "x"})
+        images = await pix.list_images()
+    assert PAGE.open(saved) == PAGE.open(asked.json()[saved["id"]])
+    assert '"key"' not in json.dumps(saved) + asked.text
+    assert (missing.status_code, bad.status_code) == (400, 400)
+    assert len(images) == 1
