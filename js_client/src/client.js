@@ -2,6 +2,7 @@
 
 import { createCache } from "./cache/cache.js";
 import { createInWorker } from "./crypto/in-worker.js";
+import { createRecipient } from "./crypto/recipient.js";
 import { ConfigError } from "./errors.js";
 import { createDownload } from "./images/download.js";
 import { createRefresh, freshRecord } from "./images/fresh-records.js";
@@ -18,6 +19,7 @@ import { createTransport } from "./network/transport.js";
 import { callback } from "./options/checks.js";
 import { resolveOptions } from "./options/options.js";
 
+/** @import { Recipient } from "./crypto/recipient.js" */
 /** @import { ImageRecord } from "./format/records.js" */
 /** @import { ImageResult } from "./images/get-image.js" */
 /** @import { ObjectUrl } from "./images/object-urls.js" */
@@ -51,6 +53,8 @@ import { resolveOptions } from "./options/options.js";
  *   variant from the source that the configuration names. Rejects with NotFoundError if there is no such image, with
  *   ConfigError if no source is configured, with RecordError, FetchError, RefusedError, or the error of your own
  *   function.
+ * @property {() => Promise<Record<string, string>>} recipientHeaders  Return the headers of your own request for records.
+ *   The server then seals the records to this client: no other client can open them. Without WebCrypto there are none.
  * @property {(listener: (removed: Removed) => void) => () => void} onRemoved  Call the listener when images must
  *   disappear from the page: an image was deleted, everything was cleared, or memory was emptied, in any tab. Returns a
  *   function that removes the listener.
@@ -76,29 +80,31 @@ import { resolveOptions } from "./options/options.js";
  */
 export function createClient(config = {}, fetcher) {
   const options = resolveOptions(config);
-  const refreshRecord = createRefresh(options);
+  const recipient = createRecipient();
+  const refreshRecord = createRefresh(options, recipient);
   if (fetcher && callback(fetcher)) throw new ConfigError("the fetcher must be a function");
   const download = createDownload(createTransport(options, fetcher), createCopies(options), options);
-  return joined(options, refreshRecord, download);
+  return joined(options, recipient, refreshRecord, download);
 }
 
 /**
  * Join the parts of a client.
  *
  * @param {Readonly<Options>} options
+ * @param {Recipient} recipient
  * @param {RefreshRecord | undefined} refreshRecord
  * @param {ReturnType<typeof createDownload>} download
  * @param {typeof createTabs} [tabsOf]
  * @returns {Readonly<Client>}
  */
-export function joined(options, refreshRecord, download, tabsOf = createTabs) {
+export function joined(options, recipient, refreshRecord, download, tabsOf = createTabs) {
   const cache = createCache(options);
   const memory = createMemory(options.cache === "off" ? 0 : options.memoryBytes);
   const tabs = tabsOf(options, (notice) => hear(notice));
   const inWorker = createInWorker(startWorker);
   const reported = createReported(options.onCacheError);
   const counts = { hits: 0, downloads: 0 };
-  const parts = { options, refreshRecord, download, cache, memory, tabs, inWorker, reported, counts };
+  const parts = { options, recipient, refreshRecord, download, cache, memory, tabs, inWorker, reported, counts };
   const inFlight = createInFlight({ ...parts, load: createLoad(parts) });
   const getImage = createGetImage({ ...parts, inFlight });
   const { hear, ...removal } = createRemoval({ ...parts, inFlight });
@@ -116,6 +122,7 @@ export function joined(options, refreshRecord, download, tabsOf = createTabs) {
     getImage,
     getImages: createGetImages(getImage),
     getRecord: (/** @type {string} */ id, /** @type {unknown} */ context) => freshRecord(refreshRecord, id, context),
+    recipientHeaders: recipient.headers,
     ...createObjectUrls({ getImage, memory }),
     ...removal,
     close() {

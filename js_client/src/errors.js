@@ -70,9 +70,10 @@ export class ConfigError extends PixstoreError {
 }
 
 /**
- * A value is no image record. `reason` names the wrong part.
+ * A value is no image record. `reason` names the wrong part; "sealed" also means that the record is sealed to another
+ * page.
  *
- * @extends {PixstoreError<"shape" | "id" | "token" | "key" | "iv" | "tag" | "proof">}
+ * @extends {PixstoreError<"shape" | "id" | "token" | "key" | "sealed" | "iv" | "tag" | "proof">}
  */
 export class RecordError extends PixstoreError {
   static {

@@ -99,6 +99,13 @@ export const peek = (record) => current().peek(record);
 export const getRecord = (id, context) => current().getRecord(id, context);
 
 /**
+ * Return the headers of your own request for records. The server then seals the records to this page.
+ *
+ * @returns {Promise<Record<string, string>>}  none if the page has no WebCrypto
+ */
+export const recipientHeaders = () => current().recipientHeaders();
+
+/**
  * Call a listener when images must disappear from the page.
  *
  * @param {(removed: Removed) => void} listener

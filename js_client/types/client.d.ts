@@ -1,6 +1,7 @@
 /** A client: turns a record into a Blob, from memory, from the cache or over the network. */
 import { createDownload } from "./images/download.js";
 import { createTabs } from "./images/tabs.js";
+import type { Recipient } from "./crypto/recipient.js";
 import type { ImageRecord } from "./format/records.js";
 import type { ImageResult } from "./images/get-image.js";
 import type { ObjectUrl } from "./images/object-urls.js";
@@ -48,6 +49,11 @@ export type Client = {
      */
     getRecord: (id: string, context?: unknown) => Promise<ImageRecord>;
     /**
+     * Return the headers of your own request for records.
+     * The server then seals the records to this client: no other client can open them. Without WebCrypto there are none.
+     */
+    recipientHeaders: () => Promise<Record<string, string>>;
+    /**
      * Call the listener when images must
      * disappear from the page: an image was deleted, everything was cleared, or memory was emptied, in any tab. Returns a
      * function that removes the listener.
@@ -78,6 +84,7 @@ export type Client = {
      */
     close: () => void;
 };
+/** @import { Recipient } from "./crypto/recipient.js" */
 /** @import { ImageRecord } from "./format/records.js" */
 /** @import { ImageResult } from "./images/get-image.js" */
 /** @import { ObjectUrl } from "./images/object-urls.js" */
@@ -109,6 +116,8 @@ export type Client = {
  *   variant from the source that the configuration names. Rejects with NotFoundError if there is no such image, with
  *   ConfigError if no source is configured, with RecordError, FetchError, RefusedError, or the error of your own
  *   function.
+ * @property {() => Promise<Record<string, string>>} recipientHeaders  Return the headers of your own request for records.
+ *   The server then seals the records to this client: no other client can open them. Without WebCrypto there are none.
  * @property {(listener: (removed: Removed) => void) => () => void} onRemoved  Call the listener when images must
  *   disappear from the page: an image was deleted, everything was cleared, or memory was emptied, in any tab. Returns a
  *   function that removes the listener.
@@ -136,9 +145,10 @@ export declare function createClient(config?: PixstoreConfig, fetcher?: ImageFet
  * Join the parts of a client.
  *
  * @param {Readonly<Options>} options
+ * @param {Recipient} recipient
  * @param {RefreshRecord | undefined} refreshRecord
  * @param {ReturnType<typeof createDownload>} download
  * @param {typeof createTabs} [tabsOf]
  * @returns {Readonly<Client>}
  */
-export declare function joined(options: Readonly<Options>, refreshRecord: RefreshRecord | undefined, download: ReturnType<typeof createDownload>, tabsOf?: typeof createTabs): Readonly<Client>;
+export declare function joined(options: Readonly<Options>, recipient: Recipient, refreshRecord: RefreshRecord | undefined, download: ReturnType<typeof createDownload>, tabsOf?: typeof createTabs): Readonly<Client>;

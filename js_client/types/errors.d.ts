@@ -57,11 +57,12 @@ export declare class PixstoreError<Reason extends string = string> extends Error
 export declare class ConfigError extends PixstoreError<never> {
 }
 /**
- * A value is no image record. `reason` names the wrong part.
+ * A value is no image record. `reason` names the wrong part; "sealed" also means that the record is sealed to another
+ * page.
  *
- * @extends {PixstoreError<"shape" | "id" | "token" | "key" | "iv" | "tag" | "proof">}
+ * @extends {PixstoreError<"shape" | "id" | "token" | "key" | "sealed" | "iv" | "tag" | "proof">}
  */
-export declare class RecordError extends PixstoreError<"shape" | "id" | "token" | "key" | "iv" | "tag" | "proof"> {
+export declare class RecordError extends PixstoreError<"shape" | "id" | "token" | "key" | "sealed" | "iv" | "tag" | "proof"> {
 }
 /**
  * The request failed: no network (`cause`), no progress within the time limit, or an HTTP status outside 2xx

@@ -78,6 +78,12 @@ export declare const peek: (record: ImageRecord) => ObjectUrl | undefined;
  */
 export declare const getRecord: (id: string, context?: unknown) => Promise<ImageRecord>;
 /**
+ * Return the headers of your own request for records. The server then seals the records to this page.
+ *
+ * @returns {Promise<Record<string, string>>}  none if the page has no WebCrypto
+ */
+export declare const recipientHeaders: () => Promise<Record<string, string>>;
+/**
  * Call a listener when images must disappear from the page.
  *
  * @param {(removed: Removed) => void} listener

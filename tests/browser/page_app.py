@@ -3,7 +3,8 @@
 PIXSTORE_TEST_DB is the database, PIXSTORE_TEST_BLOBS where its bodies are if not there, PIXSTORE_TEST_ORIGINS the other
 origins that may read images, PIXSTORE_TEST_WINDOW_MS the proof window, PIXSTORE_TEST_CIPHERTEXT_URL where else
 ciphertext is, PIXSTORE_TEST_VARIANTS the variants that pictures have beside a placeholder, as `name=width,name=width`,
-PIXSTORE_TEST_BUILT a folder of pages that a bundler has made.
+PIXSTORE_TEST_BUILT a folder of pages that a bundler has made, PIXSTORE_TEST_RECORDS the kind of records,
+PIXSTORE_TEST_TRAFFIC a file for all requests and responses.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -20,7 +22,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pixstore_asgi import Pixstore, PixstoreApp, Variant
+from pixstore_asgi import Pixstore, PixstoreApp, Variant, recipient_of
 from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.process import wall_clock_ms
 from tests.support.paths import ROOT
@@ -38,6 +40,7 @@ pix = Pixstore(
     ciphertext_url=os.environ.get("PIXSTORE_TEST_CIPHERTEXT_URL"),
     variants=[Variant(name, width=int(width)) for name, width in VARIANTS],
     placeholder=bool(VARIANTS),
+    records="sealed" if os.environ.get("PIXSTORE_TEST_RECORDS") == "sealed" else "plain",
 )
 images = PixstoreApp(
     pix,
@@ -56,11 +59,12 @@ async def one_picture(request: Request) -> Response:
         return JSONResponse(await pix.update_image(image_id, request.stream()), headers=NO_STORE)
     if request.method == "DELETE":
         return Response(status_code=204 if await pix.delete_image(image_id) else 404)
-    return JSONResponse(await pix.get_image_record(image_id), headers=NO_STORE)
+    return JSONResponse(await pix.get_image_record(image_id, recipient=recipient_of(request)), headers=NO_STORE)
 
 
 async def records(request: Request) -> Response:
-    return JSONResponse(await pix.get_image_records(request.query_params.getlist("id")), headers=NO_STORE)
+    image_ids = request.query_params.getlist("id")
+    return JSONResponse(await pix.get_image_records(image_ids, recipient=recipient_of(request)), headers=NO_STORE)
 
 
 async def many(request: Request) -> Response:
@@ -155,6 +159,32 @@ class Damaged:
         await self._app(scope, receive, send_damaged if is_damaged else send)
 
 
+class Traffic:
+    """Serves an application, and writes the headers and bodies of all its requests and responses to a file."""
+
+    def __init__(self, app: ASGIApp, path: str) -> None:
+        self._app = app
+        self._path = path
+
+    def _note(self, message: Any) -> None:
+        with open(self._path, "ab") as file:
+            file.writelines(name + b": " + value + b"\n" for name, value in message.get("headers", ()))
+            file.write(message.get("query_string", b"") + message.get("body", b"") + b"\n")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def noted_receive() -> Message:
+            message = await receive()
+            self._note(message)
+            return message
+
+        async def noted_send(message: Message) -> None:
+            self._note(message)
+            await send(message)
+
+        self._note(scope)
+        await self._app(scope, noted_receive, noted_send)
+
+
 class Held:
     """Serves the images, none before `release` is called; prints each one's path when it waits and when it has gone."""
 
@@ -201,7 +231,7 @@ def flip(body: bytes) -> bytes:
 
 held = Held(images)
 streamed = Streamed()
-app = Starlette(
+site = Starlette(
     routes=[
         Route("/release", held.release, methods=["POST"]),
         Route("/pictures", save, methods=["POST"]),
@@ -223,3 +253,4 @@ app = Starlette(
     ],
     lifespan=pix.lifespan,
 )
+app = Traffic(site, os.environ["PIXSTORE_TEST_TRAFFIC"]) if "PIXSTORE_TEST_TRAFFIC" in os.environ else site

@@ -25,7 +25,7 @@ test("the public names are npm's, and those of this client", () => {
     "CacheError", "ConfigError", "DecryptError", "FetchError", "NotFoundError", "PixstoreError", "RecordError",
     "RefusedError", "ServerError", "WireError", "WireState", "cachedImageExists", "clear", "createClient",
     "createFetcher", "decodePayload", "deleteCachedImage", "getImage", "getImages", "getRecord", "initPixstoreFrontend",
-    "objectUrl", "onRemoved", "peek", "stats",
+    "objectUrl", "onRemoved", "peek", "recipientHeaders", "stats",
   ]);
 });
 

@@ -539,6 +539,7 @@ def record_vectors() -> list[Vector]:
         ("token-1", "the smallest token", record(token=1)),
         ("token-max", "the largest token", record(token=MAX_TOKEN)),
         ("foreign-proof", "a proof is opaque to clients", record(statelessProof="3q2+7w==")),
+        ("sealed", "a sealed key stands for the key", sealed_record()),
     ]
     failing: list[tuple[str, str, Any, str]] = [
         ("null", "a record is an object", None, "shape"),
@@ -565,6 +566,8 @@ def record_vectors() -> list[Vector]:
         ("key-short", "a key has 32 bytes", with_meta(key=base64.b64encode(bytes(31)).decode()), "key"),
         ("key-number", "a key is text", with_meta(key=32), "key"),
         ("no-key", "there is a key", record(meta={n: record()["meta"][n] for n in ("iv", "tag")}), "key"),
+        ("sealed-short", "a sealed key has 125 bytes", sealed_record(fixed("sealed", 124)), "sealed"),
+        ("sealed-key", "a sealed key has 125 bytes", with_meta(sealed=key), "sealed"),
         ("iv-long", "an iv has 12 bytes", with_meta(iv=base64.b64encode(bytes(13)).decode()), "iv"),
         ("tag-short", "a tag has 16 bytes", with_meta(tag=base64.b64encode(bytes(12)).decode()), "tag"),
         ("no-proof", "there is a proof", without("statelessProof"), "proof"),

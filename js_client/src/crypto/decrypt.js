@@ -13,12 +13,11 @@ import { decryptGcm } from "./gcm.js";
  * @param {Uint8Array<ArrayBuffer>} sealed  ciphertext ‖ tag
  * @returns {Promise<Uint8Array<ArrayBuffer>>}  the plaintext
  * @throws {DecryptError} with reason tag
+ * @throws {RecordError} if the record is sealed to another page
  * @throws {PixstoreError} if the page has no WebCrypto
  */
 export async function decrypt(meta, sealed) {
-  if (!globalThis.crypto?.subtle) {
-    throw new PixstoreError("this page has no WebCrypto: browsers offer it on HTTPS and on localhost only");
-  }
+  subtle();
   try {
     return await decryptGcm(meta, sealed);
   } catch (error) {
@@ -27,6 +26,12 @@ export async function decrypt(meta, sealed) {
       reason: "tag",
     });
   }
+}
+
+/** @throws {PixstoreError} if the page has no WebCrypto */
+export function subtle() {
+  if (globalThis.crypto?.subtle) return crypto.subtle;
+  throw new PixstoreError("this page has no WebCrypto: browsers offer it on HTTPS and on localhost only");
 }
 
 /**

@@ -1,6 +1,10 @@
 /** AES-256-GCM by WebCrypto (NIST SP 800-38D), no additional data. */
 
-/** @typedef {{key: Uint8Array<ArrayBuffer>, iv: Uint8Array<ArrayBuffer>}} ImageKey  AES-256 key of 32 bytes, nonce of 12 */
+/**
+ * An AES-256 key of 32 bytes or a handle of it, and a nonce of 12 bytes.
+ *
+ * @typedef {{key: Uint8Array<ArrayBuffer> | CryptoKey | Promise<CryptoKey>, iv: Uint8Array<ArrayBuffer>}} ImageKey
+ */
 
 /**
  * Decrypt. Nothing is returned before the tag is checked. Rejects with WebCrypto's own errors.
@@ -11,6 +15,7 @@
  */
 export async function decryptGcm({ key, iv }, sealed) {
   const { subtle } = crypto;
-  const cryptoKey = await subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
-  return new Uint8Array(await subtle.decrypt({ name: "AES-GCM", iv }, cryptoKey, sealed));
+  const given = await key;
+  const handle = "type" in given ? given : await subtle.importKey("raw", given, "AES-GCM", false, ["decrypt"]);
+  return new Uint8Array(await subtle.decrypt({ name: "AES-GCM", iv }, handle, sealed));
 }

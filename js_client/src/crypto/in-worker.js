@@ -71,7 +71,12 @@ export function createInWorker(startWorker) {
         waiting.delete(number);
         resolve(image);
       });
-      worker?.postMessage({ number, sealed, key, iv });
+      try {
+        worker?.postMessage({ number, sealed, key, iv });
+      } catch {
+        // The browser can't send the handle of a sealed record's key.
+        giveUp();
+      }
     });
 
   return {
@@ -83,10 +88,12 @@ export function createInWorker(startWorker) {
      * Rejects as `decrypt` does.
      *
      * @param {Blob} sealed
-     * @param {ImageKey} key
+     * @param {ImageKey} meta
      * @returns {Promise<Blob>}
      */
-    async decrypt(sealed, key) {
+    async decrypt(sealed, meta) {
+      // Before the worker is chosen, because it may end meanwhile.
+      const key = { ...meta, key: await meta.key };
       const image = isReady && sealed.size >= LEAST_BYTES && (await ask(sealed, key));
       return image || decryptBlob(sealed, key).finally(() => start(sealed.size));
     },

@@ -9,7 +9,8 @@ import { isImageId, isToken } from "./ids.js";
  * @typedef {object} ImageRecord
  * @property {string} id  `name` or `directory:name`; a variant's id ends in `~` and the variant's name
  * @property {number} token  the version, 1 to 2**53 - 1
- * @property {{key: string, iv: string, tag: string}} meta  padded standard base64 of 32, 12 and 16 bytes
+ * @property {{key?: string | undefined, sealed?: string | undefined, iv: string, tag: string}} meta  padded standard base64 of 32, 125, 12 and 16
+ *   bytes; a sealed record has `sealed` in place of `key`
  * @property {string} statelessProof  opaque; it is sent with each request
  * @property {number | undefined} [proofExpiresAt]  epoch milliseconds
  * @property {string | undefined} [ciphertextUrl]  URL of a copy of the ciphertext, absolute or relative to the page
@@ -20,9 +21,13 @@ import { isImageId, isToken } from "./ids.js";
  */
 
 /**
- * The input of decryption: an AES-256 key of 32 bytes, a nonce of 12 bytes, a tag of 16 bytes.
+ * The input of decryption: an AES-256 key of 32 bytes, or a handle of it; a nonce of 12 bytes, a tag of 16 bytes.
  *
- * @typedef {{key: Uint8Array<ArrayBuffer>, iv: Uint8Array<ArrayBuffer>, tag: Uint8Array<ArrayBuffer>}} ImageMeta
+ * @typedef {object} ImageMeta
+ * @property {Uint8Array<ArrayBuffer> | Promise<CryptoKey>} key  until `opened` of crypto/recipient.js, a sealed key is
+ *   125 bytes
+ * @property {Uint8Array<ArrayBuffer>} iv
+ * @property {Uint8Array<ArrayBuffer>} tag
  */
 
 /**
@@ -30,8 +35,9 @@ import { isImageId, isToken } from "./ids.js";
  *   `expiresAt` in epoch milliseconds, `copy` an absolute URL or empty
  */
 
-/** Lengths in bytes of an AES-256 key, a GCM nonce and a GCM tag. */
+/** Lengths in bytes of an AES-256 key, a sealed key, a GCM nonce and a GCM tag. */
 export const KEY_BYTES = 32;
+const SEALED_BYTES = 125;
 export const IV_BYTES = 12;
 export const TAG_BYTES = 16;
 
@@ -59,7 +65,7 @@ export function parseRecord(value) {
   return {
     id,
     token,
-    key: decoded(meta.key, "key", KEY_BYTES),
+    key: "sealed" in meta ? decoded(meta.sealed, "sealed", SEALED_BYTES) : decoded(meta.key, "key", KEY_BYTES),
     iv: decoded(meta.iv, "iv", IV_BYTES),
     tag: decoded(meta.tag, "tag", TAG_BYTES),
     proof: statelessProof,

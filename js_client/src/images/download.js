@@ -67,6 +67,8 @@ async function fromCopy(copies, request) {
  */
 async function opened(body, parsed) {
   const payload = decodePayload(body);
+  // The server sends no key in clear to a sealed record, so this one is of somebody between.
+  if (payload.state === WireState.Updated && parsed.key instanceof Promise) throw stateError(WireState.InvalidProof);
   if (payload.state !== WireState.Success && payload.state !== WireState.Updated) throw stateError(payload.state);
   if (payload.state === WireState.Updated && payload.token === parsed.token) {
     throw new WireError("the server updated a version to itself", { reason: "token-range" });

@@ -3,8 +3,9 @@
 import { FRAMES_MS, coalesce } from "../coalesce.js";
 import { ConfigError, RecordError, WireState, stateError } from "../errors.js";
 import { isImageId } from "../format/ids.js";
-import { ask, unreached } from "../network/fetch.js";
+import { ask, isRemote, unreached } from "../network/fetch.js";
 
+/** @import { Recipient } from "../crypto/recipient.js" */
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { Options, RefreshRecord, RefreshRecords } from "../options/options.js" */
 
@@ -38,23 +39,27 @@ export async function freshRecord(refreshRecord, id, context) {
 /**
  * @param {Pick<Options, "refreshRecord" | "refreshRecords" | "recordsUrl" | "headers" | "credentials" | "timeoutMs">}
  *   options
+ * @param {Recipient} recipient
  * @returns {RefreshRecord | undefined}  undefined if the options name no source of records
  */
-export function createRefresh(options) {
-  const { refreshRecord, refreshRecords = options.recordsUrl ? fromUrl(options) : undefined } = options;
+export function createRefresh(options, recipient) {
+  const { refreshRecord, refreshRecords = options.recordsUrl ? fromUrl(options, recipient) : undefined } = options;
   return refreshRecord ?? (refreshRecords && oneByOne(refreshRecords));
 }
 
 /**
- * Ask a mounted RecordsApp.
+ * Ask a mounted RecordsApp, which seals the records to this client. From another origin the header would need a
+ * preflight that may be refused, so there records are plain.
  *
  * @param {Pick<Options, "recordsUrl" | "headers" | "credentials" | "timeoutMs">} options
+ * @param {Recipient} recipient
  * @returns {RefreshRecords}
  */
-const fromUrl = (options) => async (ids) => {
+const fromUrl = (options, recipient) => async (ids) => {
   // No character of an id needs escaping in a query.
   const url = `${options.recordsUrl}?id=${ids.join("&id=")}`;
-  const response = await ask(options, url, { signal: AbortSignal.timeout(options.timeoutMs) });
+  const headers = isRemote(url) ? {} : await recipient.headers();
+  const response = await ask(options, url, { headers, signal: AbortSignal.timeout(options.timeoutMs) });
   return response.json().catch(unreached);
 };
 

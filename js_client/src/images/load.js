@@ -1,4 +1,4 @@
-/** Loads one image: from the cache, otherwise over the network, with a fresh record if its proof has expired. */
+/** Loads one image: from the cache, otherwise over the network, with a fresh record if its proof has expired or it is sealed to another page. */
 
 import { unlessAborted } from "../abort.js";
 import { decrypt, imageIn, imageInBlob } from "../crypto/decrypt.js";
@@ -8,6 +8,7 @@ import { freshRecord } from "./fresh-records.js";
 
 /** @import { ImageCache } from "../cache/cache.js" */
 /** @import { InWorker } from "../crypto/in-worker.js" */
+/** @import { Recipient } from "../crypto/recipient.js" */
 /** @import { ParsedRecord } from "../format/records.js" */
 /** @import { ImageRequest, Loaded } from "../network/request.js" */
 /** @import { CacheKind } from "../options/options.js" */
@@ -23,6 +24,7 @@ const ARRIVAL_MS = 1000;
 /**
  * @param {object} parts
  * @param {{cache: CacheKind}} parts.options
+ * @param {Recipient} parts.recipient
  * @param {ImageCache} parts.cache
  * @param {Tabs} parts.tabs
  * @param {ReturnType<typeof createDownload>} parts.download
@@ -30,19 +32,21 @@ const ARRIVAL_MS = 1000;
  * @param {Reported} parts.reported
  * @returns {Load}
  */
-export function createLoad({ options, cache, tabs, download, inWorker, reported }) {
+export function createLoad({ options, recipient, cache, tabs, download, inWorker, reported }) {
   /** @type {Load} */
   return async (request) => {
     request.since = cache.latestRemoval();
+    request.parsed = recipient.opened(request.parsed);
     try {
       return await loadVersion(request);
     } catch (error) {
       const { refreshRecord, signal, limit, parsed, context } = request;
-      if (!refreshRecord || Object(error).state !== WireState.InvalidProof) throw error;
+      const { state, reason } = Object(error);
+      if (!refreshRecord || (state !== WireState.InvalidProof && reason !== "sealed")) throw error;
       signal.throwIfAborted();
       limit.start();
       request.record = await freshRecord(refreshRecord, parsed.id, context);
-      request.parsed = parseRecord(request.record);
+      request.parsed = recipient.opened(parseRecord(request.record));
       request.refreshRecord = undefined;
       return loadVersion(request);
     }

@@ -1,6 +1,7 @@
 /** Removes images from memory, from the cache, from the loads under way and from other tabs. */
 
 /** @import { ImageCache } from "../cache/cache.js" */
+/** @import { Recipient } from "../crypto/recipient.js" */
 /** @import { InFlight } from "./in-flight.js" */
 /** @import { Memory } from "./memory.js" */
 /** @import { Reported } from "./storage-failures.js" */
@@ -15,13 +16,14 @@
 
 /**
  * @param {object} parts
+ * @param {Recipient} parts.recipient
  * @param {ImageCache} parts.cache
  * @param {Memory} parts.memory
  * @param {InFlight} parts.inFlight
  * @param {Tabs} parts.tabs
  * @param {Reported} parts.reported
  */
-export function createRemoval({ cache, memory, inFlight, tabs, reported }) {
+export function createRemoval({ recipient, cache, memory, inFlight, tabs, reported }) {
   /** @type {Set<(removed: Removed) => void>} */
   const listeners = new Set();
 
@@ -64,8 +66,10 @@ export function createRemoval({ cache, memory, inFlight, tabs, reported }) {
       inFlight.voidAll(id);
     } else {
       memory.remove();
-      if (type === "cleared") inFlight.abortAll(cleared());
-      else inFlight.voidAll();
+      if (type === "cleared") {
+        recipient.forget();
+        inFlight.abortAll(cleared());
+      } else inFlight.voidAll();
     }
     for (const tell of [...listeners]) {
       // A listener's error becomes an unhandled rejection in the page and does not stop the other listeners.

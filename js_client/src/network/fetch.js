@@ -93,3 +93,13 @@ export function accepted(response) {
   response.body?.cancel().catch(() => {});
   throw statusError(response.status, response.headers.get("retry-after"));
 }
+
+/**
+ * Whether a URL is on another origin than the page.
+ *
+ * @param {string} url
+ */
+export function isRemote(url) {
+  const { location, document } = globalThis;
+  return Boolean(location) && new URL(url, document?.baseURI ?? location.href).origin !== location.origin;
+}

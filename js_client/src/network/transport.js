@@ -5,7 +5,7 @@ import { ConfigError, mayPass } from "../errors.js";
 import { abortIfUnwanted, postBatch } from "./batch.js";
 import { batchesOf, createBatching } from "./batching.js";
 import { withRoom } from "./body.js";
-import { get } from "./fetch.js";
+import { get, isRemote } from "./fetch.js";
 import { createQueue } from "./limits.js";
 
 /** @import { Body } from "./body.js" */
@@ -83,10 +83,4 @@ async function byFetcher(fetcher, { record, context, signal }) {
   // `instanceof Uint8Array` is false for an array of another frame.
   if (Object(body).BYTES_PER_ELEMENT === 1) return withRoom([body]);
   throw new ConfigError("the fetcher must resolve to a Uint8Array");
-}
-
-/** @param {string} endpoint */
-function isRemote(endpoint) {
-  const { location, document } = globalThis;
-  return Boolean(location) && new URL(endpoint, document?.baseURI ?? location.href).origin !== location.origin;
 }

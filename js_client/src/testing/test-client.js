@@ -2,6 +2,7 @@
 
 import { unlessAborted } from "../abort.js";
 import { joined } from "../client.js";
+import { createRecipient } from "../crypto/recipient.js";
 import { checked, integer } from "../options/checks.js";
 import { resolveOptions } from "../options/options.js";
 import { createImages } from "./images.js";
@@ -90,7 +91,8 @@ export function createTestClient(config = {}) {
 
   // The real client, without network, WebCrypto, IndexedDB or other tabs.
   const refreshRecord = refreshes ? images.record : undefined;
-  const client = joined(resolveOptions({ cache: "memory" }), refreshRecord, download, () => NO_OTHER_TABS);
+  const options = resolveOptions({ cache: "memory" });
+  const client = joined(options, createRecipient(), refreshRecord, download, () => NO_OTHER_TABS);
   return Object.freeze({ ...witnessed(client, witness), ...controlsOf(images, troubles, witness) });
 }
 

@@ -1,9 +1,13 @@
 /** AES-256-GCM by WebCrypto (NIST SP 800-38D), no additional data. */
 export type ImageKey = {
-    key: Uint8Array<ArrayBuffer>;
+    key: Uint8Array<ArrayBuffer> | CryptoKey | Promise<CryptoKey>;
     iv: Uint8Array<ArrayBuffer>;
 };
-/** @typedef {{key: Uint8Array<ArrayBuffer>, iv: Uint8Array<ArrayBuffer>}} ImageKey  AES-256 key of 32 bytes, nonce of 12 */
+/**
+ * An AES-256 key of 32 bytes or a handle of it, and a nonce of 12 bytes.
+ *
+ * @typedef {{key: Uint8Array<ArrayBuffer> | CryptoKey | Promise<CryptoKey>, iv: Uint8Array<ArrayBuffer>}} ImageKey
+ */
 /**
  * Decrypt. Nothing is returned before the tag is checked. Rejects with WebCrypto's own errors.
  *

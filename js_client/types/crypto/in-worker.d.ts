@@ -13,8 +13,8 @@ export declare function createInWorker(startWorker: () => Worker): {
      * Rejects as `decrypt` does.
      *
      * @param {Blob} sealed
-     * @param {ImageKey} key
+     * @param {ImageKey} meta
      * @returns {Promise<Blob>}
      */
-    decrypt(sealed: Blob, key: ImageKey): Promise<Blob>;
+    decrypt(sealed: Blob, meta: ImageKey): Promise<Blob>;
 };

@@ -9,10 +9,12 @@ export type ImageRecord = {
      */
     token: number;
     /**
-     * padded standard base64 of 32, 12 and 16 bytes
+     * padded standard base64 of 32, 125, 12 and 16
+     * bytes; a sealed record has `sealed` in place of `key`
      */
     meta: {
-        key: string;
+        key?: string | undefined;
+        sealed?: string | undefined;
         iv: string;
         tag: string;
     };
@@ -46,7 +48,11 @@ export type ImageRecord = {
     variants?: Record<string, ImageRecord> | undefined;
 };
 export type ImageMeta = {
-    key: Uint8Array<ArrayBuffer>;
+    /**
+     * until `opened` of crypto/recipient.js, a sealed key is
+     * 125 bytes
+     */
+    key: Uint8Array<ArrayBuffer> | Promise<CryptoKey>;
     iv: Uint8Array<ArrayBuffer>;
     tag: Uint8Array<ArrayBuffer>;
 };
@@ -63,7 +69,8 @@ export type ParsedRecord = ImageMeta & {
  * @typedef {object} ImageRecord
  * @property {string} id  `name` or `directory:name`; a variant's id ends in `~` and the variant's name
  * @property {number} token  the version, 1 to 2**53 - 1
- * @property {{key: string, iv: string, tag: string}} meta  padded standard base64 of 32, 12 and 16 bytes
+ * @property {{key?: string | undefined, sealed?: string | undefined, iv: string, tag: string}} meta  padded standard base64 of 32, 125, 12 and 16
+ *   bytes; a sealed record has `sealed` in place of `key`
  * @property {string} statelessProof  opaque; it is sent with each request
  * @property {number | undefined} [proofExpiresAt]  epoch milliseconds
  * @property {string | undefined} [ciphertextUrl]  URL of a copy of the ciphertext, absolute or relative to the page
@@ -73,15 +80,19 @@ export type ParsedRecord = ImageMeta & {
  * @property {Record<string, ImageRecord> | undefined} [variants]  by name; each variant is an image of its own
  */
 /**
- * The input of decryption: an AES-256 key of 32 bytes, a nonce of 12 bytes, a tag of 16 bytes.
+ * The input of decryption: an AES-256 key of 32 bytes, or a handle of it; a nonce of 12 bytes, a tag of 16 bytes.
  *
- * @typedef {{key: Uint8Array<ArrayBuffer>, iv: Uint8Array<ArrayBuffer>, tag: Uint8Array<ArrayBuffer>}} ImageMeta
+ * @typedef {object} ImageMeta
+ * @property {Uint8Array<ArrayBuffer> | Promise<CryptoKey>} key  until `opened` of crypto/recipient.js, a sealed key is
+ *   125 bytes
+ * @property {Uint8Array<ArrayBuffer>} iv
+ * @property {Uint8Array<ArrayBuffer>} tag
  */
 /**
  * @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number, copy: string}} ParsedRecord
  *   `expiresAt` in epoch milliseconds, `copy` an absolute URL or empty
  */
-/** Lengths in bytes of an AES-256 key, a GCM nonce and a GCM tag. */
+/** Lengths in bytes of an AES-256 key, a sealed key, a GCM nonce and a GCM tag. */
 export declare const KEY_BYTES = 32;
 export declare const IV_BYTES = 12;
 export declare const TAG_BYTES = 16;

@@ -1,6 +1,7 @@
-/** Loads one image: from the cache, otherwise over the network, with a fresh record if its proof has expired. */
+/** Loads one image: from the cache, otherwise over the network, with a fresh record if its proof has expired or it is sealed to another page. */
 import type { ImageCache } from "../cache/cache.js";
 import type { InWorker } from "../crypto/in-worker.js";
+import type { Recipient } from "../crypto/recipient.js";
 import type { ImageRequest, Loaded } from "../network/request.js";
 import type { CacheKind } from "../options/options.js";
 import type { createDownload } from "./download.js";
@@ -10,6 +11,7 @@ export type Load = (request: ImageRequest) => Promise<Loaded>;
 /**
  * @param {object} parts
  * @param {{cache: CacheKind}} parts.options
+ * @param {Recipient} parts.recipient
  * @param {ImageCache} parts.cache
  * @param {Tabs} parts.tabs
  * @param {ReturnType<typeof createDownload>} parts.download
@@ -17,10 +19,11 @@ export type Load = (request: ImageRequest) => Promise<Loaded>;
  * @param {Reported} parts.reported
  * @returns {Load}
  */
-export declare function createLoad({ options, cache, tabs, download, inWorker, reported }: {
+export declare function createLoad({ options, recipient, cache, tabs, download, inWorker, reported }: {
     options: {
         cache: CacheKind;
     };
+    recipient: Recipient;
     cache: ImageCache;
     tabs: Tabs;
     download: ReturnType<typeof createDownload>;

@@ -1,5 +1,6 @@
 /** Removes images from memory, from the cache, from the loads under way and from other tabs. */
 import type { ImageCache } from "../cache/cache.js";
+import type { Recipient } from "../crypto/recipient.js";
 import type { InFlight } from "./in-flight.js";
 import type { Memory } from "./memory.js";
 import type { Reported } from "./storage-failures.js";
@@ -11,6 +12,7 @@ export type Removed = {
     type: "cleared" | "emptied";
 };
 /** @import { ImageCache } from "../cache/cache.js" */
+/** @import { Recipient } from "../crypto/recipient.js" */
 /** @import { InFlight } from "./in-flight.js" */
 /** @import { Memory } from "./memory.js" */
 /** @import { Reported } from "./storage-failures.js" */
@@ -23,13 +25,15 @@ export type Removed = {
  */
 /**
  * @param {object} parts
+ * @param {Recipient} parts.recipient
  * @param {ImageCache} parts.cache
  * @param {Memory} parts.memory
  * @param {InFlight} parts.inFlight
  * @param {Tabs} parts.tabs
  * @param {Reported} parts.reported
  */
-export declare function createRemoval({ cache, memory, inFlight, tabs, reported }: {
+export declare function createRemoval({ recipient, cache, memory, inFlight, tabs, reported }: {
+    recipient: Recipient;
     cache: ImageCache;
     memory: Memory;
     inFlight: InFlight;

@@ -72,3 +72,9 @@ export declare function unreached(cause: unknown): never;
  * @throws {FetchError | RefusedError}
  */
 export declare function accepted(response: Response): Response;
+/**
+ * Whether a URL is on another origin than the page.
+ *
+ * @param {string} url
+ */
+export declare function isRemote(url: string): boolean;

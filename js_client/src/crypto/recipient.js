@@ -1,0 +1,112 @@
+/**
+ * The key pair of this client, to which a server seals image keys (docs/wire-format.md, "Sealed key").
+ *
+ * The pair is in memory only, and its private half cannot be exported. An image key is unwrapped to a handle, so its
+ * bytes are never in JavaScript.
+ */
+
+import { RecordError } from "../errors.js";
+import { IV_BYTES, KEY_BYTES } from "../format/records.js";
+import { subtle } from "./decrypt.js";
+
+/** @import { ParsedRecord } from "../format/records.js" */
+
+/** @typedef {ReturnType<typeof createRecipient>} Recipient */
+
+const CURVE = { name: "ECDH", namedCurve: "P-256" };
+const POINT_BYTES = 65;
+
+/** The most answers of a server with their wrapping keys in memory. */
+const MOST_ANSWERS = 100;
+
+const PURPOSE = "pixstore_asgi/1 sealed key";
+
+export function createRecipient() {
+  /** @type {ReturnType<typeof generate> | undefined} */
+  let pair;
+  /** @type {Map<string, ReturnType<typeof derive>>}  by the ephemeral point of the answer */
+  const wrappingKeys = new Map();
+
+  /**
+   * Derive the wrapping key of one answer: ECDH (NIST SP 800-56A) and HKDF-SHA-256 (RFC 5869).
+   *
+   * @param {Uint8Array<ArrayBuffer>} point  ephemeral, 65 bytes
+   */
+  async function derive(point) {
+    const ephemeral = await subtle().importKey("raw", point, CURVE, false, []);
+    const { privateKey, own } = await (pair ??= generate());
+    const ecdh = { name: "ECDH", public: ephemeral };
+    const shared = await subtle().deriveKey(ecdh, privateKey, "HKDF", false, ["deriveKey"]);
+    const info = Uint8Array.of(...bytesOf(PURPOSE), ...point, ...own);
+    const hkdf = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info };
+    return subtle().deriveKey(hkdf, shared, { name: "AES-GCM", length: 256 }, false, ["unwrapKey"]);
+  }
+
+  /**
+   * @param {ParsedRecord} parsed
+   * @param {Uint8Array<ArrayBuffer>} sealed  point ‖ nonce ‖ key and tag
+   */
+  async function unwrap({ id, token, iv, tag, proof }, sealed) {
+    const point = sealed.subarray(0, POINT_BYTES);
+    const name = String(point);
+    const bound = [PURPOSE, id, String(token), iv, tag, proof].map(bytesOf);
+    const gcm = {
+      name: "AES-GCM",
+      iv: sealed.subarray(POINT_BYTES, POINT_BYTES + IV_BYTES),
+      additionalData: Uint8Array.from(bound.flatMap((part) => [part.length >> 8, part.length, ...part])),
+    };
+    if (wrappingKeys.size >= MOST_ANSWERS) wrappingKeys.clear();
+    const found = wrappingKeys.get(name) ?? derive(point);
+    wrappingKeys.set(name, found);
+    try {
+      const wrapped = sealed.subarray(POINT_BYTES + IV_BYTES);
+      return await subtle().unwrapKey("raw", wrapped, await found, gcm, "AES-GCM", false, ["decrypt"]);
+    } catch (cause) {
+      throw new RecordError("the record is sealed to another page, or was changed", { reason: "sealed", cause });
+    }
+  }
+
+  return {
+    /**
+     * Return the headers of a request for records. The server seals the records of the response to this client. Without
+     * WebCrypto there are none.
+     *
+     * @returns {Promise<Record<string, string>>}
+     */
+    async headers() {
+      if (!globalThis.crypto?.subtle) return {};
+      const { own } = await (pair ??= generate());
+      const text = btoa(String.fromCharCode(...own));
+      return { "pixstore-recipient": text.replace(/\+/g, "-").replace(/\//g, "_").slice(0, -1) };
+    },
+
+    /**
+     * Start to unwrap the key of a sealed record. Return a plain record as it is.
+     *
+     * @param {ParsedRecord} parsed
+     * @returns {ParsedRecord}  `key` rejects with RecordError, reason "sealed", if the record is sealed to another page
+     */
+    opened(parsed) {
+      const sealed = /** @type {Uint8Array<ArrayBuffer>} */ (parsed.key);
+      if (sealed.length === KEY_BYTES) return parsed;
+      const key = unwrap(parsed, sealed);
+      // Nothing awaits the key if the load fails earlier.
+      key.catch(() => {});
+      return { ...parsed, key };
+    },
+
+    /** Discard the pair: the records that are sealed to it no longer open. */
+    forget() {
+      pair = undefined;
+      wrappingKeys.clear();
+    },
+  };
+}
+
+async function generate() {
+  const { privateKey, publicKey } = await subtle().generateKey(CURVE, false, ["deriveKey"]);
+  return { privateKey, own: new Uint8Array(await subtle().exportKey("raw", publicKey)) };
+}
+
+/** @param {string | Uint8Array} part */
+const bytesOf = (part) => (typeof part === "string" ? new TextEncoder().encode(part) : part);

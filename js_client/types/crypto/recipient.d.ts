@@ -1,0 +1,26 @@
+/**
+ * The key pair of this client, to which a server seals image keys (docs/wire-format.md, "Sealed key").
+ *
+ * The pair is in memory only, and its private half cannot be exported. An image key is unwrapped to a handle, so its
+ * bytes are never in JavaScript.
+ */
+import type { ParsedRecord } from "../format/records.js";
+export type Recipient = ReturnType<typeof createRecipient>;
+export declare function createRecipient(): {
+    /**
+     * Return the headers of a request for records. The server seals the records of the response to this client. Without
+     * WebCrypto there are none.
+     *
+     * @returns {Promise<Record<string, string>>}
+     */
+    headers(): Promise<Record<string, string>>;
+    /**
+     * Start to unwrap the key of a sealed record. Return a plain record as it is.
+     *
+     * @param {ParsedRecord} parsed
+     * @returns {ParsedRecord}  `key` rejects with RecordError, reason "sealed", if the record is sealed to another page
+     */
+    opened(parsed: ParsedRecord): ParsedRecord;
+    /** Discard the pair: the records that are sealed to it no longer open. */
+    forget(): void;
+};
