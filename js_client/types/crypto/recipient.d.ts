@@ -8,10 +8,9 @@ import type { ParsedRecord } from "../format/records.js";
 export type Recipient = ReturnType<typeof createRecipient>;
 export declare function createRecipient(): {
     /**
-     * Return the headers of a request for records. The server seals the records of the response to this client. Without
-     * WebCrypto there are none.
+     * Return the headers of a request for records. The server seals the records of the response to this client.
      *
-     * @returns {Promise<Record<string, string>>}
+     * @returns {Promise<Record<string, string>>}  none if the browser makes no pair; records are then plain
      */
     headers(): Promise<Record<string, string>>;
     /**
