@@ -1,15 +1,22 @@
 """The recipient of records: the header Pixstore-Recipient, read by RecordsApp and by applications."""
 
+import io
 import json
-from types import SimpleNamespace
+from collections.abc import Callable
 from typing import Any
 
+import django
+import django.conf
+import litestar
 import pytest
+import quart
+from django.core.handlers.asgi import ASGIRequest
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from werkzeug.datastructures import Headers
 
 from pixstore_asgi import Pixstore, RecordsApp, recipient_of
 from pixstore_asgi.errors import RecipientError
@@ -24,18 +31,35 @@ BAD = {"empty": "", "spelling": PAGE.text + "=", "point": PAGE.text[:2] + "A" * 
 
 
 def scope_with(*texts: str) -> dict[str, Any]:
-    return {"type": "http", "headers": [(b"pixstore-recipient", text.encode()) for text in texts]}
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": [(b"pixstore-recipient", text.encode()) for text in texts],
+    }
 
 
-@pytest.mark.parametrize("kind", ["scope", "request", "of another framework"])
-def test_a_request_names_its_recipient(kind: str) -> None:
-    """The header is read from a scope, from Starlette's request, and from a request that has its scope as attribute."""
+def django_request(scope: dict[str, Any]) -> Any:
+    if not django.conf.settings.configured:
+        django.conf.settings.configure(DEBUG=True, SECRET_KEY="django's own", LOGGING_CONFIG=None)
+        django.setup()
+    return ASGIRequest(scope, io.BytesIO())
 
-    def made(scope: dict[str, Any]) -> Any:
-        if kind == "scope":
-            return scope
-        return Request(scope) if kind == "request" else SimpleNamespace(scope=scope)
 
+def quart_request(scope: Any) -> Any:
+    return quart.Request("GET", "http", "/", b"", Headers(), "", "1.1", scope, send_push_promise=no_push)
+
+
+async def no_push(path: str, headers: Headers) -> None:
+    """Quart asks for such a function."""
+
+
+@pytest.mark.parametrize(
+    "made", [dict, Request, litestar.Request, quart_request, django_request], ids=lambda made: f"{made.__module__}"
+)
+async def test_a_request_names_its_recipient(made: Callable[[Any], Any]) -> None:
+    """The header is read from a scope, and from the requests of Starlette, Litestar, Quart and Django."""
     recipient = recipient_of(made(scope_with(PAGE.text)))
     assert recipient is not None
     assert recipient.point == PAGE.point

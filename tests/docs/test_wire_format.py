@@ -11,12 +11,21 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDH,
+    SECP256R1,
+    EllipticCurvePublicKey,
+    generate_private_key,
+)
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireState
 from pixstore_asgi.core.formats import FORMAT_BYTES, MEDIA_TYPES
+from pixstore_asgi.core.images import Unwrapped
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
+from pixstore_asgi.core.recipient import KeySealer, Recipient
 from pixstore_asgi.core.requests import MAX_BODY_BYTES, MAX_IMAGES
 from tests.docs.tables import rows
 from tests.support.paths import DOCS, ROOT
@@ -157,6 +166,37 @@ def test_a_server_of_this_page_makes_the_same_proof(token: int) -> None:
     assert (start + length, len(head), len(proof)) == (36, start, 48)
 
 
+def test_a_page_of_this_page_opens_a_sealed_record() -> None:
+    """The offsets of a sealed key, the derivation and the additional data, as the page has them, open a record."""
+    section = PAGE.split("\n## Sealed key\n")[1].split("\n## ")[0]
+    layout = offsets("| offset | length | of a sealed key |")
+    assert [length for _, length in layout] == [65, 12, 32, 16]
+    pair, ephemeral = (generate_private_key(SECP256R1()) for _ in range(2))
+    point = pair.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    header = base64.urlsafe_b64encode(point).decode().rstrip("=")
+    assert (len(header), "87 characters" in section) == (87, True)
+    record = ImageRecord.create(
+        id="players:a",
+        token=7,
+        unwrapped=Unwrapped(bytes(range(32))),
+        iv=bytes(12),
+        tag=bytes(16),
+        proof="proof",
+        proof_expires_at=None,
+        sealer=KeySealer(Recipient.parse(header), ephemeral, bytes),
+    )
+    sealed = base64.b64decode(record["meta"]["sealed"])
+    parts = [sealed[start : start + length] for start, length in layout]
+    shared = pair.exchange(ECDH(), EllipticCurvePublicKey.from_encoded_point(SECP256R1(), parts[0]))
+    (purpose,) = re.findall('info "(.+?)"', section)
+    prk = hmac.digest(bytes(32), shared, "sha256")
+    wrapping = hmac.digest(prk, purpose.encode() + parts[0] + point + b"\x01", hashlib.sha256)
+    values = [purpose.encode(), b"players:a", b"7", bytes(12), bytes(16), b"proof"]
+    assert len(re.findall(r"^\d\. ", section, re.MULTILINE)) == len(values)
+    data = b"".join(len(value).to_bytes(2, "big") + value for value in values)
+    assert AESGCM(wrapping).decrypt(parts[1], parts[2] + parts[3], data) == bytes(range(32))
+
+
 def test_the_listed_vectors_are_there() -> None:
     """The page's table of vector files is the folder."""
     files = {name.strip("`") for name, _ in rows(PAGE, "| file | holds |")}
@@ -164,15 +204,17 @@ def test_the_listed_vectors_are_there() -> None:
 
 
 def test_the_refused_payloads_and_proofs_are_those_of_the_vectors() -> None:
-    """The page lists each kind of refusal that the vectors have, of payloads and of proofs."""
+    """The page lists each kind of refusal that the vectors have, of payloads, proofs and recipients."""
     kinds = {kind.strip("`") for kind, _ in rows(PAGE, "| kind | payload |")}
     assert kinds == _failures("wire")
     checks = PAGE.split("The checks in order, with the kinds of the vectors:\n")[1]
     assert {*re.findall(r"`([\w-]+)`", checks)} == _failures("proof")
+    kinds = {kind.strip("`") for kind, _ in rows(PAGE, "| kind | header |")}
+    assert kinds == _failures("sealed", "recipients")
 
 
-def _failures(name: str) -> set[str]:
-    vectors = json.loads((ROOT / f"tests/vectors/{name}.json").read_text())["vectors"]
+def _failures(name: str, key: str = "vectors") -> set[str]:
+    vectors = json.loads((ROOT / f"tests/vectors/{name}.json").read_text())[key]
     return {vector["failure"] for vector in vectors if "failure" in vector}
 
 
