@@ -1,4 +1,4 @@
-"""FastAPI: streaming uploads, the proof headers as a dependency for your own endpoint, and no-store, all in OpenAPI."""
+"""FastAPI: streaming uploads, no-store, and the headers of proofs and recipients as dependencies, all in OpenAPI."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..asgi.http import recipient_of
+from ..core.recipient import Recipient
 from ..errors import ImageTooLarge, InvalidImage, UploadTimeout
 from ..pixstore import Pixstore
 from .starlette import STATUS, add_error_handlers, records_response
@@ -18,6 +20,7 @@ except ImportError as error:
 
 __all__ = [
     "ImageUpload",
+    "PageRecipient",
     "ProofHeaders",
     "SentProof",
     "add_error_handlers",
@@ -67,6 +70,19 @@ class SentProof:
 
 ProofHeaders = Annotated[SentProof, Depends()]
 """The type of a parameter that gets the request's SentProof. OpenAPI then lists its two headers."""
+
+
+def _page_recipient(
+    request: Request,
+    sent: Annotated[
+        str | None, Header(alias="pixstore-recipient", description="The page's public key, for sealed records.")
+    ] = None,
+) -> Recipient | None:
+    return recipient_of(request)  # `sent` is for OpenAPI; FastAPI would hide a header that is sent twice
+
+
+PageRecipient = Annotated[Recipient | None, Depends(_page_recipient)]
+"""The type of a parameter for `recipient=` of a call that returns a record. OpenAPI then lists the header."""
 
 
 def _forbid_storing(response: Response) -> None:

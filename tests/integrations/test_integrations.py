@@ -29,6 +29,7 @@ from pixstore_asgi import (
 from pixstore_asgi.errors import InputError, StoreBusy, StoreConflict, UploadTimeout
 from pixstore_asgi.integrations.fastapi import (
     ImageUpload,
+    PageRecipient,
     ProofHeaders,
     SentProof,
     add_error_handlers,
@@ -41,6 +42,7 @@ from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.s3.objects import BucketAway
 from tests.support.asgi import client
 from tests.support.samples import SECRET, large_png, picture
+from tests.support.sealed import SealedPage
 
 MAX_BYTES = 4_000_000
 
@@ -265,3 +267,22 @@ async def test_a_list_pages_records_are_kept_by_nobody() -> None:
         for audience, state in (("ada", WireState.SUCCESS), (None, WireState.INVALID_PROOF)):
             async with await pix.open_payload(ids[0], token=token, proof=proof, audience=audience) as payload:
                 assert payload.state is state
+
+
+def test_a_page_names_itself_in_fastapi() -> None:
+    """PageRecipient seals an answer to the page, answers 400 to a bad or repeated header, and is in OpenAPI."""
+    pix, page, app = Pixstore(MemoryStore(), secret=SECRET), SealedPage(), FastAPI()
+    add_error_handlers(app)
+
+    @app.post("/pictures")
+    async def upload(image: ImageUpload, recipient: PageRecipient) -> ImageRecord:
+        return await pix.save_image(image, recipient=recipient)
+
+    with TestClient(app) as http:
+        sealed, plain = (http.post("/pictures", content=picture(), headers=h).json() for h in (page.headers, {}))
+        bad = [{"pixstore-recipient": "x"}, [("pixstore-recipient", page.text)] * 2]
+        assert [http.post("/pictures", content=picture(), headers=each).status_code for each in bad] == [400, 400]
+    assert len(page.open(sealed)) == 32
+    assert "key" in plain["meta"]
+    (header,) = app.openapi()["paths"]["/pictures"]["post"]["parameters"]
+    assert (header["in"], header["name"], header["required"]) == ("header", "pixstore-recipient", False)

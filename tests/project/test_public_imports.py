@@ -20,7 +20,8 @@ PUBLIC = {
     "pixstore_asgi.store.memory": "MemoryStore",
     "pixstore_asgi.integrations.starlette": "add_error_handlers records_response",
     "pixstore_asgi.integrations.fastapi": (
-        "ImageUpload ProofHeaders SentProof add_error_handlers no_store payload_docs records_response upload_docs"
+        "ImageUpload PageRecipient ProofHeaders SentProof add_error_handlers no_store payload_docs records_response "
+        "upload_docs"
     ),
     "pixstore_asgi.integrations.opentelemetry": "PixstoreTracing",
     "pixstore_asgi.integrations.prometheus": "PrometheusMetrics",

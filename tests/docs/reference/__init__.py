@@ -16,7 +16,9 @@ from pixstore_asgi import (
     RecordsApp,
     Variant,
     decode_payload,
+    recipient_of,
 )
+from pixstore_asgi.core.recipient import Recipient
 from pixstore_asgi.integrations import fastapi, opentelemetry, prometheus, starlette
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
@@ -46,6 +48,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "functions": partial(
         things,
         ("decode_payload", decode_payload),
+        ("recipient_of", recipient_of),
+        ("Recipient.parse", Recipient.parse),
         ("ImageRecord.parse", ImageRecord.parse),
         ("make_variants", make_variants),
     ),
