@@ -8,7 +8,8 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from pixstore_asgi import Pixstore
-from tests.browser.engines.page import Browser, Engine
+from tests.browser.engines.chromium import ChromiumPage
+from tests.browser.engines.page import Browser, Engine, Page
 from tests.browser.support import Shown, Site, noise, open_tab, running_site, shown, wait_for
 from tests.browser.test_profile_files import found
 from tests.support.samples import SECRET
@@ -35,7 +36,9 @@ Worker.prototype.postMessage = function (message) {
 
 SHOW_SEALED = """async (id) => {
   const { getRecord } = await import("/images/-/client/index.js");
-  return show(await getRecord(id));
+  const record = await getRecord(id);
+  (globalThis.heldRecords ??= []).push(record);
+  return show(record);
 }"""
 
 SHOW_OWN = """async (id) => {
@@ -46,6 +49,8 @@ SHOW_OWN = """async (id) => {
 }"""
 
 ARE_STORED = "(async () => (await (await import('/images/-/client/index.js')).stats()).images === 8)()"
+
+KEEP_PLAIN = "async (ids) => void (globalThis.heldRecords = await Promise.all(ids.map((id) => fetchRecord(id))))"
 
 GET_RECORD = """async (id) => {
   const { getRecord } = await import("/images/-/client/index.js");
@@ -99,6 +104,13 @@ def spelled(keys: list[bytes]) -> dict[str, bytes]:
     return {**forms, **{f"{name} wide": text.encode("utf-16-le") for name, text in texts.items()}}
 
 
+def keys_in_heap(page: Page, keys: list[bytes]) -> set[int]:
+    """Return the numbers of the keys that the page's scripts hold as texts."""
+    assert isinstance(page, ChromiumPage)
+    heap = page.heap()
+    return {number for number, key in enumerate(keys) if base64.b64encode(key).decode() in heap}
+
+
 def crossed(traffic: Path, keys: list[bytes]) -> set[int]:
     """Return the numbers of the keys that are anywhere in the requests and responses."""
     data = traffic.read_bytes()
@@ -144,6 +156,7 @@ def test_no_key_crosses_the_wire(sealed_site: Site, traffic: Path, engine: Engin
             assert {image_id: Shown(**tab.page.evaluate(SHOW_SEALED, image_id)) for image_id in pictures} == pictures
             wait_for(tab.page, ARE_STORED)
             assert set(tab.page.evaluate("given")) <= {"worker: CryptoKey"}
+            assert keys_in_heap(tab.page, keys) == set()
             tab.page.reload()
         meta, own = tab.page.evaluate(SHOW_OWN, large)
         assert (meta, Shown(**own)) == (["sealed", "iv", "tag"], pictures[large])
@@ -161,7 +174,9 @@ def test_the_search_finds_the_keys_of_plain_records(traffic: Path, engine: Engin
         open_tab(browser, site, first_script=WATCH) as tab,
     ):
         pictures = save_all(site)
+        keys = keys_in(tmp_path / "pixstore.db")
+        tab.page.evaluate(KEEP_PLAIN, list(pictures))
         assert {image_id: tab.show_fresh(image_id) for image_id in pictures} == pictures
         assert "bytes" in tab.page.evaluate("given")
-    keys = keys_in(tmp_path / "pixstore.db")
+        assert keys_in_heap(tab.page, keys) == set(range(8))
     assert crossed(traffic, keys) == set(range(8)) == set(range(len(keys)))
