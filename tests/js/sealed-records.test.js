@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { createRecipient } from "../../js_client/src/crypto/recipient.js";
 import { parseRecord } from "../../js_client/src/format/records.js";
 import { RecordError, RefusedError } from "../../js_client/src/index.js";
-import { setGlobal, settle, textOf } from "./support/page.js";
+import { setGlobal, settle, textOf, unhandled } from "./support/page.js";
 import { sealerFor } from "./support/sealed.js";
 import { recordOf, seal, successPayload } from "./support/server.js";
 import { createClient, ID, isStored, server } from "./support/site.js";
@@ -135,6 +135,15 @@ test("without WebCrypto there is no header, and records of another origin are pl
   assert.deepEqual(asked.map((header) => typeof header), ["undefined", "string", "undefined"]);
 });
 
+test("without WebCrypto a sealed record is an error that says so, and no rejection is left unhandled", async (t) => {
+  const record = await foreign(server.save(ID, "picture"));
+  const reasons = unhandled(t);
+  setGlobal(t, "crypto", { ...crypto, subtle: undefined });
+  await assert.rejects(createClient().getImage(record), { name: "PixstoreError", message: /no WebCrypto/ });
+  await settle();
+  assert.deepEqual(reasons, []);
+});
+
 test("sealed images of one tick go out in batches", async (t) => {
   const client = createClient({ cache: "off" }, null);
   const sealKey = sealerFor(await headerOf(client));
@@ -211,10 +220,7 @@ test("every byte of a sealed key counts", async () => {
 });
 
 test("a key that nothing waits for fails without an unhandled rejection", async (t) => {
-  const reasons = [];
-  const note = (reason) => reasons.push(reason);
-  process.on("unhandledRejection", note);
-  t.after(() => process.off("unhandledRejection", note));
+  const reasons = unhandled(t);
   createRecipient().opened(parseRecord(await foreign(server.save(ID, "picture"))));
   await settle();
   assert.deepEqual(reasons, []);

@@ -59,8 +59,9 @@ export function createRecipient() {
     const found = wrappingKeys.get(name) ?? derive(point);
     wrappingKeys.set(name, found);
     try {
+      const wrappingKey = await found;
       const wrapped = sealed.subarray(POINT_BYTES + IV_BYTES);
-      return await subtle().unwrapKey("raw", wrapped, await found, gcm, "AES-GCM", false, ["decrypt"]);
+      return await subtle().unwrapKey("raw", wrapped, wrappingKey, gcm, "AES-GCM", false, ["decrypt"]);
     } catch (cause) {
       throw new RecordError("the record is sealed to another page, or was changed", { reason: "sealed", cause });
     }

@@ -67,7 +67,7 @@ async function fromCopy(copies, request) {
  */
 async function opened(body, parsed) {
   const payload = decodePayload(body);
-  // The server sends no key in clear to a sealed record, so this one is of somebody between.
+  // A server sends no key in clear to a sealed record, so a proxy has made this payload.
   if (payload.state === WireState.Updated && parsed.key instanceof Promise) throw stateError(WireState.InvalidProof);
   if (payload.state !== WireState.Success && payload.state !== WireState.Updated) throw stateError(payload.state);
   if (payload.state === WireState.Updated && payload.token === parsed.token) {
