@@ -1,4 +1,5 @@
-"""The application behind test_image_worker: images that have addresses, for visitors who are signed in.
+"""The application behind test_image_worker: images that have addresses, for visitors who are signed in. All records are
+sealed.
 
 PIXSTORE_TEST_DB is the database.
 """
@@ -25,7 +26,7 @@ FIRST = """<!doctype html>
 <script type="module" src="/plain.js"></script>
 """
 
-pix = Pixstore(os.environ["PIXSTORE_TEST_DB"], secret=SECRET)
+pix = Pixstore(os.environ["PIXSTORE_TEST_DB"], secret=SECRET, records="sealed")
 sessions: set[str] = set()
 
 

@@ -32,7 +32,8 @@ LARGE_STORED_AS = """() => new Promise((resolve) => {
     };
 })"""
 WIDTH_BY_RECORD = """async (id) => {
-    const records = await (await fetch(`/records?id=${id}`)).json();
+    const headers = await client.recipientHeaders();
+    const records = await (await fetch(`/records?id=${id}`, { headers })).json();
     return (await createImageBitmap(await client.getImage(records[id]))).width;
 }"""
 
