@@ -132,6 +132,8 @@ class ImageRecord(HiddenFields):
     @property
     def key(self) -> bytes:
         """The version's AES-256 key, 32 bytes. Raises RecordError if the record is sealed."""
+        if "sealed" in self["meta"]:
+            raise RecordError("the record is sealed: only the page that it was made for has its key", "sealed")
         return _decode(self["meta"], "key", KEY_BYTES)
 
     @property

@@ -109,7 +109,7 @@ def test_a_sealed_record_has_no_plain_key() -> None:
     assert ImageRecord.parse(beside) == record
     with pytest.raises(RecordError) as caught:
         _ = record.key
-    assert caught.value.reason == "key"
+    assert caught.value.reason == "sealed"
 
 
 def test_points_are_not_shown() -> None:
