@@ -91,11 +91,12 @@ def terms_of(audience: object) -> ProofTerms | None:
 class Proven(NamedTuple):
     """The facts in a verified proof.
 
-    is_sealed: the proof is of a sealed record. epoch: the caller compares it with the image's epoch.
+    epoch: the caller compares it with the image's epoch; None if proofs are not checked. is_sealed: the proof is of a
+    sealed record.
     """
 
     window: int
-    epoch: int
+    epoch: int | None
     is_sealed: bool
 
 

@@ -15,7 +15,7 @@ from ..core.events import event
 from ..core.ids import is_served_id
 from ..core.images import StoredImage
 from ..core.keyring import KeyRing
-from ..core.proof import ProofTerms
+from ..core.proof import ProofTerms, Proven
 from ..core.requests import ImageRequest
 from ..core.wire import UPDATED_HEAD_BYTES, encode_state, encode_updated_head
 from ..errors import IntegrityError, PixstoreError, ProofError, WireState
@@ -55,7 +55,7 @@ class Inquiry:
     rule                     the caller: the application's rule, if there is one
     has_body                 the caller: False for a HEAD request
     is_timed                 `ServedRequest.image`: whether `decide` sets `passed_ns`
-    images, epoch, is_sealed the step `_check`
+    images, proven           the step `_check`
     is_checked               the step `_check`, or `refuse` or `fail`
     refusal                  `refuse` or `fail`, or the Wait `ask_rule`
     is_asked                 the Wait `ask_rule`
@@ -73,8 +73,7 @@ class Inquiry:
     is_timed = False
 
     is_checked = False  # whether id and proof were checked
-    epoch: int | None = None  # of the proof; None if proofs are not checked
-    is_sealed = False  # the answer must not contain a key
+    proven: Proven  # the facts in the proof
     is_asked = False  # whether the rule was asked
     refusal: Refusal = None
     passed_ns = 0  # when proof and rule were checked, by time.perf_counter_ns
@@ -197,7 +196,7 @@ class Decisions:
                     return self._rings.opened
                 inquiry.images, ring = opened
                 # Check before the image is looked up: the response time must not tell whether it is in memory.
-                inquiry.epoch, inquiry.is_sealed = self._proofs.check(ring, request, inquiry.terms)
+                inquiry.proven = self._proofs.check(ring, request, inquiry.terms)
                 inquiry.is_checked = True
             except ProofError as error:
                 if wait := self._renewal(inquiry, ring, error):
@@ -243,7 +242,7 @@ class Decisions:
         inquiry.image = opened.image
         if not isinstance(opened, CachedImage):
             inquiry.stream, inquiry.in_memory = opened, False
-            _state(inquiry, opened.image)  # raises for a revoked proof, before the body is read
+            self._state(inquiry, opened.image)  # raises for a revoked proof, before the body is read
             if opened.image.meta.size <= WHOLE_BYTES:
                 # Joining costs less than sending each piece under a time limit while watching for a disconnect.
                 inquiry.body = b"".join([_SUCCESS_HEAD, *[chunk async for chunk in opened]])
@@ -251,14 +250,14 @@ class Decisions:
             inquiry.body = opened.pieces[0]
         else:
             # Open the stream now: the cache then counts its bytes, even if the image is dropped during a later Wait.
-            inquiry.stream = opened.read(with_state=_state(inquiry, opened.image) is _SUCCESS)
+            inquiry.stream = opened.read(with_state=self._state(inquiry, opened.image) is _SUCCESS)
 
     def _payload(self, inquiry: Inquiry) -> Payload | Wait:
         """Return the payload of the found image, or a Wait for newer secrets."""
         image, body = inquiry.image, inquiry.body
         if image is None:
             return Payload(WireState.NOT_FOUND, head=None if inquiry.has_body else b"")
-        state = _state(inquiry, image)
+        state = self._state(inquiry, image)
         if state is _SUCCESS:
             size, head = 1 + image.meta.size, _SUCCESS_HEAD
             if body is not None:
@@ -283,18 +282,17 @@ class Decisions:
         stream, inquiry.stream = inquiry.stream, None
         return Payload(state, head=head, size=size, stream=stream, in_memory=inquiry.in_memory)
 
-
-def _state(inquiry: Inquiry, image: StoredImage) -> WireState:
-    """Return Success if the client has the current token, else Updated. Raises ProofError if the proof was revoked, or
-    if Updated must not contain a key: the client then fetches a fresh record.
-    """
-    if inquiry.epoch not in (None, image.epoch):
-        raise ProofError("epoch", f"it has epoch {inquiry.epoch}, but the image has epoch {image.epoch}")
-    if inquiry.request.token == image.token:
-        return _SUCCESS
-    if inquiry.is_sealed:
-        raise ProofError("sealed", "the image has another version, and its key must be sealed in a fresh record")
-    return _UPDATED
+    def _state(self, inquiry: Inquiry, image: StoredImage) -> WireState:
+        """Return Success if the client has the current token, else Updated. Raises ProofError if the proof was revoked,
+        or if the client must not get a newer version.
+        """
+        epoch = inquiry.proven.epoch
+        if epoch is not None and epoch != image.epoch:
+            raise ProofError("epoch", f"it has epoch {epoch}, but the image has epoch {image.epoch}")
+        if inquiry.request.token == image.token:
+            return _SUCCESS
+        self._proofs.check_update(inquiry.proven)
+        return _UPDATED
 
 
 def _updated_head(ring: KeyRing, image: StoredImage) -> bytes:

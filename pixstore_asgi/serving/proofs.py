@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from secrets import token_bytes
 from typing import Literal, NamedTuple
 
@@ -15,7 +14,7 @@ from ..core.events import event
 from ..core.ids import VARIANT_MARK, original_of, variant_name
 from ..core.images import StoredImage
 from ..core.keyring import KeyRing
-from ..core.proof import ProofKeys, ProofTerms, ProofWindows, claims_sealed
+from ..core.proof import ProofKeys, ProofTerms, ProofWindows, Proven, claims_sealed
 from ..core.recipient import CURVE, KeySealer, Recipient
 from ..core.record import ImageRecord
 from ..core.requests import ImageRequest
@@ -48,6 +47,9 @@ class RecordTerms(NamedTuple):
 
     proof: ProofTerms = EVERYBODY
     recipient: Recipient | None = None
+
+
+_PLAIN = RecordTerms()
 
 
 def check_recipient(recipient: object) -> None:
@@ -108,6 +110,8 @@ class Proofs:
 
         Raises InputError if the audience is invalid, or the error of `check_recipient` or `need_recipient`.
         """
+        if audience is None and recipient is None and not self._only_sealed:
+            return _PLAIN
         check_recipient(recipient)
         self.need_recipient(recipient)
         terms = EVERYBODY if audience is None else proof.terms_of(audience)
@@ -140,14 +144,16 @@ class Proofs:
 
         first: the id of an image that gets its own record in any case, even if it is a variant.
         """
-        make = self._maker(ring, terms)
+        now_ms = self._clock_ms()
+        expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
+        sealer = self._sealer(terms.recipient)
         records: dict[str, ImageRecord] = {}
         for image in images:
             if VARIANT_MARK not in image.id or image.id == first:
-                records[image.id] = make(image)
+                records[image.id] = self._record(ring, image, terms.proof, sealer, now_ms, expires_at_ms)
             elif original := records.get(original_of(image.id)):
                 try:
-                    record = make(image)
+                    record = self._record(ring, image, terms.proof, sealer, now_ms, expires_at_ms)
                 except IntegrityError as error:
                     if error.reason == "unknown-key":  # a newer key ring may have it
                         raise
@@ -158,24 +164,27 @@ class Proofs:
                 original.add_variant(variant_name(image.id), record)
         return records
 
-    def check(self, ring: KeyRing, request: ImageRequest, terms: ProofTerms | None) -> tuple[int | None, bool]:
-        """Return the epoch in a request's proof, or None if proofs are not checked, and whether the answer must not
-        contain a key.
+    def check(self, ring: KeyRing, request: ImageRequest, terms: ProofTerms | None) -> Proven:
+        """Return the facts in a request's proof.
 
         terms: the terms that the proof must match, or None to refuse every proof. Raises ProofError if the proof is not
         valid now.
         """
         image_id, token, sent = request
         if not self.are_checked:
-            return None, self._only_sealed or claims_sealed(sent or "")
+            return Proven(0, None, claims_sealed(sent or ""))
         if terms is None:
             raise ProofError("audience", "the request has no audience")
         if self._bind_token and not token:
             raise ProofError("token", "the token of the request is missing or malformed")
         bound = token if self._bind_token and token else 0
         keys, now_ms = self._keys_of(ring), self._clock_ms()
-        _, epoch, is_sealed = keys.verify(terms, sent or "", image_id=image_id, token=bound, now_ms=now_ms)
-        return epoch, is_sealed or self._only_sealed
+        return keys.verify(terms, sent or "", image_id=image_id, token=bound, now_ms=now_ms)
+
+    def check_update(self, proven: Proven) -> None:
+        """Raise ProofError if the client must not get a newer version, because its answer contains a key in clear."""
+        if proven.is_sealed or self._only_sealed:
+            raise ProofError("sealed", "the image has another version, and its key must be sealed in a fresh record")
 
     def _keys_of(self, ring: KeyRing) -> ProofKeys:
         wanted = ring if self._old_secrets else ring.newest
@@ -183,27 +192,34 @@ class Proofs:
             self._keys = ProofKeys(wanted, self.windows)
         return self._keys
 
-    def _maker(self, ring: KeyRing, terms: RecordTerms) -> Callable[[StoredImage], ImageRecord]:
-        """Return a function that makes the records of one answer, at one time and with one sealer."""
-        now_ms = self._clock_ms()
-        expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
-        sealer = self._sealer(terms.recipient)
-        issue = partial(self._keys_of(ring).issue, terms.proof, now_ms=now_ms, is_sealed=sealer is not None)
-
-        def record_of(image: StoredImage) -> ImageRecord:
-            return ImageRecord.create(
-                id=image.id,
-                token=image.token,
-                unwrapped=unwrap(ring, image.id, image.meta),  # may raise, so before the proof is made
-                iv=image.meta.iv,
-                tag=image.meta.tag,
-                proof=issue(image_id=image.id, token=image.token if self._bind_token else 0, epoch=image.epoch),
-                proof_expires_at=expires_at_ms,
-                ciphertext_url=None if self._ciphertext_url is None else _url_of(image, self._ciphertext_url),
-                sealer=sealer,
-            )
-
-        return record_of
+    def _record(
+        self,
+        ring: KeyRing,
+        image: StoredImage,
+        terms: ProofTerms,
+        sealer: KeySealer | None,
+        now_ms: int,
+        expires_at_ms: int | None,
+    ) -> ImageRecord:
+        token = image.token if self._bind_token else 0
+        return ImageRecord.create(
+            id=image.id,
+            token=image.token,
+            unwrapped=unwrap(ring, image.id, image.meta),  # may raise, so before the proof is made
+            iv=image.meta.iv,
+            tag=image.meta.tag,
+            proof=self._keys_of(ring).issue(
+                terms,
+                image_id=image.id,
+                token=token,
+                epoch=image.epoch,
+                now_ms=now_ms,
+                is_sealed=sealer is not None,
+            ),
+            proof_expires_at=expires_at_ms,
+            ciphertext_url=None if self._ciphertext_url is None else _url_of(image, self._ciphertext_url),
+            sealer=sealer,
+        )
 
     def _sealer(self, recipient: Recipient | None) -> KeySealer | None:
         """Return the sealer of one answer, or None if its records are plain."""
