@@ -200,7 +200,7 @@ def _folder_of_copy(
 
 
 def _files_in(folder: FolderCopy) -> str:
-    counts = ", ".join(f"{count:,} {what}" for what, count in folder.counts.items() if count)
+    counts = ", ".join(f"{count:,} {result}" for result, count in folder.counts.items() if count)
     return f"files in {folder}: {counts or 'none'}"
 
 

@@ -17,6 +17,13 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def write_all(descriptor: int, data: bytes | bytearray) -> None:
+    """Write all bytes to a file. One call of the system may write only a part."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
 def give_to_owner_of(model: Path, descriptor: int) -> None:
     """If this process runs as root, give a new file to the owner of `model`, as SQLite does with its WAL.
 

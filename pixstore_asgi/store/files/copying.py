@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import StoreDamaged, StoreError
-from ..durable import give_to_owner_of, sync
+from ..durable import give_to_owner_of, sync, write_all
 from ..objects import versions_among
 from .errors import translated
 from .folder import BodyFolder
@@ -174,9 +174,7 @@ class _Source:
             os.lseek(number, 0, os.SEEK_SET)
             os.ftruncate(number, 0)
             for start in range(0, self._size, _PIECE_BYTES):
-                left = memoryview(self._read(start))
-                while left:
-                    left = left[os.write(number, left) :]
+                write_all(number, self._read(start))
 
     def _cloned_to(self, number: int) -> bool:
         """Let the system copy the file, if it can. It shares the blocks of both files if the file system can."""

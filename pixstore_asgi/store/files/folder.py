@@ -15,7 +15,7 @@ import anyio.to_thread
 from ...core.images import StoredImage
 from ...errors import ConfigError, StoreError
 from ..contract import WHOLE_BYTES
-from ..durable import give_to_owner_of, make_private_folder, may_be_planted, sync
+from ..durable import give_to_owner_of, make_private_folder, may_be_planted, sync, write_all
 from ..mounts import file_system_of, is_of_network
 from ..objects import Owner
 from .errors import FolderAway, translated
@@ -240,7 +240,7 @@ class BodyFolder:
         descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             give_to_owner_of(self.path, descriptor)
-            os.write(descriptor, record.pack())
+            write_all(descriptor, record.pack())
             os.fsync(descriptor)
             if is_first:
                 with suppress(FileExistsError):

@@ -13,7 +13,7 @@ import anyio.to_thread
 from ...core.images import StoredImage
 from ...errors import StoreDamaged, StoreError
 from ..contract import CHUNK_BYTES
-from ..durable import give_to_owner_of, sync
+from ..durable import give_to_owner_of, sync, write_all
 from ..objects import NoSuchBody, Pieces, keep
 from .errors import translated
 
@@ -195,9 +195,7 @@ class FileUpload:
                 give_to_owner_of(self._folder, self._file.number)
             start = self._end
             for piece in pieces:  # one by one: Linux 6.18 takes twice as long for writev
-                left = memoryview(piece)
-                while left:
-                    left = left[os.write(self._file.number, left) :]
+                write_all(self._file.number, piece)
                 self._end += len(piece)
             _start_writing(self._file, start, self._end - start)
 
