@@ -91,6 +91,30 @@ const SAME = {
     assert.equal((await client.getImage(record)).type, "image/png");
   },
 
+  "a sealed record shows its image, and its variants are sealed too": async ({ client, add, record }) => {
+    add(ID, samplePng(), { thumb: JPEG });
+    for (const sealed of [record(ID, await client.recipientHeaders()), await client.getRecord(ID)]) {
+      assert.equal((await client.getImage(sealed)).type, "image/png");
+      assert.equal((await client.getImage(sealed.variants.thumb)).type, "image/jpeg");
+      for (const { meta } of [sealed, sealed.variants.thumb]) {
+        assert.deepEqual([Object.keys(meta), Buffer.from(meta.sealed, "base64").length], [["sealed", "iv", "tag"], 125]);
+      }
+      await client.deleteCachedImage(ID);
+    }
+  },
+
+  "a record of another page is replaced by a fresh one": async ({ client, add, record, otherPage }) => {
+    add(ID, samplePng());
+    assert.equal((await client.getImage(record(ID, await otherPage()))).type, "image/png");
+  },
+
+  "an old sealed record brings the new version": async ({ client, add, update, record }) => {
+    add(ID, samplePng());
+    const old = record(ID, await client.recipientHeaders());
+    update(ID, JPEG);
+    assert.equal((await client.getImage(old)).type, "image/jpeg");
+  },
+
   "an image that was removed is gone": async ({ client, add, remove }) => {
     const record = add(ID, samplePng());
     remove(ID);
@@ -208,6 +232,30 @@ for (const [name, createSite] of Object.entries(SITES)) {
   });
 }
 
+test("without a source of records, a sealed record fails as it does with a server", async (t) => {
+  const errors = [];
+  for (const createSite of Object.values(SITES)) {
+    const { client, add, update, record, otherPage } = createSite(t, { refreshes: false });
+    add(ID, samplePng());
+    const headers = await client.recipientHeaders();
+    assert.match(headers["pixstore-recipient"], /^[A-Za-z0-9_-]{87}$/);
+    assert.deepEqual(await client.recipientHeaders(), headers);
+    const own = record(ID, headers);
+    const withProof = { ...own, statelessProof: record(ID, headers).statelessProof };
+    const found = [];
+    for (const each of [record(ID, await otherPage()), withProof]) found.push(await failureOf(client.getImage(each)));
+    await client.clear();
+    found.push(await failureOf(client.getImage(own)));
+    const kept = record(ID, await client.recipientHeaders());
+    update(ID, JPEG);
+    found.push(await failureOf(client.getImage(kept)));
+    errors.push(found.map(({ name, message, reason }) => [name, message, reason]));
+  }
+  const [real, made] = errors;
+  assert.deepEqual(made, real);
+  assert.deepEqual(real.map(([name, , reason]) => [name, reason]), [...Array(3).fill(["RecordError", "sealed"]), ["RefusedError", "InvalidProof"]]);
+});
+
 for (const failure of ["gone", "expired", "signed-out", "forbidden", "server", "busy", "offline", "damaged"]) {
   test(`an image that fails as "${failure}" fails as it does with a server`, async (t) => {
     const errors = [];
@@ -246,6 +294,19 @@ test("a record has the shape of the server's, with the picture's given descripti
   assert.deepEqual([variants.thumb.token, variants.thumb.width], [2, 8]);
 });
 
+test("a record is sealed to the page of the request's headers, and has no placeholder", async () => {
+  const client = createTestClient({ refreshes: false });
+  client.addImage(ID, undefined, { placeholder: "1QcSHQRnh493V4dIh4eXh1h4kJUI" });
+  const headers = await client.recipientHeaders();
+  for (const given of [headers, { accept: "*/*", ...headers }, new Headers(headers)]) {
+    const record = JSON.parse(JSON.stringify(client.record(ID, given)));
+    assert.deepEqual([Object.keys(record.meta), "placeholder" in record], [["sealed", "iv", "tag"], false]);
+  }
+  for (const given of [{}, new Headers(), undefined]) assert.ok(client.record(ID, given).meta.key);
+  const real = await createClient({ cache: "off" }).recipientHeaders();
+  assert.equal((await failureOf(client.getImage(client.record(ID, real)))).reason, "sealed");
+});
+
 test("a token rises with every version, also after a removal", () => {
   const client = createTestClient();
   client.addImage(ID);
@@ -257,6 +318,8 @@ test("an unusable argument is refused at once, with a remedy", () => {
   const client = createTestClient();
   assert.throws(() => client.addImage("no id"), RecordError);
   for (const call of ["update", "record"]) assert.throws(() => client[call](ID), /there is no image players:abc: add it first/);
+  client.addImage(ID);
+  assert.throws(() => client.record(ID, { "pixstore-recipient": "page" }), /pixstore-recipient must come from recipientHeaders\(\)/);
   assert.throws(() => createTestClient({ delay: 1 }), /delay is no option/);
   assert.throws(() => createTestClient({ refreshes: "no" }), ConfigError);
 });

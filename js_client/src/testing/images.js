@@ -3,6 +3,7 @@
 import { ConfigError, WireState, stateError } from "../errors.js";
 import { isOf } from "../format/ids.js";
 import { parseRecord } from "../format/records.js";
+import { sealedKey } from "./recipient.js";
 
 /** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
 
@@ -59,19 +60,23 @@ export function createImages(proofMs) {
 
   /**
    * @param {string} id
+   * @param {string | undefined} [recipient]  the page that the record is sealed to; undefined: a plain record
    * @returns {ImageRecord | null}
    */
-  function record(id) {
+  function record(id, recipient) {
     const version = versions.get(id);
     if (!version) return null;
-    const variants = (names.get(id) ?? []).map((name) => [name, /** @type {ImageRecord} */ (record(`${id}~${name}`))]);
+    const variants = (names.get(id) ?? []).map((name) => [name, record(`${id}~${name}`, recipient)]);
     proofs += 1;
+    const { token, described } = version;
+    const proof = `test-proof-${proofs}`;
     return {
       id,
-      token: version.token,
-      ...version.described,
-      meta: META,
-      statelessProof: `test-proof-${proofs}`,
+      token,
+      ...described,
+      ...(recipient ? { placeholder: undefined } : {}),
+      meta: recipient ? { sealed: sealedKey(recipient, { token, proof }), iv: META.iv, tag: META.tag } : META,
+      statelessProof: proof,
       proofExpiresAt: Date.now() + proofMs,
       ...(variants.length ? { variants: Object.fromEntries(variants) } : {}),
     };
@@ -127,12 +132,14 @@ export function createImages(proofMs) {
      *
      * @param {ParsedRecord} asked
      */
-    answer({ id, proof, expiresAt }) {
+    answer({ id, token: asked, key, proof, expiresAt }) {
       const number = Number(/^test-proof-(\d+)$/.exec(proof)?.[1] ?? 0);
       if (number < (firstGood.get(id) ?? 1) || Date.now() >= expiresAt) throw stateError(WireState.InvalidProof);
       const version = versions.get(id);
       if (!version) throw stateError(WireState.NotFound);
       const { token, bytes } = version;
+      // No answer brings the newer key to a sealed record.
+      if (key instanceof Promise && token !== asked) throw stateError(WireState.InvalidProof);
       return { token, plaintext: Uint8Array.of(formatByteOf(bytes), ...bytes) };
     },
   };

@@ -2,10 +2,10 @@
 
 import { unlessAborted } from "../abort.js";
 import { joined } from "../client.js";
-import { createRecipient } from "../crypto/recipient.js";
 import { checked, integer } from "../options/checks.js";
 import { resolveOptions } from "../options/options.js";
 import { createImages } from "./images.js";
+import { createTestRecipient, recipientIn } from "./recipient.js";
 import { createTroubles, failureOf } from "./troubles.js";
 import { createWitness } from "./witness.js";
 
@@ -14,6 +14,7 @@ import { createWitness } from "./witness.js";
 /** @import { Tabs } from "../images/tabs.js" */
 /** @import { ImageRequest } from "../network/request.js" */
 /** @import { Details, Images } from "./images.js" */
+/** @import { RequestHeaders } from "./recipient.js" */
 /** @import { Failure, Troubles } from "./troubles.js" */
 /** @import { Call, TestState, Witness } from "./witness.js" */
 
@@ -22,7 +23,7 @@ import { createWitness } from "./witness.js";
  * @property {number | undefined} [delayMs]  delay of each load in milliseconds; default 0
  * @property {number | undefined} [proofMs]  lifetime of a proof in milliseconds; default 40 000
  * @property {boolean | undefined} [refreshes]  whether the client fetches fresh records by itself, as with
- *   `recordsUrl`; default true
+ *   `recordsUrl`: sealed to it; default true
  */
 
 /**
@@ -34,8 +35,9 @@ import { createWitness } from "./witness.js";
  * @property {(id: string, bytes?: Uint8Array, details?: Details) => ImageRecord} update  Add a new version of an image
  *   and return a record. Omitted values stay as they are. Throws ConfigError for an unknown id.
  * @property {(id: string) => void} remove  Remove an image, as if another user had deleted it.
- * @property {(id: string) => ImageRecord} record  Return a fresh record, as the application's API does. Throws
- *   ConfigError for an unknown id.
+ * @property {(id: string, headers?: RequestHeaders) => ImageRecord} record  Return a fresh record, as the application's
+ *   API does. If the headers of the request for it are those of `recipientHeaders()`, the record is sealed to that
+ *   client. Throws ConfigError for an unknown id or an invalid header.
  * @property {(id?: string) => void} expire  Expire the proofs of all records issued so far, of an image or of all
  *   images.
  * @property {(id: string, error?: Failure | Error, times?: number) => void} fail  Make the loads of an image fail, all
@@ -76,12 +78,15 @@ const NO_OTHER_TABS = {
 export function createTestClient(config = {}) {
   const { delayMs = 0, proofMs = 40_000, refreshes = true } = checked(CONFIG, config);
   const [images, troubles, witness] = [createImages(proofMs), createTroubles(delayMs), createWitness()];
+  const recipient = createTestRecipient();
 
   /** @param {ImageRequest} request */
   async function download({ parsed, onProgress, signal }) {
     const answered = unlessAborted(signal, async () => {
       await troubles.meet(parsed.id);
-      return images.answer(parsed);
+      const answer = images.answer(parsed);
+      await parsed.key;
+      return answer;
     });
     witness.watch(parsed.id, answered);
     const { token, plaintext } = await answered;
@@ -90,9 +95,9 @@ export function createTestClient(config = {}) {
   }
 
   // The real client, without network, WebCrypto, IndexedDB or other tabs.
-  const refreshRecord = refreshes ? images.record : undefined;
+  const sealedRecord = async (/** @type {string} */ id) => images.record(id, recipientIn(await recipient.headers()));
   const options = resolveOptions({ cache: "memory" });
-  const client = joined(options, createRecipient(), refreshRecord, download, () => NO_OTHER_TABS);
+  const client = joined(options, recipient, refreshes ? sealedRecord : undefined, download, () => NO_OTHER_TABS);
   return Object.freeze({ ...witnessed(client, witness), ...controlsOf(images, troubles, witness) });
 }
 
@@ -133,7 +138,9 @@ function witnessed(client, witness) {
  * @returns {TestControls}
  */
 function controlsOf(images, troubles, witness) {
-  const record = (/** @type {string} */ id) => images.known(id) && /** @type {ImageRecord} */ (images.record(id));
+  /** @type {TestControls["record"]} */
+  const record = (id, headers = {}) =>
+    images.known(id) && /** @type {ImageRecord} */ (images.record(id, recipientIn(headers)));
   return {
     addImage(id, bytes, details = {}) {
       images.add(id, bytes, details);

@@ -3,6 +3,7 @@
 import { createClient } from "../../../js_client/src/index.js";
 import { createTestClient } from "../../../js_client/src/testing/index.js";
 import { gate, setGlobal } from "./page.js";
+import { sealerFor } from "./sealed.js";
 import { recordOf, seal, successPayload, updatedPayload } from "./server.js";
 
 const STATUS = { "signed-out": 401, forbidden: 403, busy: 503 };
@@ -10,15 +11,18 @@ const STATE = { gone: 2, expired: 5, server: 6 };
 
 /** Images behind a `fetch` of this test: it takes single requests, since it is asked for one image at a time. */
 function createSite() {
-  const [versions, failures, gates, badProofs] = [new Map(), new Map(), new Map(), new Set()];
+  const [versions, failures, gates, badProofs, sealedProofs] = [new Map(), new Map(), new Map(), new Set(), new Set()];
   let proofs = 0;
 
-  function record(id) {
+  function record(id, headers = {}) {
     const version = versions.get(id);
     if (!version) return null;
     proofs += 1;
-    const variants = [...versions.keys()].filter((key) => key.startsWith(`${id}~`)).map((key) => [key.split("~")[1], record(key)]);
-    const made = recordOf(id, version, `proof-${proofs}`);
+    const variants = [...versions.keys()].filter((key) => key.startsWith(`${id}~`)).map((key) => [key.split("~")[1], record(key, headers)]);
+    const recipient = headers["pixstore-recipient"];
+    const plain = recordOf(id, version, `proof-${proofs}`);
+    const made = recipient ? sealerFor(recipient)(plain) : plain;
+    if (recipient) sealedProofs.add(plain.statelessProof);
     return variants.length ? { ...made, variants: Object.fromEntries(variants) } : made;
   }
 
@@ -31,6 +35,7 @@ function createSite() {
     if (badProofs.has(proof)) return new Response(Uint8Array.of(5));
     const version = versions.get(id);
     if (!version) return new Response(Uint8Array.of(2));
+    if (Number(token) !== version.token && sealedProofs.has(proof)) return new Response(Uint8Array.of(5));
     const body = Number(token) === version.token ? successPayload(version) : updatedPayload(version);
     if (failure === "damaged") body[body.length - 1] ^= 1;
     return new Response(body);
@@ -65,9 +70,10 @@ export const SITES = {
       const path = String(url).replace("/pixstore-image/", "");
       return path === "-/batch" ? new Response(null, { status: 404 }) : site.answer(path, headers, signal);
     });
-    const client = createClient({ cache: "memory", retries: 0, ...(refreshes && { refreshRecord: site.record }) });
+    const refreshRecord = async (id) => site.record(id, await client.recipientHeaders());
+    const client = createClient({ cache: "memory", retries: 0, ...(refreshes && { refreshRecord }) });
     t.after(client.close);
-    return { client, ...site };
+    return { client, ...site, otherPage: () => createClient({ cache: "off" }).recipientHeaders() };
   },
 
   "the test client": (t, config = {}) => {
@@ -75,7 +81,8 @@ export const SITES = {
     const add = (id, bytes, variants = {}) =>
       client.addImage(id, bytes, { variants: Object.fromEntries(Object.entries(variants).map(([name, each]) => [name, { bytes: each }])) });
     const { update, remove, record, expire, fail, hold, release } = client;
-    return { client, add, update, remove, record, expire, fail, hold, release };
+    const otherPage = () => createTestClient().recipientHeaders();
+    return { client, add, update, remove, record, expire, fail, hold, release, otherPage };
   },
 };
 
