@@ -4,9 +4,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from .core.events import event
 from .core.formats import MEDIA_TYPES
@@ -185,9 +183,7 @@ class Pixstore:
         await self.open()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.close()
 
     @asynccontextmanager
@@ -290,7 +286,14 @@ class Pixstore:
         return await self.save_image(read_file(path), directory=directory, **others)
 
     async def import_image(
-        self, image_id: str, data: ImageData, *, token: int, seal: Seal | None = None, if_token: int | None = None
+        self,
+        image_id: str,
+        data: ImageData,
+        *,
+        token: int,
+        seal: Seal | None = None,
+        if_token: int | None = None,
+        recipient: Recipient | None = None,
     ) -> ImageRecord:
         """Store an image that keeps its id and token from another store.
 
@@ -301,9 +304,10 @@ class Pixstore:
             seal: Its seal there. With a seal, the image is encrypted to the same bytes, so that copies in browsers stay
                 valid. The image is held in memory until its tag is checked.
             if_token: Replace only the version with this token. For a variant: the token that its original must have.
+            recipient: As in `save_image`.
 
         Returns:
-            The record of the image, with a fresh proof. With records="sealed" no page can open it.
+            The record of the image, with a fresh proof.
 
         Raises:
             InputError: The id or the token is invalid, or the token is more than a day ahead.
@@ -315,8 +319,9 @@ class Pixstore:
             StoreError: As in `save_image`.
         """
         data, encryption = viewed(data), Encryption.of(seal) if seal else None
+        check_recipient(recipient)
         saved = await self._saves.take_over(image_id, data, token=token, encryption=encryption, if_token=if_token)
-        return self._proofs.record(*saved, RecordTerms())
+        return self._proofs.record(*saved, RecordTerms(recipient=recipient))
 
     async def update_image(
         self,
@@ -471,8 +476,7 @@ class Pixstore:
             SecretError: As in `open`.
             StoreError: The store failed.
         """
-        ring = await self._life.opened()
-        return await rotation.key_status(self._store, ring)
+        return await rotation.key_status(self._store, await self._life.opened())
 
     async def rewrap_keys(self, on_progress: rotation.OnRewrapped | None = None) -> int:
         """Wrap the keys of all images under the newest secret, which signs.
@@ -490,8 +494,7 @@ class Pixstore:
             StoreError: The store failed.
             IntegrityError: The key of an image does not unwrap. It is raised after all other keys are done.
         """
-        ring = await self._life.opened()
-        return await rotation.rewrap_keys(self._store, ring, on_progress)
+        return await rotation.rewrap_keys(self._store, await self._life.opened(), on_progress)
 
     async def retire_key(self, key_id: str) -> bool:
         """Retire a secret, so that the store opens without it. Processes that still sign with it can no longer save.
@@ -507,8 +510,7 @@ class Pixstore:
         """
         named = hide(key_id)
         del key_id  # a caller may pass the secret itself by mistake, so hide it
-        ring = await self._life.opened()
-        return await rotation.retire_key(self._store, ring, named)
+        return await rotation.retire_key(self._store, await self._life.opened(), named)
 
     # Reading
 
@@ -700,8 +702,7 @@ class Pixstore:
             await self._options.decoder.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """The inner objects of one Pixstore, for the other packages of this project and for its tests."""
 
     store: ImageStore

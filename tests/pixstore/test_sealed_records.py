@@ -1,5 +1,6 @@
 """Sealed records: every call that returns a record seals it, and no answer to one contains a key."""
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,18 +38,16 @@ async def read_many(pix: Pixstore, saved: ExportedImage, path: Path, to: Recipie
 
 
 WRITES: dict[str, Save] = {
-    "save": lambda pix, saved, path, to: pix.save_image(picture(), recipient=to),
-    "save-file": lambda pix, saved, path, to: pix.save_image_from_file(path, recipient=to),
-    "update": lambda pix, saved, path, to: pix.update_image(saved.id, picture(), recipient=to),
-    "update-file": lambda pix, saved, path, to: pix.update_image_from_file(saved.id, path, recipient=to),
-    "reseal": lambda pix, saved, path, to: pix.reseal_image(saved.id, recipient=to),
-}
-IMPORT: dict[str, Save] = {
-    "import": lambda pix, saved, path, to: pix.import_image("b", saved.image.data, token=saved.token),
+    "save_image": lambda pix, saved, path, to: pix.save_image(picture(), recipient=to),
+    "save_image_from_file": lambda pix, saved, path, to: pix.save_image_from_file(path, recipient=to),
+    "update_image": lambda pix, saved, path, to: pix.update_image(saved.id, picture(), recipient=to),
+    "update_image_from_file": lambda pix, saved, path, to: pix.update_image_from_file(saved.id, path, recipient=to),
+    "reseal_image": lambda pix, saved, path, to: pix.reseal_image(saved.id, recipient=to),
+    "import_image": lambda pix, saved, path, to: pix.import_image("b", picture(), token=saved.token, recipient=to),
 }
 READS: dict[str, Save] = {
-    "get": lambda pix, saved, path, to: pix.get_image_record(saved.id, recipient=to),
-    "get-many": read_many,
+    "get_image_record": lambda pix, saved, path, to: pix.get_image_record(saved.id, recipient=to),
+    "get_image_records": read_many,
 }
 
 
@@ -66,6 +65,14 @@ async def exported(pix: Pixstore) -> ExportedImage:
     found = await pix.export_image((await pix.save_image(picture(), recipient=RECIPIENT)).id)
     assert found is not None
     return found
+
+
+def test_every_call_that_returns_a_record_takes_a_recipient() -> None:
+    """The tests below call each method of Pixstore that returns a record, and each has the parameter `recipient`."""
+    signatures = {name: inspect.signature(call) for name, call in vars(Pixstore).items() if inspect.isfunction(call)}
+    returning = {name: each for name, each in signatures.items() if "ImageRecord" in str(each.return_annotation)}
+    assert returning.keys() == {*WRITES, *READS}
+    assert [name for name, each in returning.items() if "recipient" not in each.parameters] == []
 
 
 async def opened(pix: Pixstore, record: ImageRecord) -> bytes:
@@ -91,12 +98,12 @@ async def test_each_call_seals_to_its_recipient(tmp_path: Path, records: Any, na
             assert await opened(pix, each)
 
 
-@pytest.mark.parametrize("name", [*WRITES, *IMPORT])
+@pytest.mark.parametrize("name", WRITES)
 async def test_a_write_without_a_recipient_gives_no_key(tmp_path: Path, name: str) -> None:
     """A background job saves without a recipient. Its record has id and token, and no page opens its key."""
     (tmp_path / "picture").write_bytes(picture())
     async with pixstore(records="sealed") as pix:
-        record = await {**WRITES, **IMPORT}[name](pix, await exported(pix), tmp_path / "picture", None)
+        record = await WRITES[name](pix, await exported(pix), tmp_path / "picture", None)
         assert record is not None
         assert record.token > 0
         with pytest.raises(SealedToAnother):
