@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDH,
     SECP256R1,
@@ -27,7 +28,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ..errors import RecipientError
+from ..errors import RecipientError, RecordError
 from .hidden import HiddenBytes
 from .images import IV_BYTES, KEY_BYTES, TAG_BYTES
 from .keyring import DOMAIN
@@ -91,8 +92,7 @@ class KeySealer:
 
     def __init__(self, recipient: Recipient, ephemeral: EllipticCurvePrivateKey, draw: Callable[[int], bytes]) -> None:
         self._point = _point_of(ephemeral.public_key())
-        hkdf = HKDF(SHA256(), 32, None, _PURPOSE + self._point + recipient.point)
-        self._cipher = AESGCM(hkdf.derive(ephemeral.exchange(ECDH(), recipient.public_key)))
+        self._cipher = _cipher_of(ephemeral, recipient.public_key, self._point + recipient.point)
         self._draw = draw
 
     def seal(self, key: bytes, *, image_id: str, token: int, iv: bytes, tag: bytes, proof: str) -> bytes:
@@ -109,14 +109,48 @@ class KeySealer:
         Returns:
             The sealed key, 125 bytes.
         """
-        nonce, name, digits = self._draw(IV_BYTES), image_id.encode(), b"%d" % token
-        head = _PURPOSE_FIELD + _length(name) + name + _length(digits) + digits
-        parts = (head, _IV_LENGTH, iv, _TAG_LENGTH, tag, _length(proof))
-        # The proof is ASCII, so its length in characters is that in bytes. Its bytes stay out of local variables.
-        return self._point + nonce + self._cipher.encrypt(nonce, key, b"".join(parts) + proof.encode())
+        nonce = self._draw(IV_BYTES)
+        return self._point + nonce + self._cipher.encrypt(nonce, key, _bound(image_id, token, iv, tag, proof))
 
     def __repr__(self) -> str:
         return "KeySealer()"
+
+
+def unseal_key(
+    sealed: bytes, private_key: EllipticCurvePrivateKey, *, image_id: str, token: int, iv: bytes, tag: bytes, proof: str
+) -> bytes:
+    """Open a sealed key as its recipient. The other arguments are as in `KeySealer.seal`.
+
+    Args:
+        sealed: The sealed key, 125 bytes.
+        private_key: The private half of the recipient's pair.
+
+    Returns:
+        The key, 32 bytes.
+
+    Raises:
+        RecordError: The key is sealed to another recipient, or a value was changed.
+    """
+    point, nonce, rest = sealed[:POINT_BYTES], sealed[POINT_BYTES:][:IV_BYTES], sealed[POINT_BYTES + IV_BYTES :]
+    with suppress(ValueError, InvalidTag):
+        public_key = EllipticCurvePublicKey.from_encoded_point(CURVE, point)
+        cipher = _cipher_of(private_key, public_key, point + _point_of(private_key.public_key()))
+        return HiddenBytes(cipher.decrypt(nonce, rest, _bound(image_id, token, iv, tag, proof)))
+    raise RecordError("the record is sealed to another page, or was changed", "sealed")
+
+
+def _cipher_of(private_key: EllipticCurvePrivateKey, public_key: EllipticCurvePublicKey, points: bytes) -> AESGCM:
+    """Return the cipher of one ephemeral and one recipient's pair. points: the ephemeral one, then the recipient's."""
+    hkdf = HKDF(SHA256(), 32, None, _PURPOSE + points)
+    return AESGCM(hkdf.derive(private_key.exchange(ECDH(), public_key)))
+
+
+def _bound(image_id: str, token: int, iv: bytes, tag: bytes, proof: str) -> bytes:
+    name, digits = image_id.encode(), b"%d" % token
+    head = _PURPOSE_FIELD + _length(name) + name + _length(digits) + digits
+    parts = (head, _IV_LENGTH, iv, _TAG_LENGTH, tag, _length(proof))
+    # The proof is ASCII, so its length in characters is that in bytes. Its bytes stay out of local variables.
+    return b"".join(parts) + proof.encode()
 
 
 def _length(part: bytes | str) -> bytes:

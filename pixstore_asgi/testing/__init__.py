@@ -4,7 +4,7 @@ Fixtures for pytest are in `pixstore_asgi.testing.fixtures`.
 """
 
 from .pixstore import SECRET, FixedClock, MemoryPixstore
-from .reading import NoImage, image_in, proof_headers
+from .reading import NoImage, SealedPage, image_in, proof_headers
 from .samples import SAMPLES
 
-__all__ = ["SAMPLES", "SECRET", "FixedClock", "MemoryPixstore", "NoImage", "image_in", "proof_headers"]
+__all__ = ["SAMPLES", "SECRET", "FixedClock", "MemoryPixstore", "NoImage", "SealedPage", "image_in", "proof_headers"]

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import derive_private_key
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, WireError, decode_payload
 from pixstore_asgi.core.cipher import Sealer, unseal, unwrap_key
@@ -17,7 +17,7 @@ from pixstore_asgi.core.formats import MEDIA_TYPES
 from pixstore_asgi.core.images import ImageMeta
 from pixstore_asgi.core.keyring import KeyRing
 from pixstore_asgi.core.proof import ProofKeys, ProofTerms, ProofWindows
-from pixstore_asgi.core.recipient import KeySealer, Recipient
+from pixstore_asgi.core.recipient import CURVE, KeySealer, Recipient, unseal_key
 from pixstore_asgi.core.wire import encode_state, encode_updated_head
 from pixstore_asgi.errors import IntegrityError, ProofError, RecipientError, RecordError
 from pixstore_asgi.store.memory import MemoryStore
@@ -158,16 +158,24 @@ def test_record_vectors_refuse(vector: Vector) -> None:
     assert caught.value.reason == vector["failure"]
 
 
+def opened_by(vector: Vector) -> bytes:
+    """Return the image key that the package itself opens, which it does for tests of applications."""
+    record, private_key = ImageRecord.parse(vector["record"]), derive_private_key(int(vector["page"]["d"], 16), CURVE)
+    fields: dict[str, Any] = {"image_id": record.id, "token": record.token, "iv": record.iv, "tag": record.tag}
+    return unseal_key(record.sealed or b"", private_key, **fields, proof=record.stateless_proof)
+
+
 @pytest.mark.parametrize("vector", vectors("sealed.json", "records", failing=False))
 def test_sealed_key_vectors_open_and_seal(vector: Vector) -> None:
     """A sealed record opens in its page, and sealing its key with the same pair and nonce gives the same record."""
     record, page = ImageRecord.parse(vector["record"]), SealedPage.of(vector["page"]["d"])
     key = page.open(record)
     assert (key.hex(), page.point.hex()) == (vector["result"]["key"], vector["page"]["point"])
-    ephemeral = derive_private_key(int(vector["ephemeral"], 16), SECP256R1())
+    ephemeral = derive_private_key(int(vector["ephemeral"], 16), CURVE)
     sealer = KeySealer(Recipient.parse(page.text), ephemeral, lambda length: bytes.fromhex(vector["nonce"]))
     fields: dict[str, Any] = {"image_id": record.id, "token": record.token, "iv": record.iv, "tag": record.tag}
     assert sealer.seal(key, **fields, proof=record.stateless_proof) == record.sealed
+    assert opened_by(vector) == key
 
 
 @pytest.mark.parametrize("vector", vectors("sealed.json", "records", failing=True))
@@ -176,6 +184,9 @@ def test_sealed_key_vectors_refuse(vector: Vector) -> None:
     with pytest.raises((RecordError, SealedToAnother)) as caught:
         SealedPage.of(vector["page"]["d"]).open(vector["record"])
     assert getattr(caught.value, "reason", "sealed") == vector["failure"]
+    with pytest.raises(RecordError) as caught_by_the_package:
+        opened_by(vector)
+    assert caught_by_the_package.value.reason == vector["failure"]
 
 
 @pytest.mark.parametrize("vector", vectors("sealed.json", "recipients", failing=False))

@@ -39,7 +39,7 @@ def test_the_examples_pass(tmp_path: Path) -> None:
     options = ("-W", "error", "-W", LIKE_TESTCLIENT, "-p", "no:cacheprovider")
     result = run(tmp_path, "-m", "pytest", "-q", *options)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "3 passed" in result.stdout
+    assert "4 passed" in result.stdout
     assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == set(FILES)
 
 

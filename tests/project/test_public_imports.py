@@ -26,7 +26,7 @@ PUBLIC = {
     "pixstore_asgi.integrations.opentelemetry": "PixstoreTracing",
     "pixstore_asgi.integrations.prometheus": "PrometheusMetrics",
     "pixstore_asgi.cli": "main",
-    "pixstore_asgi.testing": "SAMPLES SECRET FixedClock MemoryPixstore NoImage image_in proof_headers",
+    "pixstore_asgi.testing": "SAMPLES SECRET FixedClock MemoryPixstore NoImage SealedPage image_in proof_headers",
     "pixstore_asgi.testing.fixtures": "pixstore pixstore_clock pixstore_options",
 }
 

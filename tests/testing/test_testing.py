@@ -10,12 +10,21 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, Variant, WireState
+from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, RecordsApp, Variant, WireState
 from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.errors import InputError, IntegrityError, RecordError, SecretError, WireError
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
-from pixstore_asgi.testing import SAMPLES, SECRET, FixedClock, MemoryPixstore, NoImage, image_in, proof_headers
+from pixstore_asgi.testing import (
+    SAMPLES,
+    SECRET,
+    FixedClock,
+    MemoryPixstore,
+    NoImage,
+    SealedPage,
+    image_in,
+    proof_headers,
+)
 from tests.support.asgi import client
 from tests.support.payloads import body_of
 from tests.support.samples import OTHER_SECRET
@@ -162,6 +171,36 @@ async def test_a_damaged_or_foreign_answer_is_refused(pixstore: MemoryPixstore) 
     updated = await payload_of(pixstore, record)
     with pytest.raises(WireError, match="itself"):
         image_in(newer, updated)
+
+
+# Sealed records
+
+
+async def test_a_page_opens_its_sealed_records() -> None:
+    """A record that RecordsApp seals to the page's header opens with its variants, and image_in reads the images."""
+    pix, page = MemoryPixstore(records="sealed", variants=[Variant("thumb", width=8)]), SealedPage()
+    saved = await pix.save_image(SAMPLES["png"], recipient=page.recipient)
+    async with client(RecordsApp(pix, lambda scope, image_id: True)) as http:
+        answer = await http.get("/", params={"id": saved.id}, headers=page.headers)
+    for record in (saved, answer.json()[saved.id]):
+        opened = page.open(record)
+        assert image_in(opened, await payload_of(pix, opened)) == SAMPLES["png"]
+        assert image_in(opened.variants["thumb"], await payload_of(pix, opened.variants["thumb"]))
+        assert "sealed" in record["meta"]
+
+
+async def test_a_page_opens_no_other_record(pixstore: MemoryPixstore) -> None:
+    """A plain record, another page's record and a changed one raise RecordError with the reason sealed."""
+    page = SealedPage()
+    plain = await pixstore.save_image(SAMPLES["png"])
+    sealed = await pixstore.save_image(SAMPLES["png"], recipient=page.recipient)
+    foreign = await pixstore.save_image(SAMPLES["png"], recipient=SealedPage().recipient)
+    for record in (plain, foreign, sealed | {"token": sealed.token + 1}):
+        with pytest.raises(RecordError) as refused:
+            page.open(record)
+        assert refused.value.reason == "sealed"
+    with pytest.raises(RecordError, match="sealed"):
+        image_in(sealed, await payload_of(pixstore, sealed))
 
 
 # Event loops
