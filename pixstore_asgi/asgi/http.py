@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -104,7 +104,8 @@ def recipient_of(request: Any) -> Recipient | None:
     """Read the page that records of a response can be sealed to: the header `Pixstore-Recipient` of the request.
 
     Args:
-        request: The request of Starlette, FastAPI, Litestar, Quart or Django, or its ASGI scope.
+        request: The request of Starlette, FastAPI, Litestar, Quart or Django, or its ASGI scope. A request of WSGI,
+            such as Flask's, works too.
 
     Returns:
         The page's public key, or None if the request has no such header.
@@ -112,7 +113,11 @@ def recipient_of(request: Any) -> Recipient | None:
     Raises:
         RecipientError: The header is not a public key. Answer 400.
     """
-    sent = single_value(header_values(getattr(request, "scope", request), b"pixstore-recipient"), repeated="")
+    scope = getattr(request, "scope", request)
+    if isinstance(scope, MutableMapping):
+        sent = single_value(header_values(scope, b"pixstore-recipient"), repeated="")
+    else:
+        sent = request.headers.get("pixstore-recipient")
     return None if sent is None else Recipient.parse(sent)
 
 

@@ -7,16 +7,19 @@ from typing import Any
 
 import django
 import django.conf
+import flask
 import litestar
 import pytest
 import quart
 from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.wsgi import WSGIRequest
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from werkzeug.datastructures import Headers
+from werkzeug.test import create_environ
 
 from pixstore_asgi import Pixstore, RecordsApp, recipient_of
 from pixstore_asgi.errors import RecipientError
@@ -64,6 +67,18 @@ async def test_a_request_names_its_recipient(made: Callable[[Any], Any]) -> None
     assert recipient is not None
     assert recipient.point == PAGE.point
     assert recipient_of(made(scope_with())) is None
+
+
+@pytest.mark.parametrize("made", [flask.Request, WSGIRequest], ids=["flask", "django"])
+def test_a_request_of_wsgi_names_its_recipient(made: Callable[[Any], Any]) -> None:
+    """The header is read from requests without a scope. WSGI joins headers that are sent twice, which is refused."""
+    django_request(scope_with())  # configures Django
+    recipient = recipient_of(made(create_environ(headers=PAGE.headers)))
+    assert recipient is not None
+    assert recipient.point == PAGE.point
+    assert recipient_of(made(create_environ())) is None
+    with pytest.raises(RecipientError):
+        recipient_of(made(create_environ(headers={"pixstore-recipient": f"{PAGE.text},{PAGE.text}"})))
 
 
 @pytest.mark.parametrize("texts", [*([text] for text in BAD.values()), [PAGE.text, PAGE.text]])

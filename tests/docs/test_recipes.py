@@ -21,6 +21,7 @@ from pixstore_asgi import ImageRecord, WireState, decode_payload
 from tests.support.paths import DOCS
 from tests.support.recipes import BLOCKS, FILES, OTHER_BLOCKS, PAGES, image_in, recipe, save, sent, write_files
 from tests.support.samples import large_png, picture
+from tests.support.sealed import SealedPage
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.servers
@@ -110,6 +111,15 @@ def until_unused(server: Server) -> None:
         assert time.monotonic() < deadline, server.log
         time.sleep(0.05)
     assert "neither read to its end nor closed" not in server.log
+
+
+def seals(server: Server, **headers: str) -> None:
+    """Check that upload and fresh record are sealed to the page that asks, and that an invalid page gets 400."""
+    page, url = SealedPage(), f"{server.url}/api/pictures"
+    saved = httpx.post(url, content=picture(), headers={**headers, **page.headers}).json()
+    fresh = httpx.get(f"{url}/{saved['id']}", headers=page.headers).json()
+    assert page.open(saved) == page.open(fresh)
+    assert httpx.get(f"{url}/{saved['id']}", headers={"pixstore-recipient": "x"}).status_code == 400
 
 
 # JWT
@@ -353,6 +363,7 @@ def test_litestar(litestar_site: Site) -> None:
             url = f"{server.url}/{route}/{record.id}"
             assert image_in(record, httpx.get(url, headers=sent(record))) == image
             assert httpx.get(url).content == b"\x04"
+    seals(server)
     assert httpx.get(f"{server.url}/pixstore-image").status_code == 400
     assert "getImage" in httpx.get(f"{server.url}/pixstore-image/-/client/index.js").text
     assert httpx.get(f"{server.url}/pixstore-image/-/ready").status_code == 200
@@ -402,6 +413,7 @@ def test_django(django_site: Site) -> None:
             assert response.headers["content-type"] == "application/octet-stream"
             assert response.headers["cache-control"] == "no-store"
             assert httpx.get(url).content == b"\x04"
+    seals(server, **csrf)
     assert httpx.post(f"{server.url}/api/pictures", content=picture()).status_code == 403
     assert httpx.post(f"{server.url}/api/pictures", content=b"<html>", headers=csrf).status_code == 400
     assert httpx.get(f"{server.url}/api/pictures/nobody").status_code == 404

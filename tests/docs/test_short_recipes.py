@@ -22,6 +22,7 @@ from tests.support.asgi import client
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.recipes import FILES, image_in, sent
 from tests.support.samples import OTHER_SECRET, SECRET, picture
+from tests.support.sealed import SealedPage
 
 KEY = "a-key-for-the-tests-of-the-recipes-0123456789"
 
@@ -64,6 +65,11 @@ async def test_quart(run_snippet: RunSnippet) -> None:
         record = ImageRecord.parse(await answer.get_json())
         payload = await http.get(f"/pixstore-image/{record.id}", headers=sent(record))
         assert payload.headers["x-pixstore-state"] == "Success"
+        page, url = SealedPage(), f"/api/pictures/{record.id}"
+        assert page.open(await (await http.get(url, headers=page.headers)).get_json()) == record.key
+        saved = await http.post("/api/pictures", data=picture(), headers=page.headers)
+        assert page.open(await saved.get_json())
+        assert (await http.get(url, headers={"pixstore-recipient": "x"})).status_code == 400
         assert (await http.post("/api/pictures", data=b"<html>")).status_code == 400
 
 
