@@ -25,6 +25,15 @@ FIRST = """<!doctype html>
 <img id="first" alt="" src="/images/-/image/{id}">
 <script type="module" src="/plain.js"></script>
 """
+OWN_WORKER = """
+self.pixstoreImageWorker = { recordsUrl: "/records", endpoint: "/images" };
+importScripts("/images/-/client/service-worker.js");
+addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+addEventListener("fetch", (event) => {
+  if (event.request.url.endsWith("/own")) event.respondWith(new Response("own"));
+  else if (event.request.url.includes("/-/image/")) throw new Error("the image has an answer");
+});
+"""
 
 pix = Pixstore(os.environ["PIXSTORE_TEST_DB"], secret=SECRET, records="sealed")
 sessions: set[str] = set()
@@ -103,6 +112,11 @@ async def other_worker(request: Request) -> Response:
     return Response("// nothing", media_type="text/javascript")
 
 
+async def own_worker(request: Request) -> Response:
+    """Return the service worker of an application, which answers one path itself and imports the images' worker."""
+    return Response(OWN_WORKER, media_type="text/javascript")
+
+
 images = Faults(PixstoreApp(pix, authorize=may_see, audience=session_of, service_worker_scope="/"))
 app = Starlette(
     routes=[
@@ -114,6 +128,7 @@ app = Starlette(
         Route("/records", RecordsApp(pix, may_see, audience=session_of)),
         Route("/first/{id}", first),
         Route("/other-worker.js", other_worker),
+        Route("/own-worker.js", own_worker),
         Mount("/images", images),
         Mount("/", StaticFiles(directory=Path(__file__).parent / "page", html=True)),
     ],

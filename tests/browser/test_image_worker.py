@@ -360,6 +360,17 @@ def test_another_worker_of_the_application_stays(page: Page) -> None:
     assert page.evaluate(active) == "/other-worker.js"
 
 
+@pytest.mark.all_engines
+def test_a_worker_of_the_application_imports_the_images_worker(page: Page, site: Site) -> None:
+    """The application's worker shows images by the imported script, and still answers its own paths."""
+    saved = site.save(noise("png", seed=26))
+    page.evaluate("navigator.serviceWorker.register('/own-worker.js').then(() => null)")
+    wait_for(page, "isControlled()")
+    assert show(page, saved.id) == 48
+    assert page.evaluate("fetch('/own').then((response) => response.text())") == "own"
+    page.evaluate("unregisterAll().then(() => null)")
+
+
 def test_without_service_workers_it_is_false(browser: Browser, site: Site) -> None:
     """In a browser without, as some private windows are, addresses do not work, and the page is told at once."""
     hidden = "Object.defineProperty(Navigator.prototype, 'serviceWorker', { value: undefined });"

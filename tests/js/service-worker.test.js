@@ -188,10 +188,10 @@ for (const recordsUrl of [
 let starts = 0;
 
 /** Start the worker, as the browser does when it needs it; a killed worker leaves only its storage. */
-async function start(t, query = "recordsUrl=/api/records") {
+async function start(t, query = "recordsUrl=/api/records", path = "/mount/-/client/service-worker.js") {
   const listeners = {};
   const done = [];
-  setGlobal(t, "location", new URL(`${ORIGIN}/mount/-/client/service-worker.js?${query}`));
+  setGlobal(t, "location", new URL(`${ORIGIN}${path}?${query}`));
   setGlobal(t, "addEventListener", (type, listener) => (listeners[type] = listener));
   setGlobal(t, "skipWaiting", async () => done.push("skipWaiting"));
   setGlobal(t, "clients", { claim: async () => done.push("claim") });
@@ -206,7 +206,13 @@ async function start(t, query = "recordsUrl=/api/records") {
     listeners.fetch({ request: request(rest), respondWith: (promise) => (response = promise) });
     return response;
   };
-  return { done, tell, show };
+  return { done, tell, show, listeners };
+}
+
+/** Start a service worker of the application, which imports the script. */
+function startImported(t, settings) {
+  setGlobal(t, "pixstoreImageWorker", settings);
+  return start(t, "", "/sw.js");
 }
 
 /** A site with one picture; `asked` has the paths and queries that it was asked for. */
@@ -276,6 +282,29 @@ test("a picture is not kept again if its record came after the cache was cleared
   }, IMAGES);
   assert.deepEqual(await refusalOf(await answer(request())), [502, "the cache was cleared"]);
 });
+
+test("a service worker of the application that imports the script shows images, and decides all else itself", async (t) => {
+  const asked = site(t);
+  const { show, listeners } = await startImported(t, { recordsUrl: "/api/records", endpoint: "/mount", namespace: "ada" });
+  assert.deepEqual(["install", "activate", "message"].filter((type) => type in listeners), []);
+  assert.equal(await (await show()).text(), "picture");
+  assert.deepEqual(asked, ["/api/records?id=players:abc", "/mount/players:abc"]);
+  await until(async () => (await dump()).entries.some(([[namespace]]) => namespace === "ada"));
+});
+
+test("an importing worker has the usual endpoint by default", () => {
+  assert.equal(settingsIn(`${ORIGIN}/sw.js`, { recordsUrl: "/r" }).endpoint, `${ORIGIN}/pixstore-image`);
+});
+
+for (const [settings, message] of [
+  [{ recordsUrl: "https://evil.example/records" }, /^recordsUrl must be a URL of this origin/],
+  [{ recordsUrl: "/r", unknown: 1 }, /^unknown is no option/],
+  [undefined, /^recordsUrl must be a URL of this origin/],
+]) {
+  test(`an importing worker with unusable settings fails: ${JSON.stringify(settings)}`, async (t) => {
+    await assert.rejects(startImported(t, settings), { name: "ConfigError", message });
+  });
+}
 
 test("requests for anything else are none of the worker's", async (t) => {
   const { tell } = await start(t);

@@ -37,16 +37,17 @@ const STATUS = { NotFoundError: 404, RefusedError: 403 };
  * Read the worker's settings. They are in its URL, because browsers stop and restart a worker at any time.
  *
  * @param {string} href  URL of the worker
+ * @param {PixstoreConfig} [own]  the settings that a service worker of the application gives in place of its URL
  * @returns {PixstoreConfig & {endpoint: string, recordsUrl: string}}
  * @throws {ConfigError} if `recordsUrl` is on another origin, because a foreign URL would choose the pictures
  */
-export function settingsIn(href) {
+export function settingsIn(href, own) {
   const { origin, pathname, searchParams } = new URL(href);
-  const given = Object.fromEntries([...searchParams].filter(([name]) => NAMES.includes(name)));
+  const given = own ?? Object.fromEntries([...searchParams].filter(([name]) => NAMES.includes(name)));
   const records = new URL(given.recordsUrl ?? "about:blank", origin);
   // Compare the href, because the origin of a blob: URL is the page's.
   if (!records.href.startsWith(`${origin}/`)) throw new ConfigError("recordsUrl must be a URL of this origin");
-  const endpoint = new URL(endpointBeside(origin + pathname), origin).href.replace(/\/$/, "");
+  const endpoint = new URL(own?.endpoint ?? endpointBeside(origin + pathname), origin).href.replace(/\/$/, "");
   return { ...given, recordsUrl: records.href, endpoint };
 }
 
