@@ -50,6 +50,10 @@ class Recipient:
     """The public key of a page, to which image keys are sealed. Its repr does not show the key.
 
     `recipient_of(request)` reads it from a request. Use `Recipient.parse` if the page sends it in another way.
+
+    Attributes:
+        point: The uncompressed point, 65 bytes. Its hash identifies the page's key pair, for example in a session.
+        public_key: The same key as an object of the package cryptography.
     """
 
     __slots__ = ("point", "public_key")

@@ -59,6 +59,7 @@ def test_every_block_has_a_test() -> None:
         "static/gallery.js",
         "jwt_app.py",
         "session_app.py",
+        "bound_app.py",
         "tenant_app.py",
         "records_app.py",
         "records_route.py",
