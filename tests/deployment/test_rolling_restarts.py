@@ -1,11 +1,15 @@
 """rolling-restarts.md: two hosts behind nginx restart under load, by the page's own steps."""
 
 import contextlib
+import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -22,10 +26,11 @@ from tests.deployment.behind_nginx import (
 )
 from tests.support.console import Shell, Step, section_of, steps_of
 from tests.support.hosts import Host, running_hosts
-from tests.support.nginx import TWO_HOSTS, before_hosts, running_nginx
+from tests.support.nginx import SITE, TWO_HOSTS, before_hosts, running_nginx
 from tests.support.paths import DOCS
 from tests.support.requests import headers
 from tests.support.samples import SECRET, large_png
+from tests.support.sealed import SealedPage
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -148,6 +153,39 @@ def test_without_max_fails_requests_are_lost(hosts: list[Host], tmp_path: Path) 
     print(f"{len(load.failed)} of {load.ended} failed")
     assert any("502" in failure for failure in load.failed)
     assert int(failed_by_the_log(behind)) > 0
+
+
+class Asked(BaseHTTPRequestHandler):
+    """A host that notes the headers of its requests."""
+
+    headers_seen: ClassVar[list[Message]] = []
+
+    def do_GET(self) -> None:
+        self.headers_seen.append(self.headers)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""
+
+
+@pytest.mark.parametrize("removes", [True, False])
+def test_nginx_removes_the_header_of_sealed_records(tmp_path: Path, removes: bool) -> None:
+    """With the page's line no host gets the header. Without it each does, by the configuration of deployment.md."""
+    (line,) = re.findall(r"`(proxy_set_header Pixstore-Recipient .*?;)`", PAGE)
+    after = "proxy_set_header Host $host;"
+    site = SITE.replace(after, f"{after} {line}") if removes else SITE
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Asked) as host,
+        running_nginx(nginx_program(), tmp_path / "nginx", host.server_port, site) as nginx,
+        nginx.client() as http,
+    ):
+        threading.Thread(target=host.serve_forever).start()
+        try:
+            assert http.get("/api/records", headers=SealedPage().headers).status_code == 204
+        finally:
+            host.shutdown()
+    assert ("pixstore-recipient" in Asked.headers_seen.pop()) is not removes
 
 
 def test_a_host_that_is_gone_is_passed_over(hosts: list[Host], tmp_path: Path) -> None:

@@ -191,3 +191,13 @@ async def test_a_plain_proof_gets_no_key_where_all_records_are_sealed() -> None:
         await older.update_image(record.id, picture("webp"))
         assert await states(pix, record, record.token) == {WireState.INVALID_PROOF}
         assert await states(older, record, record.token) == {WireState.UPDATED}
+
+
+async def test_an_older_version_serves_plain_records_of_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version before sealed records accepts only proofs of version 1: a sealed record gets InvalidProof there."""
+    store = MemoryStore()
+    async with Pixstore(store, secret=SECRET) as newer, Pixstore(store, secret=SECRET) as older:
+        plain, sealed = await newer.save_image(picture()), await newer.save_image(picture(), recipient=RECIPIENT)
+        monkeypatch.setattr("pixstore_asgi.core.proof._SEALED", 1)  # no proof of version 2 is valid then
+        assert await states(older, plain, plain.token) == {WireState.SUCCESS}
+        assert await states(older, sealed, sealed.token) == {WireState.INVALID_PROOF}
