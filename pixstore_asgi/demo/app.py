@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
-from .. import Pixstore, PixstoreApp, PixstoreError, Variant
+from .. import Pixstore, PixstoreApp, PixstoreError, Variant, recipient_of
 from ..integrations.starlette import add_error_handlers
 from ..store.connect import StoreTarget
 from .faults import OUTAGE_S, Faults
@@ -149,17 +149,20 @@ class Api:
         image_ids = request.query_params.getlist("id")
         if len(image_ids) > MOST_RECORDS:
             return JSONResponse({"detail": f"ask for at most {MOST_RECORDS} records at once"}, 400, headers=_NO_STORE)
-        return JSONResponse({"pictures": await self._gallery.with_records(image_ids)}, headers=_NO_STORE)
+        pictures = await self._gallery.with_records(image_ids, recipient_of(request))
+        return JSONResponse({"pictures": pictures}, headers=_NO_STORE)
 
     async def upload(self, request: Request) -> Response:
         strips = _SWITCH.get(request.query_params.get("strip_metadata", "true"))
         if strips is None:
             return JSONResponse({"detail": "strip_metadata is true or false"}, 400, headers=_NO_STORE)
         # Read the body as a stream, in memory. Starlette would write an UploadFile to the disk, unencrypted.
-        return _with_record(await self._gallery.add(request.stream(), strip_metadata=strips), status=201)
+        recipient = recipient_of(request)
+        picture = await self._gallery.add(request.stream(), strip_metadata=strips, recipient=recipient)
+        return _with_record(picture, status=201)
 
     async def update(self, request: Request) -> Response:
-        return _with_record(await self._gallery.replace(_image_id(request)))
+        return _with_record(await self._gallery.replace(_image_id(request), recipient_of(request)))
 
     async def delete(self, request: Request) -> Response:
         await self._gallery.remove(_image_id(request))
@@ -180,7 +183,7 @@ def _image_id(request: Request) -> str:
 
 
 def _with_record(picture: dict[str, object], status: int = 200) -> JSONResponse:
-    # A record contains the image's key, so no cache may store it.
+    # A plain record contains the image's key, so no cache may store it.
     return JSONResponse(picture, status, headers=_NO_STORE)
 
 

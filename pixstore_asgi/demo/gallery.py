@@ -12,6 +12,7 @@ import anyio.to_thread
 from .. import ImageNotFound, ImageRecord, Pixstore
 from ..core.ids import original_of
 from ..core.images import ImageInfo
+from ..core.recipient import Recipient
 from ..saving.source import ImageData
 from . import pictures
 
@@ -81,26 +82,32 @@ class Gallery:
         """Return the ids of this gallery's pictures and variants among these ids, each once."""
         return [image_id for image_id in dict.fromkeys(image_ids) if original_of(image_id) in self._cards]
 
-    async def with_records(self, image_ids: Sequence[str]) -> list[dict[str, object]]:
-        """Return the existing pictures among these ids, each with a fresh record. It reads all records in one query."""
+    async def with_records(self, image_ids: Sequence[str], recipient: Recipient | None) -> list[dict[str, object]]:
+        """Return the existing pictures among these ids, each with a fresh record. It reads all records in one query.
+
+        recipient: the page that the records are sealed to. None gives plain records. The same holds for the methods
+        below.
+        """
         wanted = self.known(image_ids)
-        records = await self._pix.get_image_records(wanted)
+        records = await self._pix.get_image_records(wanted, recipient=recipient)
         return [_with_record(self._cards[image_id], records[image_id]) for image_id in wanted if image_id in records]
 
-    async def add(self, data: AsyncIterator[bytes], *, strip_metadata: bool) -> dict[str, object]:
+    async def add(
+        self, data: AsyncIterator[bytes], *, strip_metadata: bool, recipient: Recipient | None
+    ) -> dict[str, object]:
         """Save an upload while it arrives. Raises InvalidImage or ImageTooLarge."""
-        record, length = await self._save(data, strip_metadata=strip_metadata)
+        record, length = await self._save(data, strip_metadata=strip_metadata, recipient=recipient)
         self._uploaded += 1
         title = _TITLE_OF_UPLOAD if self._uploaded == 1 else f"{_TITLE_OF_UPLOAD} {self._uploaded}"
         picture = self._note(title, length, record)
         self._newest_first.appendleft(record.id)
         return picture
 
-    async def replace(self, image_id: str) -> dict[str, object]:
+    async def replace(self, image_id: str, recipient: Recipient | None) -> dict[str, object]:
         """Replace a picture by a new one that the demo paints. Raises ImageNotFound."""
         self._check(image_id)
         picture, taken = await self._paint_another(), list[int]()
-        record = await self._pix.update_image(image_id, picture.data, on_progress=taken.append)
+        record = await self._pix.update_image(image_id, picture.data, on_progress=taken.append, recipient=recipient)
         return self._note(picture.title, taken[-1], record)
 
     async def remove(self, image_id: str) -> None:
@@ -132,10 +139,16 @@ class Gallery:
         self._newest_first.append(record.id)
         self._to_paint -= 1
 
-    async def _save(self, data: ImageData, *, strip_metadata: bool | None = None) -> tuple[ImageRecord, int]:
+    async def _save(
+        self, data: ImageData, *, strip_metadata: bool | None = None, recipient: Recipient | None = None
+    ) -> tuple[ImageRecord, int]:
         taken = list[int]()
         record = await self._pix.save_image(
-            data, directory=_DIRECTORY, strip_metadata=strip_metadata, on_progress=taken.append
+            data,
+            directory=_DIRECTORY,
+            strip_metadata=strip_metadata,
+            on_progress=taken.append,
+            recipient=recipient,
         )
         return record, taken[-1]
 
@@ -160,5 +173,5 @@ class Gallery:
 
 
 def _with_record(card: Card, record: ImageRecord) -> dict[str, object]:
-    """Return the JSON of one picture for the page. It contains a key: send it with `Cache-Control: no-store`."""
+    """Return the JSON of one picture for the page. A plain record contains a key: send it with `no-store`."""
     return {"title": card.title, "bytes": card.bytes, "record": record}

@@ -25,6 +25,7 @@ from tests.demo.asgi import (
     payload_of,
 )
 from tests.support.samples import SECRET, large_png, picture
+from tests.support.sealed import SealedPage
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("painted_once")]
 
@@ -44,9 +45,9 @@ async def test_records_come_together_by_one_query(client: httpx.AsyncClient, mon
     queries: list[list[str]] = []
     original = Pixstore.get_image_records
 
-    async def counted(self: Pixstore, image_ids: Any) -> dict[str, ImageRecord]:
+    async def counted(self: Pixstore, image_ids: Any, **others: Any) -> dict[str, ImageRecord]:
         queries.append(list(image_ids))
-        return await original(self, image_ids)
+        return await original(self, image_ids, **others)
 
     monkeypatch.setattr(Pixstore, "get_image_records", counted)
     ids = await listed_ids(client)
@@ -73,6 +74,22 @@ async def test_every_answer_with_a_record_is_no_store(client: httpx.AsyncClient)
     ]
     assert [answer.status_code for answer in answers] == [200, 201, 200]
     assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+
+
+async def test_every_record_is_sealed_to_a_page_with_a_key_pair(client: httpx.AsyncClient) -> None:
+    """Records, upload and update contain sealed keys if the request has the page's public key. A wrong one is 400."""
+    page, image_id = SealedPage(), await first_id(client)
+    answers = [
+        await client.get(RECORDS, params={"id": image_id}, headers=page.headers),
+        await client.post(PICTURES, content=picture("png"), headers=page.headers),
+        await client.put(f"{PICTURES}/{image_id}", headers=page.headers),
+    ]
+    assert not any('"key"' in answer.text for answer in answers)
+    (listed,), *changed = answers[0].json()["pictures"], answers[1].json(), answers[2].json()
+    assert all(len(page.open(entry["record"])) == 32 for entry in (listed, *changed))
+    wrong = await client.get(RECORDS, params={"id": image_id}, headers={"pixstore-recipient": "x"})
+    assert wrong.status_code == 400
+    assert "P-256" in wrong.json()["detail"]
 
 
 async def test_a_record_reads_its_picture(client: httpx.AsyncClient) -> None:
