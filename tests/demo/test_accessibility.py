@@ -21,7 +21,9 @@ def themed(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Browser
 
 
 def test_axe_finds_nothing_in_any_state(themed: BrowserContext, lasting_server: Server) -> None:
-    """Welcome, gallery with panel, a picture large, a refused upload, a failure and the farewell have no violation."""
+    """Welcome, gallery with panel and a sealed record, a picture large, a refused upload, a failure and the farewell
+    have no violation.
+    """
     page = themed.new_page()
     page.goto(lasting_server.url)
     expect(page.get_by_role("button", name="Sign in as a guest")).to_be_visible()
@@ -29,6 +31,9 @@ def test_axe_finds_nothing_in_any_state(themed: BrowserContext, lasting_server: 
     page.get_by_role("button", name="Sign in as a guest").click()
     expect_pictures(page, 6)
     page.get_by_text("How to read them").click()
+    page.get_by_role("switch", name="Sealed records").check()
+    expect(page.get_by_text("A reader of this log sees noise.").first).to_be_visible()
+    expect_pictures(page, 6)
     page.get_by_label("Add pictures").set_input_files(FilePayload(name="x.png", mimeType="image/png", buffer=b"x"))
     expect(page.get_by_role("button", name="Dismiss the message on x.png")).to_be_visible()
     assert violations(page) == []
@@ -87,7 +92,7 @@ def test_the_page_works_by_keyboard_alone(browser: Browser, lasting_server: Serv
         page.get_by_role("link", name="Skip the pictures").focus()
         page.keyboard.press("Enter")
         expect(page.get_by_role("complementary")).to_be_focused()
-        assert _tab(page)[0] == "Expired proof"
+        assert _tab(page)[0] == "Sealed records"
 
 
 def _tab(page: Page) -> tuple[str, bool]:

@@ -25,6 +25,20 @@ export class AwayError extends Error {}
 
 const PICTURES = "/api/pictures";
 
+/** @typedef {() => Promise<Record<string, string>>} HeadersOf */
+
+/** @type {HeadersOf} */
+let recordHeaders = async () => ({});
+
+/**
+ * Set the headers of all later requests for records. Without headers, the records are plain.
+ *
+ * @param {HeadersOf} headersOf  for sealed records the client's `recipientHeaders`
+ */
+export function askForRecordsWith(headersOf) {
+  recordHeaders = headersOf;
+}
+
 /** @type {() => Promise<string | null>} */
 export const signedInGuest = async () => (await call("GET", "/api/session")).answer.guest;
 
@@ -43,12 +57,12 @@ export const list = async () => (await call("GET", PICTURES)).answer;
  * @returns {Promise<{entries: Entry[], bytes: number}>}
  */
 export async function records(ids) {
-  const { answer, bytes } = await call("GET", `/api/records?${queryOf(ids)}`);
+  const { answer, bytes } = await call("GET", `/api/records?${queryOf(ids)}`, await recordHeaders());
   return { entries: answer.pictures.map(received), bytes };
 }
 
 /** @type {(id: string) => Promise<Entry>} lets the server replace the picture by another */
-export const update = async (id) => received((await call("PUT", address(id))).answer);
+export const update = async (id) => received((await call("PUT", address(id), await recordHeaders())).answer);
 
 /** @param {string} id */
 export const remove = (id) => call("DELETE", address(id));
@@ -68,10 +82,13 @@ export const restart = () => call("POST", "/api/faults/restart");
  * @param {AbortSignal} options.signal
  * @returns {Promise<Entry>}
  */
-export function upload(file, { strips, onProgress, signal }) {
+export async function upload(file, { strips, onProgress, signal }) {
+  const headers = await recordHeaders();
+  signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", `${PICTURES}?strip_metadata=${strips}`);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.responseType = "json";
     request.upload.onprogress = ({ loaded }) => onProgress(loaded);
     request.onload = () => {
@@ -97,9 +114,10 @@ const address = (id) => `${PICTURES}/${encodeURIComponent(id)}`;
 /**
  * @param {string} method
  * @param {string} url
+ * @param {Record<string, string>} [headers]
  */
-async function call(method, url) {
-  const response = await request(method, url);
+async function call(method, url, headers) {
+  const response = await request(method, url, headers);
   const answer = response.status === 204 ? {} : await response.json().catch(() => ({}));
   if (!response.ok) throw errorOf(response.status, answer);
   return { answer, bytes: Number(response.headers.get("content-length")) };
@@ -108,10 +126,11 @@ async function call(method, url) {
 /**
  * @param {string} method
  * @param {string} url
+ * @param {Record<string, string>} [headers]
  */
-async function request(method, url) {
+async function request(method, url, headers) {
   try {
-    return await fetch(url, { method, cache: "no-store" });
+    return await fetch(url, { method, headers, cache: "no-store" });
   } catch (cause) {
     throw new AwayError("the demo does not answer: is it still running?", { cause });
   }

@@ -21,7 +21,7 @@ function enter(guest) {
   part("#welcome").hidden = true;
   for (const selector of ["#visit", "#tools", ".skip"]) part(selector).hidden = false;
   visit = new Visit(part("#visit"), guest, (reason) => leave(reason));
-  visit.start();
+  visit.start(part("#sealed").checked);
 }
 
 /** @param {string | Promise<string>} reason */
@@ -89,6 +89,7 @@ async function breakOnPurpose(button) {
   if (result) say(result);
 }
 
+part("#sealed").addEventListener("change", ({ target }) => visit?.restart(target.checked));
 part("#sign-in").addEventListener("click", signIn);
 part("#sign-out").addEventListener("click", signOut);
 toggle.addEventListener("click", () => showPanel(panel.hidden));

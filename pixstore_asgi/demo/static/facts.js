@@ -10,6 +10,7 @@ const EXPLANATIONS = {
   updated: "The picture is newer than the record: the answer also carried the new version's key.",
   refused:
     "The proof had expired, so the server refused it without asking the store. The client fetched a fresh record and tried again.",
+  outdated: "The picture is newer than its sealed record. The server sent no key, and the client fetched a fresh record.",
   refreshed: "The proof was about to expire, so the client fetched a fresh record first.",
   away: "The server was away. The client waited, each time longer, and tried again.",
   gaveUp: "The server was away for too long, so the client gave up.",
@@ -36,11 +37,12 @@ export function factsOf(measurement) {
 export const receivedBytes = ({ answers }) => answers.reduce((sum, answer) => sum + answer.bytes, 0);
 
 /** @param {Measurement} measurement */
-export function explanation({ answers, error, isRefreshed }) {
+export function explanation({ answers, error, isRefreshed, record, entry }) {
   const last = answers.at(-1);
   if (error?.reason === "tag") return EXPLANATIONS.tag;
   if (error) return last && isAway(last) ? EXPLANATIONS.gaveUp : errorText(error);
   if (answers.some(isAway)) return EXPLANATIONS.away;
+  if (isRefreshed && record.meta.sealed && record.token < entry.record.token) return EXPLANATIONS.outdated;
   if (isRefreshed) return isRefused(answers) ? EXPLANATIONS.refused : EXPLANATIONS.refreshed;
   return last?.wire === "Updated" ? EXPLANATIONS.updated : "";
 }

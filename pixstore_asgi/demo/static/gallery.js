@@ -113,6 +113,11 @@ export class Gallery {
     }
   }
 
+  /** Fetch all records and pictures again, as they come into view. */
+  async reload() {
+    await Promise.all([...this.#tiles.values()].map((tile) => tile.reload()));
+  }
+
   /** Take every picture off the page. */
   close() {
     this.#resizes.disconnect();

@@ -133,6 +133,7 @@ export class PictureView {
     this.#measurement = measurement;
     this.#session.journal.picture(measurement);
     this.#session.savings.note(measurement);
+    this.#session.log.note(measurement);
     this.#take(measurement.entry);
     // What was asked for by its id would be so again each time that it comes back into view.
     this.#picture.record ??= this.#recordOf(measurement.entry);

@@ -5,9 +5,9 @@ import { WireState } from "/images/-/client/index.js";
 /**
  * What came of one image in one request. `together`: so many images that request was for; `status`: the HTTP status, of
  * the image's own frame in a batch, 0 where the network failed, undefined as long as nothing has come; `wire`: a name of
- * WireState.
+ * WireState; `pieces`: a copy of the body as it crossed the wire.
  *
- * @typedef {{id: string, together: number, status: number | undefined, wire: string | undefined, bytes: number}} Answer
+ * @typedef {{id: string, together: number, status: number | undefined, wire: string | undefined, bytes: number, pieces: Uint8Array<ArrayBuffer>[]}} Answer
  */
 
 /**
@@ -26,7 +26,8 @@ const untapped = globalThis.fetch;
 globalThis.fetch = async (url, init) => {
   const ids = idsOf(String(url), init);
   if (ids.length === 0) return untapped(url, init);
-  const answers = ids.map((id) => ({ id, together: ids.length, status: undefined, wire: undefined, bytes: 0 }));
+  const empty = { together: ids.length, status: undefined, wire: undefined, bytes: 0 };
+  const answers = ids.map((id) => ({ id, ...empty, pieces: [] }));
   tell("request", answers);
   const response = await untapped(url, init).catch((error) => {
     for (const answer of answers) end(answer, 0);
@@ -115,6 +116,7 @@ function createFrameReader(answers) {
  */
 function take(answer, status, piece) {
   answer.bytes += piece.length;
+  answer.pieces.push(piece.slice()); // the client may transfer its own to a worker
   if (answer.status !== undefined) return;
   answer.wire = STATES.find((name) => WireState[name] === piece[0]);
   end(answer, status);

@@ -8,6 +8,7 @@ import { fromTemplate } from "./template.js";
 /** @import { Client } from "/images/-/client/index.js" */
 /** @import { Card, Entry } from "./api.js" */
 /** @import { Journal } from "./journal.js" */
+/** @import { Log } from "./log.js" */
 /** @import { Records } from "./records.js" */
 /** @import { Savings } from "./savings.js" */
 /** @import { Uploaded } from "./uploads.js" */
@@ -20,6 +21,7 @@ import { fromTemplate } from "./template.js";
  * @property {Client} client
  * @property {Records} records
  * @property {Journal} journal
+ * @property {Log} log
  * @property {Savings} savings
  * @property {Map<string, Uploaded>} uploaded
  * @property {AbortSignal} signal
@@ -140,6 +142,14 @@ export class Tile extends EventTarget {
     await this.#renew(await this.#session.records.fresh(this.id));
   }
 
+  /** Fetch the record and the picture again: now if it is in view, or else when it comes into view. */
+  async reload() {
+    const { entry } = this.#view;
+    await this.empty();
+    if (entry) await this.#session.client.deleteCachedImage(this.id);
+    this.show();
+  }
+
   /** Show by a fresh record what another tab has changed. */
   async refresh() {
     const entry = await this.#session.records.fresh(this.id);
@@ -148,7 +158,7 @@ export class Tile extends EventTarget {
   }
 
   /**
-   * Let the server replace the picture, and ask with the record of before: its answer brings the new key along.
+   * Let the server replace the picture, and ask with the record of before. The answer brings the new key along, if the records are plain.
    *
    * @param {() => void} onStored
    */

@@ -6,6 +6,7 @@ import { Detail } from "./detail.js";
 import { Gallery } from "./gallery.js";
 import { Journal } from "./journal.js";
 import { Kept } from "./kept.js";
+import { Log } from "./log.js";
 import { fail, say } from "./messages.js";
 import { tellOthers } from "./other-tabs.js";
 import { GoneError, Records } from "./records.js";
@@ -50,8 +51,26 @@ export class Visit {
     });
   }
 
-  start() {
+  /** @param {boolean} isSealed  whether the records are sealed to this page */
+  start(isSealed) {
+    this.#seal(isSealed);
     return this.#gallery.start().catch((error) => this.#fail(error));
+  }
+
+  /**
+   * Load everything again, by records of this kind.
+   *
+   * @param {boolean} isSealed
+   */
+  async restart(isSealed) {
+    this.#seal(isSealed);
+    this.#session.log.renew();
+    await this.#gallery.reload().catch((error) => this.#fail(error));
+  }
+
+  /** @param {boolean} isSealed */
+  #seal(isSealed) {
+    api.askForRecordsWith(isSealed ? this.#session.client.recipientHeaders : async () => ({}));
   }
 
   /**
@@ -96,6 +115,7 @@ export class Visit {
     this.#gallery.close();
     this.#session.journal.empty();
     this.#session.savings.empty();
+    this.#session.log.empty();
     this.#session.uploaded.clear();
     document.querySelectorAll("#uploads > *, #toasts > *").forEach((element) => element.remove());
     await this.#session.client.clear();
@@ -157,10 +177,11 @@ export class Visit {
 function begin(panel, guest, signal, onSignedOut) {
   const journal = new Journal(panel);
   const savings = new Savings(panel);
+  const log = new Log(panel);
   const kept = new Kept(panel, signal);
   const records = new Records(signal, (count, bytes, ms) => journal.records(count, bytes, ms));
   const client = createSessionClient({ guest, records, onCacheError: (error) => kept.complain(error) });
   kept.follow(client);
   tap.addEventListener("request", () => journal.request(), { signal });
-  return { client, records, journal, savings, uploaded: new Map(), signal, onSignedOut };
+  return { client, records, journal, log, savings, uploaded: new Map(), signal, onSignedOut };
 }
