@@ -20,6 +20,7 @@ PICTURES = 100
 _QUALITY = 82
 _SCREENFUL = re.compile(r"^(9|\d\d+) pictures")
 _PAINTING_MS = 300_000
+_SCROLL_TO = "(heading) => { heading.parentElement.scrollTop = heading.offsetTop - 28; }"
 
 
 def take(browser: Browser, server: Server, folder: Path, pictures: int) -> None:
@@ -49,6 +50,7 @@ def _make_history(page: Page) -> None:
     page.get_by_role("button", name="Expired proof").click()
     expect(page.get_by_role("complementary").get_by_text("3 of 3 pictures recovered")).to_be_visible()
     page.get_by_role("heading", name="Gallery").click()
+    page.get_by_role("heading", name="Saved by thumbnails").evaluate(_SCROLL_TO)
 
 
 def main() -> None:
