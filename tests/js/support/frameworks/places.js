@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { withoutPage } from "../dom.js";
 import { gate, setGlobal, until } from "../page.js";
+import { serveRecords } from "../records-server.js";
 import { successPayload } from "../server.js";
 import { counting, drawing, opened, paintsOf, textAt, urls, watched } from "../shown.js";
 import { createClient, ID, server } from "../site.js";
@@ -156,6 +157,37 @@ export function testPlaces(name, mount) {
     await mounted.unmount();
   });
 
+  test(`${name}: a record of another page is shown by one fresh record`, async (t) => {
+    const { record, asked, save } = serveRecords(t);
+    save(ID, "picture");
+    const mounted = await mount(createClient({ recordsUrl: "/records" }, null), eager({ record: record(ID, await otherPage()) }));
+    await has(mounted, "shown");
+    assert.equal(await textAt(src(mounted)), "picture");
+    assert.deepEqual([asked.records.length, asked.images.length], [1, 2]);
+    await mounted.unmount();
+  });
+
+  test(`${name}: a source that always seals to another page is asked again only near the screen again`, async (t) => {
+    const other = await otherPage();
+    const { record, asked, save } = serveRecords(t, ({ id }) => record(id, other));
+    save(ID, "picture");
+    const client = createClient({ recordsUrl: "/records" }, null);
+    const props = { alt: "", record: record(ID, other) };
+    const mounted = await mount(client, props);
+    // The element may be another one after an error.
+    const tell = (isNear) => watched.get(mounted.image())(isNear);
+    for (let turn = 1; turn <= 3; turn += 1) {
+      tell(true);
+      await has(mounted, "error");
+      for (const alt of ["again", ""]) await mounted.update({ ...props, alt });
+      await new Promise((go) => setTimeout(go, 20));
+      assert.deepEqual([asked.records.length, asked.images.length], [turn, 2 * turn]);
+      tell(false);
+      await has(mounted, "loading");
+    }
+    await mounted.unmount();
+  });
+
   test(`${name}: the size is got that is nearest to the width in device pixels, of those that fill it in CSS pixels`, async (t) => {
     setGlobal(t, "devicePixelRatio", 2);
     const variants = { thumb: { ...server.save(`${ID}~thumb`, "small"), width: 320, height: 240 } };
@@ -283,6 +315,8 @@ export function testHydration(name, onAServer, hydrate) {
     assert.deepEqual(words.flatMap(({ mock }) => mock.calls.map((call) => call.arguments)), []);
   });
 }
+
+const otherPage = async () => (await createClient({}, null).recipientHeaders())["pixstore-recipient"];
 
 /** @param {Mounted} mounted */
 const sizeOf = (mounted) => [mounted.image().getAttribute("width"), mounted.image().getAttribute("height")];
