@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -22,8 +23,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pixstore_asgi import Pixstore, PixstoreApp, Variant, recipient_of
+from pixstore_asgi import Pixstore, PixstoreApp, RecordsApp, Variant, recipient_of
 from pixstore_asgi.core.formats import FORMAT_BYTES
+from pixstore_asgi.core.recipient import CURVE, Recipient
 from pixstore_asgi.process import wall_clock_ms
 from tests.support.paths import ROOT
 from tests.support.samples import SECRET
@@ -65,6 +67,18 @@ async def one_picture(request: Request) -> Response:
 async def records(request: Request) -> Response:
     image_ids = request.query_params.getlist("id")
     return JSONResponse(await pix.get_image_records(image_ids, recipient=recipient_of(request)), headers=NO_STORE)
+
+
+only_sealed = Pixstore(
+    os.environ["PIXSTORE_TEST_DB"], secret=SECRET, image_formats=list(FORMAT_BYTES), records="sealed"
+)
+another_page = Recipient(ec.generate_private_key(CURVE).public_key())
+
+
+async def records_of_another_page(request: Request) -> Response:
+    """Seal to another page than the one that asks, as a broken application does."""
+    image_ids = request.query_params.getlist("id")
+    return JSONResponse(await only_sealed.get_image_records(image_ids, recipient=another_page), headers=NO_STORE)
 
 
 async def many(request: Request) -> Response:
@@ -239,6 +253,9 @@ site = Starlette(
         Route("/many", many, methods=["POST"]),
         Route("/expired/{id}", expired),
         Route("/records", records),
+        Route("/sealed/records", RecordsApp(only_sealed, authorize=lambda scope, image_id: True)),
+        Route("/sealed/records-of-another-page", records_of_another_page),
+        Mount("/sealed/images", PixstoreApp(only_sealed)),
         Route("/storable", storable),
         Route("/streamed/rest", streamed.rest, methods=["POST"]),
         Route("/streamed/{id}", streamed.page),

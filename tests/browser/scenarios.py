@@ -6,7 +6,7 @@ import pytest
 
 from pixstore_asgi import ImageRecord
 from tests.browser.acceptance import BLUE, GREEN, HEIGHT, RED, WIDTH, Remains, Scenario, Stage, Visit, name_of, plain
-from tests.browser.support import wait_for, wait_until
+from tests.browser.support import Site, wait_for, wait_until
 
 LOADED_PX, NEAR_PX = 280, 400  # how far from the screen pictures are loaded at least, and held at most
 """Pictures are got within 300 px of the screen; those that reach a little into that lie nearer than this."""
@@ -243,6 +243,38 @@ def expired_record(stage: Stage) -> None:
         assert visit.look("a").colour == BLUE
 
 
+def record_of_another_page(stage: Stage) -> None:
+    """A sealed record that this page can't open is replaced once. If the next one fails too, it is an error."""
+    wanted, record = stage.site.save(plain(RED, 14)), stage.site.save(plain(GREEN, 14))
+    with stage.visit(endpoint="/sealed/images", recordsUrl="/sealed/records") as visit:
+        foreign = visit.page.evaluate(FROM_ANOTHER_PAGE, record.id)
+        assert sorted(foreign["meta"]) == ["iv", "sealed", "tag"]
+        visit.show({"key": "a", "id": wanted.id})
+        visit.show({"key": "a", "id": wanted.id}, {"key": "b", "record": foreign})
+        assert (visit.look("a").colour, visit.look("b").colour) == (RED, GREEN)
+        assert sealed_requests(stage.site, wanted, "records") == (1, 1)
+        assert sealed_requests(stage.site, record, "records") == (1, 2)
+    with stage.visit(endpoint="/sealed/images", recordsUrl=f"/sealed/{ANOTHER_PAGE}", cache="memory") as visit:
+        for times in (1, 2):
+            visit.render({"key": "a", "record": foreign})
+            assert visit.error("a") == "RecordError"
+            visit.render({"key": "a", "record": foreign, "alt": "again"})
+            visit.frames(10)
+            assert sealed_requests(stage.site, record, ANOTHER_PAGE) == (1 + times, 2 + 2 * times)
+            visit.render()
+        assert visit.object_urls_ever == 0
+
+
+ANOTHER_PAGE = "records-of-another-page"
+FROM_ANOTHER_PAGE = f"async (id) => (await (await fetch(`/sealed/{ANOTHER_PAGE}?id=${{id}}`)).json())[id]"
+
+
+def sealed_requests(site: Site, record: ImageRecord, route: str) -> tuple[int, int]:
+    """Count the requests of an image's record and of its payload below /sealed so far."""
+    records = site.log.count(f'"GET /sealed/{route}?id={record.id} ')
+    return records, site.requests(record.id, route="/sealed/images")
+
+
 def broken_body(stage: Stage) -> None:
     """A body that is broken on its way is an error and no picture; each retry asks anew, and shows a whole one."""
     saved = stage.site.save(plain(RED, 10))
@@ -299,6 +331,7 @@ SCENARIOS: list[Scenario] = [
     offline_reload,
     outage,
     expired_record,
+    record_of_another_page,
     broken_body,
     unmount_in_mid_load,
     mount_and_unmount_10000_times,

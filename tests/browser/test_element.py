@@ -24,7 +24,7 @@ from tests.browser.acceptance import (
 from tests.browser.engines.chromium import ChromiumPage
 from tests.browser.engines.page import Browser, lacks
 from tests.browser.engines.webkit import WebKitPage
-from tests.browser.scenarios import each_scenario
+from tests.browser.scenarios import ANOTHER_PAGE, each_scenario, sealed_requests
 from tests.browser.support import Site, open_page, wait_for
 from tests.support.paths import ROOT
 
@@ -424,6 +424,21 @@ def test_after_a_sign_out(browser: Browser, site: Site) -> None:
         assert opened.object_urls == 0
         element(opened, f"(element.srcId = '{saved.id}')", "c")
         opened.wait("c", "shown")
+
+
+def test_a_record_that_never_opens(browser: Browser, site: Site) -> None:
+    """If the application seals to another page, the element tries once each time it comes near the screen."""
+    saved = site.save(plain(RED, 47))
+    with visit(browser, site, endpoint="/sealed/images", recordsUrl=f"/sealed/{ANOTHER_PAGE}") as opened:
+        opened.page.evaluate("() => void (document.querySelector('main').style.padding = '0 0 9000px')")
+        put(opened, src_id=saved.id)
+        for times in (1, 2):
+            assert opened.error("a") == "RecordError"
+            opened.frames(10)
+            assert sealed_requests(site, saved, ANOTHER_PAGE) == (2 * times, 2 * times)
+            opened.page.evaluate("scrollTo(0, 9000)")
+            opened.wait("a", "idle")
+            opened.page.evaluate("scrollTo(0, 0)")
 
 
 def test_a_copy(browser: Browser, site: Site) -> None:

@@ -143,6 +143,27 @@ def test_an_update_reaches_a_sealed_record_by_a_fresh_one(site: Site, browser: B
     assert site.states(image_id) == ["InvalidProof", "Success"]
 
 
+def test_tabs_share_the_download_of_a_sealed_picture(site: Site, browser: Browser) -> None:
+    """Each tab opens one download with its own record. A third tab opens the cached ciphertext."""
+    image = noise("webp", 303)
+    image_id, picture = site.save(image).id, shown("webp", image)
+    with (
+        open_tab(browser, site, endpoint="/held", recordsUrl="/records") as tab,
+        open_tab(browser, site, endpoint="/held", recordsUrl="/records") as second,
+    ):
+        for asking in (tab, second):
+            asking.page.evaluate("id => { globalThis.showing = (" + SHOW_SEALED + ")(id); }", image_id)
+        wait_for(tab.page, "(async () => (await navigator.locks.query()).pending.length === 1)()")
+        site.release()
+        assert [Shown(**asking.page.evaluate("() => showing")) for asking in (tab, second)] == [picture] * 2
+        with open_tab(browser, site, recordsUrl="/records") as third:
+            assert Shown(**third.page.evaluate(SHOW_SEALED, image_id)) == picture
+            records = [opened.page.evaluate("heldRecords[0].meta.sealed") for opened in (tab, second, third)]
+            assert third.page.evaluate("heldRecords[0].meta.key") is None
+    assert len(set(records)) == 3
+    assert (site.requests(image_id, route="/held"), site.requests(image_id)) == (1, 0)
+
+
 def is_shown_by_worker(tab: Tab, image_id: str) -> bool:
     """Show a picture, and tell whether a worker has decrypted one."""
     tab.page.evaluate(SHOW_SEALED, image_id)

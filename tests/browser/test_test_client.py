@@ -21,6 +21,17 @@ SHOWN = """async () => {
   return URL.createObjectURL === createObjectURL;
 }"""
 
+SEALED = """async () => {
+  const { createTestClient } = await import("/src/testing/index.js");
+  const client = createTestClient({ refreshes: false });
+  client.addImage("players:ada");
+  const [own, other] = [await client.recipientHeaders(), await createTestClient().recipientHeaders()];
+  const error = await client.getImage(client.record("players:ada", other)).catch((caught) => caught);
+  picture.src = (await client.objectUrl(client.record("players:ada", own))).url;
+  await picture.decode();
+  return [error.reason, picture.naturalWidth];
+}"""
+
 
 def test_its_picture_is_drawn(tab: Tab) -> None:
     """The default picture is one to the browser, which lacks nothing that would be filled in."""
@@ -28,6 +39,11 @@ def test_its_picture_is_drawn(tab: Tab) -> None:
     wait_for(tab.page, "status === 'shown' && picture.naturalWidth === 16 && picture.naturalHeight === 12")
     tab.page.evaluate("view.end()")
     assert tab.page.evaluate("testClient.state()") == {"loading": [], "shown": [], "listeners": 0}
+
+
+def test_a_sealed_record_is_shown_in_its_page_alone(tab: Tab) -> None:
+    """A record of another page is an error. One that is sealed to the client is shown."""
+    assert tab.page.evaluate(SEALED) == ["sealed", 16]
 
 
 def test_what_is_no_picture_is_an_error(tab: Tab) -> None:
