@@ -3,7 +3,7 @@
 tests/js/interop/backend.mjs is the same around npm's pixstore.
 
 Argument: JSON {"database", "blobs", "secrets", "page", "route", "window_ms", "own_endpoint", "by_cookie",
-"thumb_width"}; a null is
+"thumb_width", "records"}; a null is
 our default. Prints {"app", "endpoint"}, two URLs, when it is ready.
 """
 
@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pixstore_asgi import PayloadResponse, Pixstore, PixstoreError, PixstoreMiddleware, Variant
+from pixstore_asgi import PayloadResponse, Pixstore, PixstoreError, PixstoreMiddleware, RecordsApp, Variant
 from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.process import wall_clock_ms
 from pixstore_asgi.store.connect import bodies_at
@@ -49,6 +49,7 @@ pix = Pixstore(
     secret=OPTIONS["secrets"],
     image_formats=list(FORMAT_BYTES),
     variants=[Variant("thumb", width=OPTIONS["thumb_width"])] if OPTIONS["thumb_width"] else (),
+    records=OPTIONS["records"],
     **({} if OPTIONS["window_ms"] is None else {"proof_window_ms": OPTIONS["window_ms"]}),
 )
 
@@ -111,6 +112,7 @@ app = PixstoreMiddleware(
         routes=[
             Route("/call/{name}", call, methods=["POST"]),
             Route("/my-images/{id}", own_endpoint),
+            Route("/records", RecordsApp(pix, authorize=lambda scope, image_id: True)),
             Mount("/", StaticFiles(directory=OPTIONS["page"], html=True)),
         ]
     ),

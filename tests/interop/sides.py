@@ -25,7 +25,8 @@ class Setup:
 
     own_endpoint: images are served by the application, behind a header. by_cookie: our proofs are
     bound to the visitor that a cookie names. secrets: oldest to newest; npm's takes none. database, blobs: where
-    ours keeps its images, if not in its folder. thumb_width: ours makes a thumbnail of each, so wide.
+    ours keeps its images, if not in its folder. thumb_width: ours makes a thumbnail of each, so wide. records: the kind
+    of records that ours hands out.
     """
 
     window_ms: int | None = WINDOW_MS
@@ -36,6 +37,7 @@ class Setup:
     database: str | None = None
     blobs: str | None = None
     thumb_width: int | None = None
+    records: str = "plain"
 
 
 USUAL = Setup()

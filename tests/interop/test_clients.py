@@ -14,11 +14,12 @@ from pixstore_asgi import ImageRecord, decode_payload
 from pixstore_asgi.core.cipher import unseal
 from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.core.padding import padding
-from tests.interop.peers import Peer
+from tests.interop.peers import Peer, request
 from tests.interop.sides import NODE_FOLDER, Setup, Side
 from tests.interop.tabs import Tabs
 from tests.support.s3 import S3Server
 from tests.support.samples import ALL_KINDS, large_png, picture
+from tests.support.sealed import SealedPage
 from tests.support.stores import STORES, new_place
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser]
@@ -124,6 +125,37 @@ def test_an_old_record_brings_the_new_version(client: Client, sides: dict[str, S
     old = peer.save(IMAGES["png"])
     fresh = peer.update(old.id, IMAGES["webp"])
     assert client.read_by_default(peer, [old, fresh]) == [shown("webp")] * 2
+
+
+def records_answer(peer: Peer, record: ImageRecord, headers: dict[str, str]) -> tuple[int, bytes]:
+    """Ask the application for a fresh record, as a page does."""
+    status, _, body = request(peer.app, "GET", f"/records?id={record.id}", headers=headers)
+    return status, body
+
+
+@pytest.mark.parametrize("client", ["npm-node", "npm-chromium"], indirect=True)
+def test_npm_reads_plain_records_beside_sealed_ones(client: Client, sides: dict[str, Side]) -> None:
+    """A request without the header gets a plain record, although others are sealed. It also brings the update."""
+    peer, page = sides["ours"].shared, SealedPage()
+    saved = peer.save(IMAGES["png"])
+    sealed, plain = (
+        ImageRecord.parse(json.loads(records_answer(peer, saved, headers)[1])[saved.id])
+        for headers in (page.headers, {})
+    )
+    assert page.open(sealed) == plain.key
+    read, refused = client.read_by_default(peer, [plain, sealed])
+    assert read == shown("png")
+    assert list(refused) == ["error"]
+    peer.update(saved.id, IMAGES["webp"])
+    assert client.read_by_default(peer, [plain]) == [shown("webp")]
+
+
+def test_npm_gets_no_record_if_all_records_are_sealed(sides: dict[str, Side]) -> None:
+    """With records="sealed" the request of a page with npm's client is 400 with the reason."""
+    peer = sides["ours"].lasting(Setup(records="sealed"))
+    status, body = records_answer(peer, peer.save(IMAGES["png"]), {})
+    assert status == 400
+    assert b"hands out only sealed records" in body
 
 
 def test_refusals_are_told_apart(client: Client, sides: dict[str, Side]) -> None:
