@@ -111,6 +111,21 @@ async def test_records_are_sealed_to_the_page_that_asks(records: Any) -> None:
         assert "Pixstore-Recipient" in without.json()["detail"]
 
 
+@pytest.mark.parametrize("records", ["plain", "sealed"])
+async def test_another_key_gets_records_that_it_opens(records: Any) -> None:
+    """A proxy or script that uses the session of a page, but sends its own key, opens the records: no rule stops it."""
+    async with Pixstore(MemoryStore(), secret=SECRET, records=records) as pix:
+        saved = await pix.save_image(picture(), recipient=recipient_of(scope_with(PAGE.text)))
+        key = PAGE.open(saved)
+        app = RecordsApp(pix, lambda scope, image_id: (b"cookie", b"session=ada") in scope["headers"])
+        attacker = SealedPage()
+        async with client(app) as http:
+            answer = await http.get("/", params={"id": saved.id}, headers={**attacker.headers, "cookie": "session=ada"})
+            stranger = await http.get("/", params={"id": saved.id}, headers=attacker.headers)
+    assert attacker.open(answer.json()[saved.id]) == key
+    assert stranger.json() == {}
+
+
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
 async def test_a_bad_recipient_is_refused_before_the_rule(pix: Pixstore, text: str) -> None:
     """A bad header is a 400 with one sentence, also for an image that the rule refuses, and the rule is not asked."""

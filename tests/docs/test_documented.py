@@ -168,11 +168,12 @@ def test_the_threat_model_names_what_exists() -> None:
 
 
 def test_every_promise_of_the_threat_model_has_a_test() -> None:
-    """Each promise in SECURITY.md has a number, under which the page names tests that exist."""
+    """Each promise in SECURITY.md, and each reader of records, has a number, under which the page names its tests."""
     text = (ROOT / "SECURITY.md").read_text()
-    numbers = [number for _, _, number in rows(text, "| promise |")]
-    (block,) = re.findall(r"The tests, by number:\n\n```text\n(.*?)```", text, re.DOTALL)
+    numbers = [cells[-1] for head in ("| promise |", "| reader |") for cells in rows(text, head)]
+    (block,) = re.findall(r"The tests .*, by number:\n\n```text\n(.*?)```", text, re.DOTALL)
     named = [re.fullmatch(r" *(\d+)  (tests/\S+\.py)::(test_\w+)", line) for line in block.splitlines()]
+    numbers = list(dict.fromkeys(numbers))
     assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
     assert list(dict.fromkeys(match and match[1] for match in named)) == numbers
     for match in named:

@@ -19,12 +19,12 @@ from pixstore_asgi import (
 from pixstore_asgi.core.cipher import unseal
 from pixstore_asgi.core.images import ExportedImage
 from pixstore_asgi.core.recipient import Recipient
-from pixstore_asgi.errors import InputError, RecipientError
+from pixstore_asgi.errors import InputError, RecipientError, SecretError
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.asgi import client
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.requests import headers
-from tests.support.samples import SECRET, picture
+from tests.support.samples import OTHER_SECRET, SECRET, picture
 from tests.support.sealed import SealedPage, SealedToAnother
 
 PAGE = SealedPage()
@@ -136,6 +136,19 @@ async def test_a_wrong_recipient_changes_nothing(tmp_path: Path, name: str) -> N
         with pytest.raises(InputError, match="recipient_of"):
             await {**WRITES, **READS}[name](pix, saved, tmp_path / "missing", wrong)
         assert await pix.list_images() == before
+
+
+async def test_the_secret_opens_images_of_sealed_records() -> None:
+    """A process with secret and database, but no key of the page, reads the picture. Another secret opens nothing."""
+    store = MemoryStore()
+    async with Pixstore(store, secret=SECRET, records="sealed") as pix:
+        record = await pix.save_image(picture(), recipient=RECIPIENT)
+    async with Pixstore(store, secret=SECRET) as server:
+        found = await server.read_image(record.id)
+        assert found is not None
+        assert found.data == picture()
+    with pytest.raises(SecretError):
+        await Pixstore(store, secret=OTHER_SECRET).open()
 
 
 async def test_the_kind_of_records_is_checked() -> None:
