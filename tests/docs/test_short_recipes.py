@@ -25,6 +25,7 @@ from tests.support.samples import OTHER_SECRET, SECRET, picture
 from tests.support.sealed import SealedPage
 
 KEY = "a-key-for-the-tests-of-the-recipes-0123456789"
+PAGE = SealedPage()
 
 
 def test_starlette(run_snippet: RunSnippet) -> None:
@@ -65,10 +66,10 @@ async def test_quart(run_snippet: RunSnippet) -> None:
         record = ImageRecord.parse(await answer.get_json())
         payload = await http.get(f"/pixstore-image/{record.id}", headers=sent(record))
         assert payload.headers["x-pixstore-state"] == "Success"
-        page, url = SealedPage(), f"/api/pictures/{record.id}"
-        assert page.open(await (await http.get(url, headers=page.headers)).get_json()) == record.key
-        saved = await http.post("/api/pictures", data=picture(), headers=page.headers)
-        assert page.open(await saved.get_json())
+        url = f"/api/pictures/{record.id}"
+        assert PAGE.open(await (await http.get(url, headers=PAGE.headers)).get_json()) == record.key
+        saved = await http.post("/api/pictures", data=picture(), headers=PAGE.headers)
+        assert PAGE.open(await saved.get_json())
         assert (await http.get(url, headers={"pixstore-recipient": "x"})).status_code == 400
         assert (await http.post("/api/pictures", data=b"<html>")).status_code == 400
 
@@ -109,6 +110,7 @@ def test_records_for_a_page_that_knows_ids(run_snippet: RunSnippet, monkeypatch:
             record = ImageRecord.parse(answer.json()[ids[name]])
             for other, status in ((ada, 200 if name == "ada" else 403), (bob, 200 if name == "bob" else 403)):
                 assert other.get(f"/pixstore-image/{record.id}", headers=sent(record)).status_code == status
+        assert PAGE.open(ada.get("/api/album", headers=PAGE.headers).json()[ids["ada"]])
         assert ada.get("/api/album", params={"after": ids["ada"]}).json() == {}
         with TestClient(app, "https://testserver") as nobody:
             assert nobody.get("/api/records", params=wanted).json() == {}
@@ -122,9 +124,11 @@ async def test_records_by_a_route_in_openapi(run_snippet: RunSnippet) -> None:
         shown, hidden = [await pix.save_image(picture(), directory=directory) for directory in ("public", "private")]
         async with client(names["app"]) as http:
             answer = await http.get("/api/records", params={"id": [shown.id, hidden.id, "nobody"]})
+            sealed = await http.get("/api/records", params={"id": shown.id}, headers=PAGE.headers)
         async with client(RecordsApp(pix, names["may_see"])) as http:
             same = await http.get("/", params={"id": [shown.id, hidden.id, "nobody"]})
     assert answer.json().keys() == same.json().keys() == {shown.id}
+    assert PAGE.open(sealed.json()[shown.id]) == shown.key
     assert answer.headers["cache-control"] == "no-store"
     described = names["app"].openapi()["paths"]["/api/records"]["get"]["responses"]["200"]["content"]
     assert described["application/json"]["schema"]["additionalProperties"] == {
