@@ -53,7 +53,6 @@ class Recipient:
 
     Attributes:
         point: The uncompressed point, 65 bytes. Its hash identifies the page's key pair, for example in a session.
-        public_key: The same key as an object of the package cryptography.
     """
 
     __slots__ = ("point", "public_key")

@@ -14,6 +14,7 @@ PUBLIC = {
         "ConfigError ImageNotFound ImageTooLarge InputError IntegrityError InvalidImage PixstoreError ProofError "
         "RecipientError RecordError SecretError StoreBusy StoreConflict StoreError UploadTimeout WireError WireState"
     ),
+    "pixstore_asgi.core.recipient": "Recipient",
     "pixstore_asgi.store.contract": "CHUNK_BYTES Expect Expected ImageStore ImageStream ImageWriter",
     "pixstore_asgi.store.contract_tests": "SharedStoreContract StoreContract",
     "pixstore_asgi.store.sqlite": "Durability SqliteStore",

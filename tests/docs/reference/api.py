@@ -17,6 +17,7 @@ from pixstore_asgi import (
     testing,
 )
 from pixstore_asgi.core.images import ExportedImage, Image, ImageInfo, Seal
+from pixstore_asgi.core.recipient import Recipient
 from pixstore_asgi.keys.rotation import KeyStatus
 from pixstore_asgi.testing import fixtures
 from tests.docs.reference.docstrings import Docstring, constants_of, docstring_of, functions_of
@@ -115,7 +116,8 @@ def applications() -> str:
 
 def results() -> str:
     """Return the table of the objects that methods return, and of their fields."""
-    rows = [_fields(each) for each in (ImageRecord, ImageInfo, Image, ExportedImage, Seal, KeyStatus, Payload, Variant)]
+    kinds = (ImageRecord, ImageInfo, Image, ExportedImage, Seal, KeyStatus, Payload, Variant, Recipient)
+    rows = [_fields(each) for each in kinds]
     return table(["object", "meaning", "fields and properties"], rows)
 
 
