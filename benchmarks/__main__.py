@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from . import backup, growth, in_process, memory, saves, servers
+from . import backup, growth, in_process, memory, saves, sealed_records, servers
 from .browser import part as browser
 from .environment import describe
 from .photos import part as pictures
@@ -31,6 +31,7 @@ _MEASURE: dict[str, Callable[[Plan], Findings]] = {
     "pictures": pictures.measure,
     "browser": browser.measure,
     "scroll": scroll.measure,
+    "sealed-records": sealed_records.measure,
 }
 
 _CASE_NAMES: dict[str, Callable[[Plan], list[str]]] = {
@@ -38,6 +39,7 @@ _CASE_NAMES: dict[str, Callable[[Plan], list[str]]] = {
     "saves": saves.case_names,
     "stores": stores.case_names,
     "browser": browser.case_names,
+    "sealed-records": sealed_records.case_names,
 }
 
 

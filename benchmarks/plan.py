@@ -5,7 +5,19 @@ from typing import Any
 
 KB, MB = 1_000, 1_000_000
 
-PARTS = ("in-process", "servers", "saves", "growth", "backup", "memory", "stores", "pictures", "browser", "scroll")
+PARTS = (
+    "in-process",
+    "servers",
+    "saves",
+    "growth",
+    "backup",
+    "memory",
+    "stores",
+    "pictures",
+    "browser",
+    "scroll",
+    "sealed-records",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,8 @@ class Plan:
     browser_wait_ms: int = 3_000
     browser_cached: int = 1_000
     browser_evicted_size: int = 500 * KB
+    sealed_record_reads: int = 12
+    sealed_record_answers: int = 200
     scroll_images: int = 1_000
     scroll_pixels_per_frame: int = 30
     case: str | None = None
@@ -119,6 +133,8 @@ QUICK = Plan(
     browser_wait_ms=10,
     browser_cached=55,
     browser_evicted_size=5 * KB,
+    sealed_record_reads=2,
+    sealed_record_answers=3,
     scroll_images=60,
     scroll_pixels_per_frame=10,
 )

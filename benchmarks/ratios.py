@@ -13,7 +13,7 @@ Selection = Mapping[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A median quotient and the number of pairs behind it."""
+    """A median quotient or difference, and the number of pairs behind it."""
 
     value: float
     pairs: int
@@ -50,10 +50,18 @@ def ratio(found: Findings | None, over: Selection, under: Selection, column: str
     return Ratio(statistics.median(quotients), len(quotients)) if quotients else None
 
 
+def difference(found: Findings | None, over: Selection, under: Selection, column: str) -> Ratio | None:
+    """Return the median of `over` - `under`, paired by round, or None where no round has both."""
+    tops = _by_round(select(found, over), column)
+    bottoms = _by_round(select(found, under), column)
+    differences = [tops[number] - bottoms[number] for number in tops.keys() & bottoms.keys()]
+    return Ratio(statistics.median(differences), len(differences)) if differences else None
+
+
 def distinct(found: Findings | None, column: str) -> list[Any]:
     """Return the values of a column in the order in which they first occur."""
     return list(dict.fromkeys(row[column] for row in (found.rows if found else []) if column in row))
 
 
 def _by_round(rows: Iterable[Mapping[str, Any]], column: str) -> dict[int, float]:
-    return {int(row["round"]): float(row[column]) for row in rows}
+    return {int(row["round"]): float(row[column]) for row in rows if column in row}

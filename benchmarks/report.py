@@ -16,6 +16,7 @@ from .plan import Findings, Plan, size_label
 from .ratios import distinct, median, only, select
 from .runs import HOT
 from .scroll.table import scroll_panels, scroll_tables
+from .sealed_records import sealed_records_table
 from .stores.gets import CACHED, CONNECTIONS, UNCACHED
 from .stores.table import stores_tables
 from .tables import (
@@ -42,6 +43,7 @@ _SECTIONS: dict[str, tuple[str, str, Callable[[Findings], str]]] = {
     "pictures": ("Pictures", "pictures.svg", pictures_tables),
     "browser": ("Browser", "browser.svg", browser_table),
     "scroll": ("Scroll", "scroll.svg", scroll_tables),
+    "sealed-records": ("Sealed records", "", sealed_records_table),
 }
 
 

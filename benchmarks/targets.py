@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from . import sealed_records
 from .pictures import PICTURES
 from .plan import FULL, KB, MB, Findings, size_label
-from .ratios import Ratio, Selection, median, ratio, select
+from .ratios import Ratio, Selection, difference, median, ratio, select
 from .runs import GALLERY, HOT, PAGE, WRITES
 from .saves import IN_FILES
 from .scroll import ways as scroll
@@ -58,6 +59,7 @@ def targets(parts: Parts) -> list[Target]:
         _stores,
         _browser,
         _scroll,
+        _sealed_records,
     )
     return [target for group in groups for target in group(parts)]
 
@@ -246,6 +248,21 @@ def _scroll(parts: Parts) -> Iterator[Target]:
         measured = None if value is None else Ratio(value, len(select(found, own)))
         name = f"scroll of {FULL.scroll_images:,} thumbnails, {page}: {quantity}"
         yield Target(name, "at most", bound, unit, measured)
+
+
+def _sealed_records(parts: Parts) -> Iterator[Target]:
+    found = parts.get("sealed-records")
+
+    def both(label: str) -> tuple[Selection, Selection]:
+        over, under = ({"label": label, "contestant": kind} for kind in (sealed_records.SEALED, sealed_records.PLAIN))
+        return over, under
+
+    for label in (kind(size) for kind in (sealed_records.cold, sealed_records.reload) for size in FULL.browser_sizes):
+        name = f"sealed records, {label}: time against plain records"
+        yield Target(name, "at most", 1.05, "x", ratio(found, *both(label), "ms"))
+    for label, bound in ((sealed_records.PAGE, 20.0), (sealed_records.ANSWER, 0.4)):
+        name = f"sealed records, {label}: more than with plain records"
+        yield Target(name, "at most", bound, " ms", difference(found, *both(label), "ms"))
 
 
 def _case(name: str) -> Selection:

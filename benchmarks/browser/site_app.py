@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from benchmarks.pictures import png
 from benchmarks.routes import IMAGES_ROUTE
-from pixstore_asgi import Pixstore, PixstoreApp
+from pixstore_asgi import Pixstore, PixstoreApp, RecordsApp
 
 _NO_STORE = {"cache-control": "no-store"}
 _KEPT_BYTES = 512 * 1024 * 1024
@@ -69,6 +69,7 @@ async def _requests(request: Request) -> Response:
 app = Starlette(
     routes=[
         Route("/records", _records),
+        Route("/fresh", RecordsApp(_pix, authorize=lambda scope, image_id: True)),
         Route("/requests", _requests),
         Mount(IMAGES_ROUTE, _images),
         Mount("/bundle", StaticFiles(directory=os.environ["PIXSTORE_BENCH_BUNDLE"])),

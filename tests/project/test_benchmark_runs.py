@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import backup, servers
+from benchmarks import backup, sealed_records, servers
 from benchmarks.__main__ import main
 from benchmarks.browser import part as browser
 from benchmarks.environment import missing_programs
@@ -35,6 +35,7 @@ TOOLS = {
     "pictures": ["chromium", "npm thumbhash"],
     "browser": ["chromium", "node", "npm front end"],
     "scroll": ["chromium", "node", "npm front end", "npm react"],
+    "sealed-records": ["chromium", "node", "npm front end"],
 }
 # The ways to show a page of pictures, and the number of their requests in the quick plan.
 PAGES = {"thumbs, batches": 1, "thumbs, singles": 8, "originals, batches": 1, "originals, singles": 8}
@@ -62,6 +63,7 @@ FOUND = {
     "pictures": ("contestant", {*WAYS, *PAGES, "strip", "seal", "seal, padded", *SPREADS}),
     "browser": ("case", set(browser.case_names(QUICK))),
     "scroll": ("contestant", {name for way in SCROLL_WAYS for name in way.visits}),
+    "sealed-records": ("label", {"cold, 50 KB", "after a reload, 50 KB", sealed_records.PAGE, sealed_records.ANSWER}),
 }
 STORES_LOADS = {
     "cached",
@@ -106,7 +108,7 @@ def scrolled_as_planned(rows: list[dict[str, Any]]) -> bool:
     )
 
 
-LONG_PARTS = {"stores", "pictures", "scroll", "servers", "browser", "backup"}
+LONG_PARTS = {"stores", "pictures", "scroll", "servers", "browser", "backup", "sealed-records"}
 """Parts that only a long test run includes: each takes half a minute, or writes hundreds of megabytes."""
 
 
@@ -141,7 +143,7 @@ def test_every_part_runs(part: str, tmp_path: Path) -> None:
     assert text.index("| target | wanted | measured |") < text.index("\n## ")
     for chart in tmp_path.glob("*.svg"):
         assert ET.fromstring(chart.read_text()).tag.endswith("svg")  # noqa: S314, written by the run itself
-    assert {chart.stem for chart in tmp_path.glob("*.svg")} == {part} - {"in-process"}
+    assert {chart.stem for chart in tmp_path.glob("*.svg")} == {part} - {"in-process", "sealed-records"}
 
 
 @pytest.mark.servers
@@ -152,6 +154,12 @@ def test_one_case_of_the_browser_runs_alone(tmp_path: Path) -> None:
     assert {(row["case"], row["contestant"]) for row in found} == {
         ("hot-50KB", name) for name in ("npm", "pixstore", "floor")
     }
+
+
+def test_sealed_and_plain_records_are_compared_in_turn(tmp_path: Path) -> None:
+    """A short run of one case has both kinds of records, all of them right."""
+    found = run_quickly("sealed-records", tmp_path, "--case", "answer")["parts"]["sealed-records"]["rows"]
+    assert [(row["contestant"], row["wrong"]) for row in found] == [("sealed", 0), ("plain", 0)]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import sealed_records
 from benchmarks.browser import eviction
 from benchmarks.browser.cases import all_cases
 from benchmarks.plan import FULL, QUICK, Findings
@@ -94,6 +95,14 @@ def test_targets_read_the_measured_rows() -> None:
             *rows(case="seal streamed, 5000000", seconds=[2e-4]),
         ]
     )
+    records = Findings(
+        rows=[
+            *rows(label="cold, 5 MB", contestant="sealed", ms=[40.0, 42.0, 50.0]),
+            *rows(label="cold, 5 MB", contestant="plain", ms=[40.0, 40.0, 40.0]),
+            *rows(label=sealed_records.ANSWER, contestant="sealed", ms=[1.5, 1.7, 1.6]),
+            *rows(label=sealed_records.ANSWER, contestant="plain", ms=[1.0, 1.1, 1.3]),
+        ]
+    )
     browser = Findings(
         rows=[
             *rows(label="cold fetch, 50 KB", contestant="pixstore", ms=[2.0, 3.0, 2.0]),
@@ -108,7 +117,7 @@ def test_targets_read_the_measured_rows() -> None:
             *rows(size=30_000, format=["png", "jpeg"], concurrent=1, contestant="npm", saves_per_s=10.0, round=0),
         ]
     )
-    parts = {"servers": servers, "saves": saves, "in-process": pieces, "browser": browser}
+    parts = {"servers": servers, "saves": saves, "in-process": pieces, "browser": browser, "sealed-records": records}
     measured = {t.name: t for t in targets(parts) if t.measured}
     found = {name: (round(t.measured.value, 3), t.verdict) for name, t in measured.items() if t.measured}
     assert list(found.values()) == [
@@ -122,6 +131,8 @@ def test_targets_read_the_measured_rows() -> None:
         (0.5, "miss"),
         (0.5, "pass"),
         (1.5, "miss"),
+        (1.05, "pass"),
+        (0.5, "miss"),
     ]
     assert "**miss**" in targets_table(list(measured.values()))
 

@@ -9,13 +9,17 @@
  */
 
 import { fetchPlainly, keepPlainly, readPlainly } from "./floor.js";
+import { clientsOf } from "./sealed-records.js";
 
 export const IMAGES = "/pixstore-image";
 
 const CLEANUP_BATCH = 50;
 const NO_LIMIT_BYTES = 2 ** 31;
 
-const loaders = { floor, npm, pixstore };
+const loaders = {
+  ...{ floor, npm, pixstore },
+  ...{ sealed: () => clientsOf(["sealed"]), plain: () => clientsOf(["plain"]), both: () => clientsOf(["sealed", "plain"]) },
+};
 
 /** Load a contestant whose cache keeps so many images. */
 export const load = (name, limit) => loaders[name](limit);
