@@ -307,6 +307,16 @@ test("a record is sealed to the page of the request's headers, and has no placeh
   assert.equal((await failureOf(client.getImage(client.record(ID, real)))).reason, "sealed");
 });
 
+test("sealed records need neither WebCrypto nor fetch, which a page of jsdom may lack", async (t) => {
+  for (const name of ["crypto", "Headers", "fetch"]) setGlobal(t, name, undefined);
+  const client = createTestClient({ refreshes: false });
+  client.addImage(ID);
+  assert.equal((await client.getImage(client.record(ID, await client.recipientHeaders()))).type, "image/png");
+  await client.clear();
+  const foreign = client.record(ID, await createTestClient().recipientHeaders());
+  assert.equal((await failureOf(client.getImage(foreign))).reason, "sealed");
+});
+
 test("a token rises with every version, also after a removal", () => {
   const client = createTestClient();
   client.addImage(ID);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { createTestClient } from "../../../../js_client/src/testing/index.js";
 import { withoutPage } from "../dom.js";
 import { gate, setGlobal, until } from "../page.js";
 import { serveRecords } from "../records-server.js";
@@ -165,6 +166,18 @@ export function testPlaces(name, mount) {
     assert.equal(await textAt(src(mounted)), "picture");
     assert.deepEqual([asked.records.length, asked.images.length], [1, 2]);
     await mounted.unmount();
+  });
+
+  test(`${name}: with the client for tests, its own sealed record is shown, and one of another page is an error`, async () => {
+    const client = createTestClient({ refreshes: false });
+    for (const id of [ID, OTHER]) client.addImage(id);
+    const mounted = await mount(client, eager({ record: client.record(ID, await client.recipientHeaders()) }));
+    await has(mounted, "shown");
+    const foreign = client.record(OTHER, await createTestClient().recipientHeaders());
+    await mounted.update(eager({ record: foreign }));
+    await has(mounted, "error");
+    await mounted.unmount();
+    assert.deepEqual(client.state(), { loading: [], shown: [], listeners: 0 });
   });
 
   test(`${name}: a source that always seals to another page is asked again only near the screen again`, async (t) => {
