@@ -3,27 +3,31 @@
 PIXSTORE_TEST_DB is the database, PIXSTORE_TEST_BLOBS where its bodies are if not there, PIXSTORE_TEST_ORIGINS the other
 origins that may read images, PIXSTORE_TEST_WINDOW_MS the proof window, PIXSTORE_TEST_CIPHERTEXT_URL where else
 ciphertext is, PIXSTORE_TEST_VARIANTS the variants that pictures have beside a placeholder, as `name=width,name=width`,
-PIXSTORE_TEST_BUILT a folder of pages that a bundler has made, PIXSTORE_TEST_RECORDS the kind of records,
-PIXSTORE_TEST_TRAFFIC a file for all requests and responses.
+PIXSTORE_TEST_BUILT a folder of pages that a bundler has made, PIXSTORE_TEST_RECORDS the kind of records, or "unsealed"
+for plain ones in each case, PIXSTORE_TEST_TRAFFIC a file for all requests and responses, beside which is a log of all
+records.
 """
 
 import asyncio
+import json
+import logging
 import math
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pixstore_asgi import Pixstore, PixstoreApp, RecordsApp, Variant, recipient_of
+from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, RecordsApp, Variant, recipient_of
 from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.core.recipient import CURVE, Recipient
 from pixstore_asgi.process import wall_clock_ms
@@ -31,6 +35,7 @@ from tests.support.paths import ROOT
 from tests.support.samples import SECRET
 
 NO_STORE = {"cache-control": "no-store"}
+RECORDS = os.environ.get("PIXSTORE_TEST_RECORDS", "plain")
 VARIANTS = [each.split("=") for each in os.environ.get("PIXSTORE_TEST_VARIANTS", "").split(",") if each]
 
 pix = Pixstore(
@@ -42,13 +47,21 @@ pix = Pixstore(
     ciphertext_url=os.environ.get("PIXSTORE_TEST_CIPHERTEXT_URL"),
     variants=[Variant(name, width=int(width)) for name, width in VARIANTS],
     placeholder=bool(VARIANTS),
-    records="sealed" if os.environ.get("PIXSTORE_TEST_RECORDS") == "sealed" else "plain",
+    records="sealed" if RECORDS == "sealed" else "plain",
 )
 images = PixstoreApp(
     pix,
     allow_origins=os.environ.get("PIXSTORE_TEST_ORIGINS", "").split(),
     public_ciphertext="PIXSTORE_TEST_CIPHERTEXT_URL" in os.environ,
+    service_worker_scope="/",
 )
+log = logging.getLogger("page_app")
+if "PIXSTORE_TEST_TRAFFIC" in os.environ:
+    logging.basicConfig(level=logging.DEBUG, filename=f"{os.environ['PIXSTORE_TEST_TRAFFIC']}.log")
+
+
+def page_of(request: Request) -> Recipient | None:
+    return None if RECORDS == "unsealed" else recipient_of(request)
 
 
 async def save(request: Request) -> Response:
@@ -61,12 +74,26 @@ async def one_picture(request: Request) -> Response:
         return JSONResponse(await pix.update_image(image_id, request.stream()), headers=NO_STORE)
     if request.method == "DELETE":
         return Response(status_code=204 if await pix.delete_image(image_id) else 404)
-    return JSONResponse(await pix.get_image_record(image_id, recipient=recipient_of(request)), headers=NO_STORE)
+    return JSONResponse(await pix.get_image_record(image_id, recipient=page_of(request)), headers=NO_STORE)
 
 
 async def records(request: Request) -> Response:
-    image_ids = request.query_params.getlist("id")
-    return JSONResponse(await pix.get_image_records(image_ids, recipient=recipient_of(request)), headers=NO_STORE)
+    return JSONResponse(await records_for(request), headers=NO_STORE)
+
+
+async def records_for(request: Request) -> dict[str, ImageRecord]:
+    found = await pix.get_image_records(request.query_params.getlist("id"), recipient=page_of(request))
+    log.debug("records: %s", json.dumps(found))
+    return found
+
+
+async def rendered(request: Request) -> Response:
+    """Render the records of images into HTML."""
+    elements = [
+        f'<pix-image alt="" loading="eager" record="{escape(json.dumps(record))}"></pix-image>'
+        for record in (await records_for(request)).values()
+    ]
+    return HTMLResponse("\n".join(elements), headers=NO_STORE)
 
 
 only_sealed = Pixstore(
@@ -253,6 +280,7 @@ site = Starlette(
         Route("/many", many, methods=["POST"]),
         Route("/expired/{id}", expired),
         Route("/records", records),
+        Route("/rendered", rendered),
         Route("/sealed/records", RecordsApp(only_sealed, authorize=lambda scope, image_id: True)),
         Route("/sealed/records-of-another-page", records_of_another_page),
         Mount("/sealed/images", PixstoreApp(only_sealed)),

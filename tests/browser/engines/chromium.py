@@ -71,15 +71,6 @@ class ChromiumPage:
         session.detach()
         return int(heap["usedSize"]), int(counters["nodes"])
 
-    def heap(self) -> str:
-        """Return a heap snapshot, with all texts that the page's scripts hold."""
-        session = self._page.context.new_cdp_session(self._page)
-        chunks: list[str] = []
-        session.on("HeapProfiler.addHeapSnapshotChunk", lambda event: chunks.append(event["chunk"]))
-        session.send("HeapProfiler.takeHeapSnapshot")
-        session.detach()
-        return "".join(chunks)
-
 
 class ChromiumBrowser:
     def __init__(self, context: BrowserContext) -> None:

@@ -30,6 +30,40 @@ const keep = (name, value) => inDatabase(name, "kept", (kept) => kept.put(value,
 
 const kept = (name) => inDatabase(name, "kept", (kept) => kept.get("here"));
 
+/** Gather all that a script of this origin can read, as base64 by the place. */
+async function everythingStored() {
+  const places = { HTML: [document.documentElement.outerHTML], localStorage: Object.values(localStorage), IndexedDB: [] };
+  for (const name of await databaseNames()) {
+    const connection = await done(indexedDB.open(name));
+    for (const store of connection.objectStoreNames) {
+      places.IndexedDB.push(...parts(await done(connection.transaction(store).objectStore(store).getAll())));
+    }
+    connection.close();
+  }
+  const stored = (await caches.keys()).map(async (name) => {
+    const cache = await caches.open(name);
+    const answers = (await cache.keys()).map(async (request) => (await cache.match(request)).blob());
+    return Promise.all(answers);
+  });
+  places["Cache Storage"] = (await Promise.all(stored)).flat();
+  const texts = Object.entries(places).map(async ([place, pieces]) => [place, await base64(new Blob(pieces))]);
+  return Object.fromEntries(await Promise.all(texts));
+}
+
+/** Take a value apart into texts and bytes. */
+function parts(value) {
+  const isWhole = Object(value) !== value || value instanceof Blob || ArrayBuffer.isView(value);
+  return isWhole ? [value] : Object.values(value).flatMap(parts);
+}
+
+async function base64(blob) {
+  const reader = new FileReader();
+  const read = new Promise((resolve) => (reader.onload = resolve));
+  reader.readAsDataURL(blob);
+  await read;
+  return reader.result.split(",")[1];
+}
+
 /** The client stores an image after it was delivered: wait until this version is there. */
 async function untilCached({ id, token }) {
   const endsAt = performance.now() + 10_000;
@@ -84,6 +118,7 @@ async function getInServiceWorker(record) {
 Object.assign(globalThis, {
   databaseNames,
   deleteDatabase,
+  everythingStored,
   fetchPlainly,
   fetchStorable,
   flipCachedBit,
