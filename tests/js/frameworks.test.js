@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -43,8 +44,9 @@ test("README's table has the built sizes, rounded up to a tenth of a kilobyte", 
 test("a newcomer's component in React and TypeScript, as README has it, is less than ten lines and strictly typed", (t) => {
   const code = example("// React");
   assert.ok(code.trim().split("\n").length < 10);
-  const folder = mkdtempSync(path.join(fileURLToPath(new URL(".", import.meta.url)), "newcomer-"));
+  const folder = mkdtempSync(path.join(os.tmpdir(), "pixstore-newcomer-"));
   t.after(() => rmSync(folder, { recursive: true }));
+  symlinkSync(fileURLToPath(new URL("node_modules", import.meta.url)), path.join(folder, "node_modules"));
   const paths = {
     "pixstore-asgi-client": [path.join(CLIENT, "types/index.d.ts")],
     "pixstore-asgi-client/react": [path.join(CLIENT, "types/react/index.d.ts")],

@@ -70,10 +70,12 @@ test("a strict TypeScript project can use the package, and its editor describes 
 });
 
 test("each entry has its types under the oldest of TypeScript's resolutions, which knows no `exports`", () => {
-  const project = mkdtempSync(path.join(fileURLToPath(new URL(".", import.meta.url)), "resolution-"));
+  const outer = mkdtempSync(path.join(os.tmpdir(), "pixstore-resolution-"));
   try {
+    symlinkSync(fileURLToPath(new URL("node_modules", import.meta.url)), path.join(outer, "node_modules"));
+    const project = path.join(outer, "project");
     const installed = path.join(project, "node_modules", "pixstore-asgi-client");
-    mkdirSync(path.dirname(installed));
+    mkdirSync(path.dirname(installed), { recursive: true });
     cpSync(folder, installed, { recursive: true, filter: (file) => path.basename(file) !== "node_modules" });
     const entries = Object.keys(JSON.parse(readFileSync(path.join(CLIENT, "package.json"), "utf8")).exports);
     const lines = entries.map((entry, index) => `import type * as e${index} from "pixstore-asgi-client${entry.slice(1)}";`);
@@ -82,7 +84,7 @@ test("each entry has its types under the oldest of TypeScript's resolutions, whi
     const old = ["--moduleResolution", "node10", "--ignoreDeprecations", "6.0", path.join(project, "uses.ts")];
     execFileSync(fileURLToPath(new URL("node_modules/.bin/tsc", import.meta.url)), [...options, ...old], { encoding: "utf8" });
   } finally {
-    rmSync(project, { recursive: true });
+    rmSync(outer, { recursive: true });
   }
 });
 
