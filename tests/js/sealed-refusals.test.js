@@ -93,7 +93,7 @@ test("a field that is missing, of another type or of another length is an error 
       assert.deepEqual([name, reason], ["RecordError", reasons[field]]);
     }),
   );
-  assert.deepEqual(server.asked, { records: [], images: [] });
+  assert.deepEqual([server.asked.records, server.asked.images], [[], []]);
   assert.equal(await textOf(await client.getImage({ ...record, format: "gif", kind: 7 })), "picture");
 });
 
@@ -136,6 +136,29 @@ test("in a batch each unusable record costs one fresh record, all of them one re
   for await (const { record, blob, error } of client.getImages(records)) found.push(error ?? [record.id, await textOf(blob)]);
   assert.deepEqual(found.sort(), ids.map((id) => [id, id]).sort());
   assert.deepEqual([server.asked.records.sort(), server.asked.images.length], [foreign.sort(), 30]);
+});
+
+test("a record of another page with a copy of the ciphertext asks for the copy twice, and for one fresh record", async (t) => {
+  const withCopy = (record) => ({ ...record, ciphertextUrl: `https://cdn.test/copies/${record.id}` });
+  const server = serveRecords(t, withCopy);
+  server.save(ID, "picture");
+  const client = createClient({ cache: "off", ...RECORDS }, null);
+  const record = withCopy(server.record(ID, await otherPage()));
+  assert.equal(await textOf(await client.getImage(record)), "picture");
+  const { records, images, copies } = server.asked;
+  assert.deepEqual([records.length, copies.length], [1, 2]);
+  assert.ok(images.length <= 1);
+});
+
+test("a tab opens an image that another tab has stored by one fresh record, if it has the other tab's", async (t) => {
+  const server = serveRecords(t);
+  server.save(ID, "picture");
+  const [first, second] = [createClient(RECORDS, null), createClient(RECORDS, null)];
+  const record = server.record(ID, await headerOf(first));
+  await first.getImage(record);
+  await isStored(first);
+  assert.equal(await textOf(await second.getImage(record)), "picture");
+  assert.deepEqual([server.asked.records, server.asked.images], [[ID], [ID]]);
 });
 
 /** A broken application, which seals each record to another page. */

@@ -8,14 +8,15 @@ import { createServer, recordOf, successPayload } from "./server.js";
 const INVALID_PROOF = Uint8Array.of(5);
 
 /**
- * `asked.records` lists the ids of all requests for records, `asked.images` those of all requests for images.
+ * `asked.records` lists the ids of all requests for records, `asked.images` those of all requests for images, and
+ * `asked.copies` those of requests for a copy, which `/copies/ID` is.
  *
  * @param {import("node:test").TestContext} t
  * @param {(record: any, count: number) => any} [change]  changes each record that the server sends; `count` from 1
  */
 export function serveRecords(t, change = (record) => record) {
   const images = createServer();
-  const asked = { records: [], images: [] };
+  const asked = { records: [], images: [], copies: [] };
   const proofs = new Map();
 
   /** A record of an audience, sealed to the page of a header. */
@@ -47,6 +48,10 @@ export function serveRecords(t, change = (record) => record) {
       return new Response(Buffer.concat(payloads.map((each, index) => frame(index, 200, each))));
     }
     const id = decodeURIComponent(pathname.split("/").at(-1));
+    if (pathname.startsWith("/copies/")) {
+      asked.copies.push(id);
+      return new Response(images.version(id).ciphertext);
+    }
     return new Response(payload(id, Number(headers["x-pixstore-token"]), headers["x-pixstore-proof"]));
   });
   return { asked, record, save: images.save };
