@@ -12,28 +12,34 @@ import { build } from "esbuild";
 import { minify } from "terser";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
-const CORE = path.join(FOLDER, "src", "index.js");
+/** Files beside each other in `dist`, which import each other instead of bundling one another, by their sources. */
+const BESIDE = new Map([
+  [path.join(FOLDER, "src", "index.js"), "./index.js"],
+  [path.join(FOLDER, "src", "stored", "index.js"), "./stored.js"],
+]);
 const [target = "dist"] = process.argv.slice(2);
 
-/** A page has one client, so its other files import the core from `./index.js` instead of bundling it. */
-const coreBeside = {
-  name: "core-beside",
+/** A page has one core, and loads the code of stored pairs on demand. */
+const beside = {
+  name: "beside",
   setup: ({ onResolve }) =>
-    onResolve({ filter: /\/index\.js$/ }, ({ path: name, resolveDir, importer }) =>
-      importer && path.resolve(resolveDir, name) === CORE ? { path: "./index.js", external: true } : undefined,
-    ),
+    onResolve({ filter: /\/index\.js$/ }, ({ path: name, resolveDir, importer }) => {
+      const file = importer && BESIDE.get(path.resolve(resolveDir, name));
+      return file ? { path: file, external: true } : undefined;
+    }),
 };
 
 const { outputFiles } = await build({
   absWorkingDir: FOLDER,
   entryPoints: [
     { in: "src/index.js", out: "index" },
+    { in: "src/stored/index.js", out: "stored" },
     { in: "src/pixstore-worker.js", out: "pixstore-worker" },
     { in: "src/view/index.js", out: "view" },
     { in: "src/image-worker/index.js", out: "image-worker" },
     { in: "src/element/index.js", out: "element" },
   ],
-  plugins: [coreBeside],
+  plugins: [beside],
   bundle: true,
   format: "esm",
   target: "es2022",
@@ -59,7 +65,7 @@ await mkdir(path.resolve(FOLDER, target), { recursive: true });
 for (const { path: file, text } of [...outputFiles, ...worker.outputFiles]) {
   // terser minifies the bundle further, by 6 %; even its fifth pass saves bytes. `unsafe_arrows` breaks only functions
   // that are used as constructors, and the client has classes instead. A higher `inline` repeats code.
-  const compress = { passes: 5, unsafe_arrows: true, inline: 1 };
+  const compress = { passes: 5, unsafe_arrows: true, inline: 1, lhs_constants: false, sequences: false };
   const { code } = await minify(text, { module: true, ecma: 2020, compress });
   const built = path.resolve(FOLDER, target, path.basename(file));
   const bytes = Buffer.from(`${code}\n`);

@@ -2,7 +2,7 @@
 
 import { createCache } from "./cache/cache.js";
 import { createInWorker } from "./crypto/in-worker.js";
-import { createRecipient } from "./crypto/recipient.js";
+import { createRecipient, generate } from "./crypto/recipient.js";
 import { ConfigError } from "./errors.js";
 import { createDownload } from "./images/download.js";
 import { createRefresh, freshRecord } from "./images/fresh-records.js";
@@ -109,12 +109,19 @@ export function joined(options, recipient, refreshRecord, download, tabsOf = cre
   const getImage = createGetImage({ ...parts, inFlight });
   const { hear, ...removal } = createRemoval({ ...parts, inFlight });
 
+  const isShared = options.keyPair === "stored";
+  if (isShared) {
+    // If the file can't be loaded, which browsers log, the pair is in memory.
+    recipient.find = () => import("./stored/index.js").then(({ find }) => find(parts, removal, generate), generate);
+  }
+
   // Open the storage while the page requests its first records.
   async function warmUp() {
     // Join first, so that no message of another tab is missed while the cache is read.
     tabs.join();
+    if (isShared) recipient.headers();
     // A storage failure is reported by the first call instead.
-    inWorker.start(await cache.warmUp().catch(() => 0));
+    inWorker.start(await cache.warmUp().catch(() => undefined));
   }
 
   if (globalThis.document) setTimeout(warmUp);
@@ -134,7 +141,9 @@ export function joined(options, recipient, refreshRecord, download, tabsOf = cre
     },
     cachedImageExists: async (/** @type {string} */ id) => memory.has(id) || Boolean(await reported(cache.has(id))),
     stats: async () => ({
-      ...((await reported(cache.stats())) ?? { images: 0, bytes: 0 }),
+      images: 0,
+      bytes: 0,
+      ...(await reported(cache.stats())),
       ...memory.stats(),
       ...counts,
     }),

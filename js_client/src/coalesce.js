@@ -7,6 +7,13 @@ export const BATCH_LIMIT = 25;
 export const FRAMES_MS = 20;
 
 /**
+ * Wait.
+ *
+ * @param {number} ms
+ */
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
  * Make a function that collects calls and answers them together.
  *
  * @template Item, Result
@@ -23,7 +30,7 @@ export function coalesce(answer, most, { isInTurn = false, pauseMs = 0 } = {}) {
   const calls = [];
   /** @type {Promise<unknown>} */
   let ready = Promise.resolve();
-  const pause = () => (pauseMs ? new Promise((resolve) => setTimeout(resolve, pauseMs)) : ready);
+  const pause = () => (pauseMs ? sleep(pauseMs) : ready);
 
   async function flush() {
     const taken = calls.splice(0, most);

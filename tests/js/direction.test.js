@@ -12,6 +12,7 @@ const ROWS = [
   ["options"],
   ["crypto", "cache", "network"],
   ["images"],
+  ["stored"],
   ["client"],
   ["index", "pixstore-worker"],
   ["view", "service-worker", "image-worker"],

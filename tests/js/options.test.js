@@ -17,6 +17,7 @@ test("the defaults are the protocol's route and an encrypted cache of 1000 image
   assert.deepEqual(options, {
     endpoint: "/pixstore-image",
     cache: "encrypted",
+    keyPair: "memory",
     databaseName: "pixstore-asgi",
     namespace: "",
     cacheLimit: 1000,
@@ -67,6 +68,7 @@ test("every option can be given, to createClient as well", () => {
     memoryBytes: 0,
     cleanupBatch: 0,
     refreshRecord: () => null,
+    keyPair: "stored",
     headers: { authorization: "Bearer mine" },
     credentials: () => "include",
     timeoutMs: 1,

@@ -9,6 +9,7 @@ import { noteRemoval } from "./removals.js";
 import { createWriter } from "./write.js";
 
 /** @import { CacheKind } from "../options/options.js" */
+/** @import { Stores } from "./object-stores.js" */
 
 /**
  * The metadata of one cached image.
@@ -25,7 +26,7 @@ import { createWriter } from "./write.js";
 /** @typedef {Uint8Array<ArrayBuffer> | Blob} Stored */
 
 /**
- * Every promise rejects with CacheError if the storage fails.
+ * Every promise rejects with CacheError if the storage fails. Without a storage it resolves to undefined.
  *
  * @typedef {object} ImageCache
  * @property {(id: string, token: number) => Promise<Stored | undefined>} read  resolves to the bytes of exactly this
@@ -37,19 +38,19 @@ import { createWriter } from "./write.js";
  *   or if the image was removed after the removal `since`, the number of the latest removal before the download began
  * @property {(id: string) => void} touch  notes that the image was used just now
  * @property {(id: string, token: number) => Promise<void>} drop  removes this version if it is still the cached one
- * @property {(id: string) => Promise<boolean>} remove  removes the image and its variants; resolves to whether there
+ * @property {(id: string) => Promise<boolean | undefined>} remove  removes the image and its variants; resolves to whether there
  *   was any
  * @property {() => Promise<void>} clear  removes every image of the namespace
- * @property {(id: string) => Promise<boolean>} has  resolves to whether a version that `read` could return is cached
- * @property {() => Promise<{images: number, bytes: number}>} stats  resolves to the images and bytes of the namespace
+ * @property {(id: string) => Promise<boolean | undefined>} has  resolves to whether a version that `read` could return is cached
+ * @property {() => Promise<{images: number, bytes: number} | undefined>} stats  resolves to the images and bytes of the namespace
  * @property {() => void} forget  discards the known metadata, because another tab may have changed it
- * @property {() => Promise<number>} warmUp  opens the database; resolves to the size of its largest image in bytes
+ * @property {() => Promise<number | undefined>} warmUp  opens the database; resolves to the size of its largest image in bytes
  * @property {() => void} close  closes the connection to the storage
  */
 
+/** @typedef {ImageCache & Omit<Stores, keyof ImageCache>} StoredCache  a cache with storage, and its object stores */
+
 /**
- * Make a cache. Its first use opens the database.
- *
  * @param {object} options
  * @param {string} options.databaseName
  * @param {string} options.namespace  separates the images of users
@@ -66,7 +67,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
   const largest = ((1 - limits.cleanupBatch / limits.cacheLimit) * limits.cacheBytes) / 2;
 
   /** @param {string} id */
-  const named = (id) => ({ namespace, id });
+  const keyFor = (id) => keyOf({ namespace, id });
 
   /**
    * @param {any} entry  an Entry, a value of the store `bytes`, or undefined
@@ -80,7 +81,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
       Promise.all(
         versions.map(async ({ id, token }) => {
           // Unreadable bytes are a miss of this image only.
-          const found = await done(bytes.get(keyOf(named(id)))).catch(() => undefined);
+          const found = await done(bytes.get(keyFor(id))).catch(() => undefined);
           return isVersion(found, token) && found.size === sizeOf(found.image) ? found.image : undefined;
         }),
       ),
@@ -112,14 +113,14 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
   }
 
   return {
+    ...stores,
+
     async read(id, token) {
-      const known = stores.known(named(id));
+      const known = stores.known({ namespace, id });
       return known === undefined || isVersion(known, token) ? read({ id, token }) : undefined;
     },
 
     touch,
-
-    latestRemoval: stores.latestRemoval,
 
     async write(id, token, view, since) {
       const size = view.length;
@@ -130,18 +131,18 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
 
     drop: (id, token) =>
       stores.change(async (entries, bytes) => {
-        const entry = await done(entries.get(keyOf(named(id))));
+        const entry = await done(entries.get(keyFor(id)));
         if (entry?.token === token) stores.remove(entries, bytes, entry);
       }),
 
     // In key order, `~` comes after every character of a variant's name.
-    remove: (id) => removeAll(keyOf(named(id)), [named(`${id}~`), named(`${id}~~`)].map(keyOf)),
+    remove: (id) => removeAll(keyFor(id), [keyFor(`${id}~`), keyFor(`${id}~~`)]),
 
     async clear() {
       await removeAll([namespace]);
     },
 
-    has: (id) => stores.read(async (entries) => (await done(entries.get(keyOf(named(id)))))?.kind === kind),
+    has: (id) => stores.read(async (entries) => (await done(entries.get(keyFor(id))))?.kind === kind),
 
     stats: () =>
       stores.read(async (entries) => {
@@ -151,8 +152,6 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
 
     warmUp: () => stores.read(async (entries) => Math.max(0, ...(await stores.list(entries)).map(({ size }) => size))),
 
-    forget: stores.forget,
-
     close() {
       flush();
       stores.close();
@@ -161,7 +160,6 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
 }
 
 const nothing = async () => undefined;
-const no = async () => false;
 
 /** @type {ImageCache} */
 const NO_CACHE = {
@@ -169,11 +167,11 @@ const NO_CACHE = {
   touch: nothing,
   write: nothing,
   drop: nothing,
-  remove: no,
+  remove: nothing,
   clear: nothing,
-  has: no,
-  stats: async () => ({ images: 0, bytes: 0 }),
-  warmUp: async () => 0,
+  has: nothing,
+  stats: nothing,
+  warmUp: nothing,
   latestRemoval: async () => 0,
   forget: nothing,
   close: nothing,

@@ -2,7 +2,8 @@
  * The object stores of the image cache:
  *
  *     entries   {namespace, id, token, kind, size, lastUsed}, by namespace and id
- *     bytes     {token, kind, size, image}, a Uint8Array, or Blob for a large image, by [namespace, id]
+ *     bytes     {token, kind, size, image}, a Uint8Array, or Blob for a large image, by [namespace, id];
+ *               a key pair by [namespace], see stored/pair.js
  *     deleted   the latest removals, see removals.js
  *     changed   a random number that every change replaces
  *

@@ -37,9 +37,9 @@ export function createInWorker(startWorker) {
   /**
    * Start the worker if an image of this size is worth it.
    *
-   * @param {number} size  in bytes
+   * @param {number} [size]  in bytes
    */
-  function start(size) {
+  function start(size = 0) {
     if (worker || !isUsable || size < LEAST_BYTES) return;
     try {
       worker = startWorker();

@@ -1,17 +1,24 @@
 /**
  * The key pair of this client, to which a server seals image keys (docs/wire-format.md, "Sealed key").
  *
- * The pair is in memory only, and its private half cannot be exported. An image key is unwrapped to a handle, so its
- * bytes are never in JavaScript.
+ * The pair is in memory, and with `keyPair: "stored"` also in IndexedDB (stored/pair.js). Its private half cannot be
+ * exported. An image key is unwrapped to a handle, so its bytes are never in JavaScript.
  */
 
+import { NAME, textOf } from "./cookie.js";
 import { RecordError } from "../errors.js";
 import { IV_BYTES, KEY_BYTES } from "../format/records.js";
 import { subtle } from "./decrypt.js";
 
 /** @import { ParsedRecord } from "../format/records.js" */
 
-/** @typedef {ReturnType<typeof createRecipient>} Recipient */
+/**
+ * `find` finds or makes the pair; that of a test client is always there.
+ *
+ * @typedef {Omit<ReturnType<typeof createRecipient>, "find"> & {find?: () => Promise<Pair>}} Recipient
+ */
+
+/** @typedef {Awaited<ReturnType<typeof generate>>} Pair  `own`: the public half, 65 bytes */
 
 const CURVE = { name: "ECDH", namedCurve: "P-256" };
 const POINT_BYTES = 65;
@@ -22,7 +29,7 @@ const MOST_ANSWERS = 100;
 const PURPOSE = "pixstore_asgi/1 sealed key";
 
 export function createRecipient() {
-  /** @type {ReturnType<typeof generate> | undefined} */
+  /** @type {Promise<Pair> | undefined} */
   let pair;
   /** @type {Map<string, ReturnType<typeof derive>>}  by the ephemeral point of the answer */
   const wrappingKeys = new Map();
@@ -34,7 +41,7 @@ export function createRecipient() {
    */
   async function derive(point) {
     const ephemeral = await subtle().importKey("raw", point, CURVE, false, []);
-    const { privateKey, own } = await (pair ??= generate());
+    const { privateKey, own } = await (pair ??= recipient.find());
     const ecdh = { name: "ECDH", public: ephemeral };
     const shared = await subtle().deriveKey(ecdh, privateKey, "HKDF", false, ["deriveKey"]);
     const info = Uint8Array.of(...bytesOf(PURPOSE), ...point, ...own);
@@ -67,7 +74,10 @@ export function createRecipient() {
     }
   }
 
-  return {
+  const recipient = {
+    /** A client with a stored pair replaces this. */
+    find: generate,
+
     /**
      * Return the headers of a request for records. The server seals the records of the response to this client.
      *
@@ -75,9 +85,8 @@ export function createRecipient() {
      */
     async headers() {
       try {
-        const { own } = await (pair ??= generate());
-        const text = btoa(String.fromCharCode(...own));
-        return { "pixstore-recipient": text.replace(/\+/g, "-").replace(/\//g, "_").slice(0, -1) };
+        const { own } = await (pair ??= recipient.find());
+        return { [NAME]: textOf(own) };
       } catch {
         return {};
       }
@@ -98,15 +107,16 @@ export function createRecipient() {
       return { ...parsed, key };
     },
 
-    /** Discard the pair: the records that are sealed to it no longer open. */
+    /** Discard the pair in memory. Unless it is stored, the records that are sealed to it no longer open. */
     forget() {
       pair = undefined;
       wrappingKeys.clear();
     },
   };
+  return recipient;
 }
 
-async function generate() {
+export async function generate() {
   const { privateKey, publicKey } = await subtle().generateKey(CURVE, false, ["deriveKey"]);
   return { privateKey, own: new Uint8Array(await subtle().exportKey("raw", publicKey)) };
 }

@@ -74,6 +74,9 @@ export function parseRecord(value) {
   };
 }
 
+/** The URL that relative URLs belong to; undefined outside of a browser. */
+export const baseUrl = () => globalThis.document?.baseURI ?? globalThis.location?.href;
+
 /**
  * Make an http or https URL absolute. Anything else gives an empty string.
  *
@@ -81,7 +84,7 @@ export function parseRecord(value) {
  */
 function webUrl(url) {
   try {
-    const { href, protocol } = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+    const { href, protocol } = new URL(url, baseUrl());
     if (url && /^https?:$/.test(protocol)) return href;
   } catch {
     // An invalid URL names no copy.

@@ -2,7 +2,7 @@
 
 import { endpointBeside } from "../options/endpoint.js";
 
-/** @import { CacheKind } from "../options/options.js" */
+/** @import { CacheKind, KeyPair } from "../options/options.js" */
 
 /**
  * @typedef {object} ImageWorkerOptions
@@ -14,6 +14,7 @@ import { endpointBeside } from "../options/endpoint.js";
  *   it; default: as in the client
  * @property {string | undefined} [databaseName]  as `namespace`
  * @property {CacheKind | undefined} [cache]  as `namespace`
+ * @property {KeyPair | undefined} [keyPair]  as `namespace`
  * @property {((error: unknown) => void) | undefined} [onError]  called with the reason if the worker cannot be used,
  *   unless the browser has no service workers
  */

@@ -1,6 +1,6 @@
 /** Downloads and verifies one image: from a copy, otherwise from the endpoint, with retries if they may help. */
 
-import { BATCH_LIMIT, FRAMES_MS, coalesce } from "../coalesce.js";
+import { BATCH_LIMIT, FRAMES_MS, coalesce, sleep } from "../coalesce.js";
 import { decrypt } from "../crypto/decrypt.js";
 import { WireError, WireState, mayPass, stateError } from "../errors.js";
 import { decodePayload } from "../format/wire.js";
@@ -91,7 +91,7 @@ async function pauseOnce(failures) {
   const attempt = Math.max(...failures.map((failure) => failure.attempt));
   const retryAfterMs = Math.max(...failures.map((failure) => failure.retryAfterMs));
   const ms = retryAfterMs + FIRST_PAUSE_MS * 2 ** attempt * (0.5 + Math.random());
-  await new Promise((resolve) => setTimeout(resolve, ms));
+  await sleep(ms);
   return failures;
 }
 

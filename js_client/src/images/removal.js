@@ -1,5 +1,7 @@
 /** Removes images from memory, from the cache, from the loads under way and from other tabs. */
 
+import { expireCookie } from "../crypto/cookie.js";
+
 /** @import { ImageCache } from "../cache/cache.js" */
 /** @import { Recipient } from "../crypto/recipient.js" */
 /** @import { InFlight } from "./in-flight.js" */
@@ -68,6 +70,7 @@ export function createRemoval({ recipient, cache, memory, inFlight, tabs, report
       memory.remove();
       if (type === "cleared") {
         recipient.forget();
+        expireCookie();
         inFlight.abortAll(cleared());
       } else inFlight.voidAll();
     }

@@ -5,7 +5,7 @@
  * bytes.
  */
 
-import { BATCH_LIMIT, coalesce } from "../coalesce.js";
+import { BATCH_LIMIT, coalesce, sleep } from "../coalesce.js";
 import { isStored } from "../options/options.js";
 
 /** @import { CacheKind } from "../options/options.js" */
@@ -78,7 +78,7 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
         channel.postMessage("joined");
         aloneFrom = performance.now() + ANSWER_MS;
         // In Node.js an open channel would keep the program alive.
-        Object(channel).unref?.();
+        /** @type {any} */ (channel).unref?.();
       } catch {
         // The browser forbids site data, so the tabs share no cache.
       }
@@ -110,7 +110,7 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
       const limit = AbortSignal.timeout(WAIT_LIMIT_MS);
       const options = { mode: /** @type {const} */ ("shared"), signal: AbortSignal.any([signal, limit]) };
       await locks.request(lockOf(version), options, () => {}).catch(() => {});
-      await (together ??= new Promise((go) => setTimeout(() => go((together = undefined)), TOGETHER_MS)));
+      await (together ??= sleep(TOGETHER_MS).then(() => (together = undefined)));
       return undefined;
     },
   };

@@ -1,6 +1,7 @@
 /** HTTP requests to the application, and the GET of one image. */
 
 import { FetchError, statusError } from "../errors.js";
+import { baseUrl } from "../format/records.js";
 import { requestOptions } from "../options/options.js";
 import { readBody } from "./body.js";
 
@@ -100,6 +101,5 @@ export function accepted(response) {
  * @param {string} url
  */
 export function isRemote(url) {
-  const { location, document } = globalThis;
-  return Boolean(location) && new URL(url, document?.baseURI ?? location.href).origin !== location.origin;
+  return globalThis.location && new URL(url, baseUrl()).origin !== location.origin;
 }

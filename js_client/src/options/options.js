@@ -32,6 +32,8 @@ import { endpointBeside } from "./endpoint.js";
 
 /** @typedef {typeof CACHE_KINDS[number]} CacheKind */
 
+/** @typedef {typeof KEY_PAIRS[number]} KeyPair */
+
 /** @typedef {(received: {id: string, loaded: number, total: number}) => void} OnProgress  `loaded` and `total` in bytes */
 
 /**
@@ -54,6 +56,8 @@ import { endpointBeside } from "./endpoint.js";
  *   the same time
  * @property {string | undefined} [recordsUrl]  URL of a mounted RecordsApp, or of an API that answers in the same way;
  *   used if neither function is given
+ * @property {KeyPair | undefined} [keyPair]  where the key pair is to which the server seals records: "memory" (default),
+ *   one pair per client; or "stored", one pair per namespace in IndexedDB, for sealed records that outlive the page
  * @property {PerRequest<HeadersInit | undefined> | undefined} [headers]  sent with each request; default none
  * @property {PerRequest<RequestCredentials | undefined> | undefined} [credentials]  default "same-origin"
  * @property {number | undefined} [timeoutMs]  milliseconds that an image may make no progress; default 60 000
@@ -90,6 +94,8 @@ export const PRIORITIES = /** @type {const} */ (["high", "auto", "low"]);
 
 const CACHE_KINDS = /** @type {const} */ (["encrypted", "decrypted", "memory", "off"]);
 
+const KEY_PAIRS = /** @type {const} */ (["memory", "stored"]);
+
 /**
  * Whether images are kept in the browser's storage, which all tabs share.
  *
@@ -112,6 +118,7 @@ const CONFIG = {
   refreshRecord: callback,
   refreshRecords: callback,
   recordsUrl: text,
+  keyPair: oneOf(...KEY_PAIRS),
   headers: orCallback(REQUEST.headers),
   credentials: orCallback(REQUEST.credentials),
   timeoutMs: integer(1),
@@ -151,6 +158,7 @@ export function resolveOptions(config) {
   return Object.freeze({
     __proto__: null,
     cache: "encrypted",
+    keyPair: "memory",
     databaseName: "pixstore-asgi",
     namespace: "",
     cacheBytes: 512 * MIB,

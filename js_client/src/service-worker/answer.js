@@ -17,7 +17,7 @@ import { endpointBeside } from "../options/endpoint.js";
  */
 
 /** Options that the worker shares with the page's client, so that both use one cache and one `clear` reaches both. */
-const NAMES = ["recordsUrl", "namespace", "databaseName", "cache"];
+const NAMES = ["recordsUrl", "namespace", "databaseName", "cache", "keyPair"];
 
 /** The headers of every response: it may be shown, but neither stored nor run. */
 const HEADERS = {

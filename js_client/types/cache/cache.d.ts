@@ -1,5 +1,6 @@
 /** The image cache: one version per namespace and image id. The least recently used images are evicted first. */
 import type { CacheKind } from "../options/options.js";
+import type { Stores } from "./object-stores.js";
 export type Entry = {
     namespace: string;
     id: string;
@@ -47,7 +48,7 @@ export type ImageCache = {
      * removes the image and its variants; resolves to whether there
      * was any
      */
-    remove: (id: string) => Promise<boolean>;
+    remove: (id: string) => Promise<boolean | undefined>;
     /**
      * removes every image of the namespace
      */
@@ -55,14 +56,14 @@ export type ImageCache = {
     /**
      * resolves to whether a version that `read` could return is cached
      */
-    has: (id: string) => Promise<boolean>;
+    has: (id: string) => Promise<boolean | undefined>;
     /**
      * resolves to the images and bytes of the namespace
      */
     stats: () => Promise<{
         images: number;
         bytes: number;
-    }>;
+    } | undefined>;
     /**
      * discards the known metadata, because another tab may have changed it
      */
@@ -70,13 +71,15 @@ export type ImageCache = {
     /**
      * opens the database; resolves to the size of its largest image in bytes
      */
-    warmUp: () => Promise<number>;
+    warmUp: () => Promise<number | undefined>;
     /**
      * closes the connection to the storage
      */
     close: () => void;
 };
+export type StoredCache = ImageCache & Omit<Stores, keyof ImageCache>;
 /** @import { CacheKind } from "../options/options.js" */
+/** @import { Stores } from "./object-stores.js" */
 /**
  * The metadata of one cached image.
  *
@@ -90,7 +93,7 @@ export type ImageCache = {
  */
 /** @typedef {Uint8Array<ArrayBuffer> | Blob} Stored */
 /**
- * Every promise rejects with CacheError if the storage fails.
+ * Every promise rejects with CacheError if the storage fails. Without a storage it resolves to undefined.
  *
  * @typedef {object} ImageCache
  * @property {(id: string, token: number) => Promise<Stored | undefined>} read  resolves to the bytes of exactly this
@@ -102,18 +105,17 @@ export type ImageCache = {
  *   or if the image was removed after the removal `since`, the number of the latest removal before the download began
  * @property {(id: string) => void} touch  notes that the image was used just now
  * @property {(id: string, token: number) => Promise<void>} drop  removes this version if it is still the cached one
- * @property {(id: string) => Promise<boolean>} remove  removes the image and its variants; resolves to whether there
+ * @property {(id: string) => Promise<boolean | undefined>} remove  removes the image and its variants; resolves to whether there
  *   was any
  * @property {() => Promise<void>} clear  removes every image of the namespace
- * @property {(id: string) => Promise<boolean>} has  resolves to whether a version that `read` could return is cached
- * @property {() => Promise<{images: number, bytes: number}>} stats  resolves to the images and bytes of the namespace
+ * @property {(id: string) => Promise<boolean | undefined>} has  resolves to whether a version that `read` could return is cached
+ * @property {() => Promise<{images: number, bytes: number} | undefined>} stats  resolves to the images and bytes of the namespace
  * @property {() => void} forget  discards the known metadata, because another tab may have changed it
- * @property {() => Promise<number>} warmUp  opens the database; resolves to the size of its largest image in bytes
+ * @property {() => Promise<number | undefined>} warmUp  opens the database; resolves to the size of its largest image in bytes
  * @property {() => void} close  closes the connection to the storage
  */
+/** @typedef {ImageCache & Omit<Stores, keyof ImageCache>} StoredCache  a cache with storage, and its object stores */
 /**
- * Make a cache. Its first use opens the database.
- *
  * @param {object} options
  * @param {string} options.databaseName
  * @param {string} options.namespace  separates the images of users

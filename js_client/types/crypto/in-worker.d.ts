@@ -7,7 +7,7 @@ export type InWorker = ReturnType<typeof createInWorker>;
 /** @typedef {ReturnType<typeof createInWorker>} InWorker */
 /** @param {() => Worker} startWorker */
 export declare function createInWorker(startWorker: () => Worker): {
-    start: (size: number) => void;
+    start: (size?: number) => void;
     close: () => void;
     /**
      * Rejects as `decrypt` does.

@@ -104,3 +104,5 @@ export declare const TAG_BYTES = 16;
  * @throws {RecordError} if a part is wrong; its `reason` names the part
  */
 export declare function parseRecord(value: unknown): ParsedRecord;
+/** The URL that relative URLs belong to; undefined outside of a browser. */
+export declare const baseUrl: () => string;

@@ -1,5 +1,5 @@
 /** Registers the service worker that lets a plain `<img src="/pixstore-image/-/image/ID">` show encrypted images. */
-import type { CacheKind } from "../options/options.js";
+import type { CacheKind, KeyPair } from "../options/options.js";
 export type ImageWorkerOptions = {
     /**
      * URL of a RecordsApp, or of an API that answers in the same way, on the page's origin
@@ -27,6 +27,10 @@ export type ImageWorkerOptions = {
      * as `namespace`
      */
     cache?: CacheKind | undefined;
+    /**
+     * as `namespace`
+     */
+    keyPair?: KeyPair | undefined;
     /**
      * called with the reason if the worker cannot be used,
      * unless the browser has no service workers

@@ -6,6 +6,7 @@ export type RefreshRecords = (ids: string[]) => Promise<Record<string, ImageReco
 export type PerRequest<Value> = Value | (() => Value | Promise<Value>);
 export type Priority = typeof PRIORITIES[number];
 export type CacheKind = typeof CACHE_KINDS[number];
+export type KeyPair = typeof KEY_PAIRS[number];
 export type OnProgress = (received: {
     id: string;
     loaded: number;
@@ -62,6 +63,11 @@ export type PixstoreConfig = {
      */
     recordsUrl?: string | undefined;
     /**
+     * where the key pair is to which the server seals records: "memory" (default),
+     * one pair per client; or "stored", one pair per namespace in IndexedDB, for sealed records that outlive the page
+     */
+    keyPair?: KeyPair | undefined;
+    /**
      * sent with each request; default none
      */
     headers?: PerRequest<HeadersInit | undefined> | undefined;
@@ -116,6 +122,7 @@ export type Options = Pick<PixstoreConfig, WithoutDefault> & {
 /** The most urgent first. */
 export declare const PRIORITIES: readonly ["high", "auto", "low"];
 declare const CACHE_KINDS: readonly ["encrypted", "decrypted", "memory", "off"];
+declare const KEY_PAIRS: readonly ["memory", "stored"];
 /**
  * Whether images are kept in the browser's storage, which all tabs share.
  *

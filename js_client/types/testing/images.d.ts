@@ -26,7 +26,7 @@ export type Version = {
 export type Images = ReturnType<typeof createImages>;
 /** @param {number} proofMs  how long a proof lives */
 export declare function createImages(proofMs: number): {
-    record: (id: string) => ImageRecord | null;
+    record: (id: string, recipient?: string | undefined) => ImageRecord | null;
     remove: (id: string) => void;
     known: (id: string) => Version;
     /**
@@ -54,7 +54,7 @@ export declare function createImages(proofMs: number): {
      *
      * @param {ParsedRecord} asked
      */
-    answer({ id, proof, expiresAt }: ParsedRecord): {
+    answer({ id, token: asked, key, proof, expiresAt }: ParsedRecord): {
         token: number;
         plaintext: Uint8Array<ArrayBuffer>;
     };

@@ -2,6 +2,7 @@
 import type { Client } from "../client.js";
 import type { ImageRecord } from "../format/records.js";
 import type { Details } from "./images.js";
+import type { RequestHeaders } from "./recipient.js";
 import type { Failure } from "./troubles.js";
 import type { Call, TestState } from "./witness.js";
 export type TestConfig = {
@@ -15,7 +16,7 @@ export type TestConfig = {
     proofMs?: number | undefined;
     /**
      * whether the client fetches fresh records by itself, as with
-     * `recordsUrl`; default true
+     * `recordsUrl`: sealed to it; default true
      */
     refreshes?: boolean | undefined;
 };
@@ -35,10 +36,11 @@ export type TestControls = {
      */
     remove: (id: string) => void;
     /**
-     * Return a fresh record, as the application's API does. Throws
-     * ConfigError for an unknown id.
+     * Return a fresh record, as the application's
+     * API does. If the headers of the request for it are those of `recipientHeaders()`, the record is sealed to that
+     * client. Throws ConfigError for an unknown id or an invalid header.
      */
-    record: (id: string) => ImageRecord;
+    record: (id: string, headers?: RequestHeaders) => ImageRecord;
     /**
      * Expire the proofs of all records issued so far, of an image or of all
      * images.

@@ -11,6 +11,8 @@ export const files = readdirSync(SOURCES, { recursive: true }).filter((name) => 
 export const textOf = (file) => readFileSync(new URL(file, SOURCES), "utf8");
 
 const IMPORT = /^ *(?:import|export) .*? from "([^"]+)";$/gms;
+/** An import of a file that is loaded on demand. */
+const DEMAND = /\bimport\("([^"]+)"\)\.then/g;
 const TYPE_IMPORT = /@import .*? from "([^"]+)"|import\("([^"]+)"\)/g;
 
 /** A framework, in the room that is named after it. */
@@ -19,7 +21,7 @@ const isOwnFramework = (file, path) =>
 
 /** Paths as they are written, but for a framework in its own room. */
 export const importsOf = (file) =>
-  [...textOf(file).matchAll(IMPORT)].map(([, path]) => path).filter((path) => !isOwnFramework(file, path));
+  [IMPORT, DEMAND].flatMap((form) => [...textOf(file).matchAll(form)]).map(([, path]) => path).filter((path) => !isOwnFramework(file, path));
 
 /** The same for types, which are not part of the running code. */
 export const typeImportsOf = (file) =>

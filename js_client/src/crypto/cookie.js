@@ -1,0 +1,23 @@
+/** The header that names the pair of a client, and the cookie of the same name and content that pages with a stored pair have. */
+
+export const NAME = "pixstore-recipient";
+
+/**
+ * Return a public key as base64url without padding.
+ *
+ * @param {Uint8Array} own  65 bytes
+ */
+export const textOf = (own) =>
+  btoa(String.fromCharCode(...own))
+    .replace(/\+/g, "-")
+    .replace(/\//g, "_")
+    .slice(0, -1);
+
+/** Delete the cookie. */
+export function expireCookie() {
+  try {
+    document.cookie = `${NAME}=; max-age=0; path=/`;
+  } catch {
+    // A worker and a sandboxed frame have no cookies.
+  }
+}
