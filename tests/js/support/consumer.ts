@@ -51,6 +51,8 @@ testClient.fail(shown.id, new FetchError("no answer", { status: 504 }));
 testClient.fail(shown.id, "broken");
 const failure: Failure = "damaged";
 console.log(asClient.peek(shown)?.url, testClient.count("peek", shown.id), testClient.state().shown.length, failure);
+testClient.recipientHeaders().then((headers) => testClient.record(shown.id, { accept: "*/*", ...headers }));
+console.log(testClient.record(shown.id, new Headers()).meta.sealed);
 
 // The element.
 const made: PixImage = document.createElement("pix-image");
