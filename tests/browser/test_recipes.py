@@ -234,6 +234,24 @@ SAVE = """async (bytes) => {
   const saved = await fetch("/api/pictures", { method: "POST", body: new Uint8Array(bytes) });
   return saved.ok ? saved.json() : null;
 }"""
+BOUND = """<!doctype html>
+<title>Pictures of a bound login</title>
+<script type="module">
+  import { createClient } from "/pixstore-image/-/client/index.js";
+  import { client, signIn, signOut } from "/page/bound-pictures.js";
+
+  const opened = async (id, { getImage, getRecord }) => {
+    try {
+      return (await getImage(await getRecord(id))).type;
+    } catch ({ name, status }) {
+      return `${name} ${status}`;
+    }
+  };
+  const withAnother = createClient({ recordsUrl: "/api/records" });
+  const open = (id) => Promise.all([client, withAnother].map((each) => opened(id, each)));
+  Object.assign(globalThis, { open, signIn, signOut });
+</script>
+"""
 NO_WORKERS = "Object.defineProperty(Navigator.prototype, 'serviceWorker', { value: undefined });"
 
 
@@ -256,3 +274,26 @@ def test_a_page_that_knows_ids_shows_pictures(
             assert page.evaluate("id => showNew(id)", foreign.id) in ("error", "NotFoundError")
             page.evaluate("signOut()")
             assert page.evaluate("id => showNew(id)", other) in ("error", "NotFoundError")
+
+
+def test_a_page_shows_pictures_by_the_pair_of_its_sign_in(engine: Engine, browser: Browser, tmp_path: Path) -> None:
+    """The stored pair of the sign-in works after a reload, another one gets 403, and a new sign-in binds the next."""
+    with recipe(write_files(tmp_path), "bound_app", SESSION_KEY=JWT_KEY) as server:
+        (tmp_path / "bound.html").write_text(BOUND)
+        with open_page(browser) as page:
+
+            def load() -> None:
+                page.goto(f"{server.url}/page/bound.html")
+                wait_for(page, "typeof signIn === 'function'")
+
+            load()
+            page.evaluate("signIn('ada')")
+            saved = page.evaluate(SAVE, list(picture("webp")))
+            if saved is None:
+                lacks(engine.name, "it takes no secure cookie over plain HTTP, not even from 127.0.0.1")
+            load()
+            assert page.evaluate("id => open(id)", saved) == ["image/webp", "RefusedError 403"]
+            page.evaluate("signOut()")
+            load()
+            page.evaluate("signIn('ada')")
+            assert page.evaluate("id => open(id)", saved) == ["image/webp", "RefusedError 403"]

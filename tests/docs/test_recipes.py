@@ -60,6 +60,7 @@ def test_every_block_has_a_test() -> None:
         "jwt_app.py",
         "session_app.py",
         "bound_app.py",
+        "bound-pictures.js",
         "tenant_app.py",
         "records_app.py",
         "records_route.py",
