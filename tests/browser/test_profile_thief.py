@@ -1,0 +1,51 @@
+"""A thief reads the files of a browser's profile, and has a sealed record from a log."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.engines.page import Engine, lacks
+from tests.browser.support import Site, noise, open_tab, shown
+from tests.browser.test_sealed_records import GET_RECORD
+from tests.support.sealed import SealedPage
+
+pytestmark = pytest.mark.browser
+
+BEFORE_PRIVATE_KEY = bytes.fromhex("308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420")
+"""The beginning of a private key of P-256 in PKCS #8 (RFC 5958), before its 32 bytes. Chromium stores it like this."""
+
+CLEAR = "(async () => (await import('/images/-/client/index.js')).clear())()"
+
+
+def pages_in(profile: Path) -> list[SealedPage]:
+    """Return a page for each private key in the files of a profile."""
+    return [SealedPage.of(secret.hex()) for secret in set(_private_keys(profile))]
+
+
+def _private_keys(profile: Path) -> Iterator[bytes]:
+    for path in (Path(folder) / name for folder, _, names in os.walk(profile) for name in names):
+        if path.is_file():  # and not the socket of the running browser
+            yield from (rest[:32] for rest in path.read_bytes().split(BEFORE_PRIVATE_KEY)[1:])
+
+
+@pytest.mark.parametrize("pair", ["memory", "stored"])
+def test_only_a_stored_pair_is_in_the_profile(site: Site, engine: Engine, tmp_path: Path, pair: str) -> None:
+    """A stored pair opens the record, also after clear(): the browser's database keeps deleted values for a while."""
+    if engine.name != "chromium":
+        lacks(engine.name, "it stores keys in another form")
+    image = noise("webp", 701)
+    saved = site.save(image)
+    with (
+        engine.launch(tmp_path) as browser,
+        open_tab(browser, site, keyPair=pair, recordsUrl="/records", memoryBytes="0") as tab,
+    ):
+        record = tab.page.evaluate(GET_RECORD, saved.id)
+        assert tab.show(record) == shown("webp", image)
+        signed_in = pages_in(tmp_path)
+        tab.page.evaluate(CLEAR)
+    after = pages_in(tmp_path)
+    opened = [saved.key] if pair == "stored" else []
+    assert [page.open(record) for page in signed_in] == opened
+    assert [page.open(record) for page in after if page.point in {each.point for each in signed_in}] == opened
