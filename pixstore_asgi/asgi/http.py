@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -12,7 +13,7 @@ from ..core.hidden import HiddenBytes, HiddenText
 from ..core.ids import parse_token
 from ..core.recipient import Recipient
 from ..core.requests import ImageRequest
-from ..errors import ConfigError
+from ..errors import ConfigError, RecipientError
 from ..serving.payload import RawHeaders
 
 RESERVED = "/-/"
@@ -20,6 +21,8 @@ RESERVED = "/-/"
 
 _REPEATED = "repeated"  # is not a valid token and not a valid proof
 _UNQUOTED = "/:@!$&'()*+,;=~"  # besides letters, digits, `_`, `.` and `-`: not encoded in a path (RFC 3986, 3.3)
+
+_COOKIE = re.compile(r"(?:^|;)[ \t]*pixstore-recipient=([A-Za-z0-9_-]{87})[ \t]*(?=;|$)", re.ASCII)
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 _PREFLIGHT_HEADERS: RawHeaders = [
@@ -100,15 +103,17 @@ def single_value(values: list[bytes], *, repeated: str) -> str | None:
     return values[0].decode("latin-1") if values else None
 
 
-def recipient_of(request: Any) -> Recipient | None:
+def recipient_of(request: Any, *, cookie: bool = False) -> Recipient | None:
     """Read the page that records of a response can be sealed to: the header `Pixstore-Recipient` of the request.
 
     Args:
         request: The request of Starlette, FastAPI, Litestar, Quart or Django, or its ASGI scope. A request of WSGI,
             such as Flask's, works too.
+        cookie: Without the header, read the cookie of the same name, which clients with `keyPair: "stored"` set. For
+            pages that the server renders: a navigation has no header. A cookie that is not a public key counts as none.
 
     Returns:
-        The page's public key, or None if the request has no such header.
+        The page's public key, or None if the request has none.
 
     Raises:
         RecipientError: The header is not a public key. Answer 400.
@@ -116,9 +121,20 @@ def recipient_of(request: Any) -> Recipient | None:
     scope = getattr(request, "scope", request)
     if isinstance(scope, MutableMapping):
         sent = single_value(header_values(scope, b"pixstore-recipient"), repeated="")
+        cookies = b";".join(header_values(scope, b"cookie")).decode("latin-1")
     else:
-        sent = request.headers.get("pixstore-recipient")
-    return None if sent is None else Recipient.parse(sent)
+        sent, cookies = request.headers.get("pixstore-recipient"), request.headers.get("cookie", "")
+    if sent is not None:
+        return Recipient.parse(sent)
+    return _recipient_in(cookies) if cookie else None
+
+
+def _recipient_in(cookies: str) -> Recipient | None:
+    """Return the first public key in a header `Cookie`. A visitor could not repair a bad one, so it is no error."""
+    for text in _COOKIE.findall(cookies):
+        with suppress(RecipientError):
+            return Recipient.parse(text)
+    return None
 
 
 class CrossOrigin:

@@ -81,6 +81,63 @@ def test_a_request_of_wsgi_names_its_recipient(made: Callable[[Any], Any]) -> No
         recipient_of(made(create_environ(headers={"pixstore-recipient": f"{PAGE.text},{PAGE.text}"})))
 
 
+COOKIE = f"theme=dark; pixstore-recipient={PAGE.text}"
+
+
+@pytest.mark.parametrize(
+    "made", [dict, Request, litestar.Request, quart_request, django_request], ids=lambda made: f"{made.__module__}"
+)
+async def test_the_cookie_names_the_recipient_if_it_is_asked_for(made: Callable[[Any], Any]) -> None:
+    """Only cookie=True reads the cookie, and the header has precedence. HTTP/2 may send several Cookie headers."""
+    page = {**scope_with(), "headers": [(b"cookie", text.encode()) for text in COOKIE.split("; ")]}
+    recipient = recipient_of(made(page), cookie=True)
+    assert recipient is not None
+    assert recipient.point == PAGE.point
+    assert recipient_of(made(page)) is None
+    other = SealedPage()
+    both = {**page, "headers": [*page["headers"], (b"pixstore-recipient", other.text.encode())]}
+    recipient = recipient_of(made(both), cookie=True)
+    assert recipient is not None
+    assert recipient.point == other.point
+
+
+@pytest.mark.parametrize("made", [flask.Request, WSGIRequest], ids=["flask", "django"])
+def test_the_cookie_of_wsgi_names_the_recipient(made: Callable[[Any], Any]) -> None:
+    """Requests of WSGI have the cookie, too."""
+    django_request(scope_with())  # configures Django
+    recipient = recipient_of(made(create_environ(headers={"cookie": COOKIE})), cookie=True)
+    assert recipient is not None
+    assert recipient.point == PAGE.point
+    assert recipient_of(made(create_environ()), cookie=True) is None
+
+
+@pytest.mark.parametrize("text", [*BAD.values(), f"x{PAGE.text}", PAGE.text[:-1], f'"{PAGE.text}"', f"{PAGE.text},"])
+def test_an_unreadable_cookie_counts_as_none(text: str) -> None:
+    """A visitor could not repair a cookie. The first public key of several cookies counts, not one of another name."""
+    bad = f"pixstore-recipient={text}; my-pixstore-recipient={PAGE.text}; pixstore-recipient2={PAGE.text}"
+    scope = {**scope_with(), "headers": [(b"cookie", bad.encode())]}
+    assert recipient_of(scope, cookie=True) is None
+    scope["headers"].append((b"cookie", COOKIE.encode()))
+    recipient = recipient_of(scope, cookie=True)
+    assert recipient is not None
+    assert recipient.point == PAGE.point
+    with pytest.raises(RecipientError):  # a header is never taken from the cookie's place
+        recipient_of({**scope, "headers": [*scope["headers"], (b"pixstore-recipient", text.encode())]}, cookie=True)
+
+
+@pytest.mark.parametrize("records", ["plain", "sealed"])
+async def test_records_app_reads_no_cookie(records: Any) -> None:
+    """A client without the header gets a plain record, or 400, although its browser sends the cookie of another."""
+    async with Pixstore(MemoryStore(), secret=SECRET, records=records) as pix:
+        image_id = (await pix.save_image(picture())).id
+        async with client(RecordsApp(pix, lambda scope, image_id: True)) as http:
+            answer = await http.get("/", params={"id": image_id}, headers={"cookie": COOKIE})
+    if records == "plain":
+        assert "key" in answer.json()[image_id]["meta"]
+    else:
+        assert answer.status_code == 400
+
+
 @pytest.mark.parametrize("texts", [*([text] for text in BAD.values()), [PAGE.text, PAGE.text]])
 def test_a_bad_header_is_an_error_for_400(texts: list[str]) -> None:
     """A malformed, foreign or repeated point raises RecipientError, which does not show it."""

@@ -61,7 +61,7 @@ if "PIXSTORE_TEST_TRAFFIC" in os.environ:
 
 
 def page_of(request: Request) -> Recipient | None:
-    return None if RECORDS == "unsealed" else recipient_of(request)
+    return None if RECORDS == "unsealed" else recipient_of(request, cookie="rendered" in request.query_params)
 
 
 async def save(request: Request) -> Response:
