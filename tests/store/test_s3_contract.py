@@ -19,9 +19,13 @@ def name_of(folder: Path) -> str:
     return "t_" + hashlib.sha256(bytes(folder)).hexdigest()[:16]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 class TestSqliteStoreWithBucket(SharedStoreContract):
-    """SqliteStore keeps the contract with its bodies in a bucket, also between processes."""
+    """SqliteStore keeps the contract with its bodies in a bucket, also between processes.
+
+    With --soak only, because the parts are shown by default: SqliteStore with bodies in files, and the bucket below
+    PostgresStore.
+    """
 
     @pytest.fixture(autouse=True)
     def use(self, s3: S3Server) -> None:
