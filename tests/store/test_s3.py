@@ -206,7 +206,7 @@ OPENED_AND_LEFT = """
 async def test_a_process_that_ends_at_once_ends_well(s3: S3Server, prefix: str) -> None:
     """However soon after an answer a process ends, its exit code is its own: one in five was killed by SIGABRT."""
     command = (sys.executable, "-c", textwrap.dedent(OPENED_AND_LEFT), s3.url(prefix))
-    for _ in range(6):
+    for _ in range(4):
         processes = [await asyncio.create_subprocess_exec(*command) for _ in range(4)]
         assert [await process.wait() for process in processes] == [0] * 4
 

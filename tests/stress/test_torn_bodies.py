@@ -62,7 +62,7 @@ def test_no_body_is_torn(target: str, bodies: int) -> None:
 
 @pytest.mark.parametrize("target", [FILES], indirect=True)
 @pytest.mark.parametrize(
-    "bodies", [pytest.param(200, id="short"), pytest.param(3_000, id="soak", marks=BODIES[1].marks)]
+    "bodies", [pytest.param(100, id="short"), pytest.param(3_000, id="soak", marks=BODIES[1].marks)]
 )
 def test_a_file_stays_whole_while_it_is_removed(target: str, bodies: int) -> None:
     """Clients that take longer than the grace period read the file to its end, although a sweep has removed it."""
