@@ -1,5 +1,6 @@
 """Plain `<img>`: images shown by their addresses, through a service worker, and the page without a worker."""
 
+import base64
 import contextlib
 from collections.abc import Iterator
 from typing import Any
@@ -35,6 +36,23 @@ WIDTH_BY_RECORD = """async (id) => {
     const headers = await client.recipientHeaders();
     const records = await (await fetch(`/records?id=${id}`, { headers })).json();
     return (await createImageBitmap(await client.getImage(records[id]))).width;
+}"""
+
+
+STORED_PAIRS = """() => new Promise((resolve) => {
+    const opening = indexedDB.open("pixstore-asgi");
+    opening.onsuccess = () => {
+        const reading = opening.result.transaction("bytes").objectStore("bytes").getAll();
+        reading.onsuccess = () => {
+            const pairs = reading.result.filter(({ privateKey }) => privateKey);
+            opening.result.close();
+            resolve(pairs.map(({ own }) => [...own]));
+        };
+    };
+})"""
+HEADER_OF_STORED = """async () => {
+    const { createClient } = await import("/images/-/client/index.js");
+    return (await createClient({ keyPair: "stored" }).recipientHeaders())["pixstore-recipient"];
 }"""
 
 
@@ -98,6 +116,20 @@ def test_at_the_first_visit_images_have_addresses(page: Page, site: Site) -> Non
     assert [show(page, saved.id), show(page, f"{saved.id}?v=1"), show(page, saved.id.replace(":", "%3A"))] == [48] * 3
     assert site.requests(saved.id) == 1
     assert asked_for_records(site) > before
+
+
+def test_page_and_worker_share_a_stored_pair(page: Page, site: Site) -> None:
+    """The worker stores the pair, and a client of the page finds it. After clear() of another client it is gone."""
+    saved = site.save(noise("png", seed=3))
+    assert page.evaluate("register({ keyPair: 'stored' })") is True
+    assert show(page, saved.id) == 48
+    (of_worker,) = page.evaluate(STORED_PAIRS)
+    assert base64.urlsafe_b64decode(page.evaluate(HEADER_OF_STORED) + "=") == bytes(of_worker)
+    page.evaluate("client.clear().then(() => null)")
+    assert page.evaluate(STORED_PAIRS) == []
+    assert show(page, f"{saved.id}?again") == 48
+    (new,) = page.evaluate(STORED_PAIRS)
+    assert new != of_worker
 
 
 def test_images_of_a_moment_share_a_request_for_records(page: Page, site: Site) -> None:

@@ -162,9 +162,10 @@ test("all settings of a worker are in its URL", () => {
   assert.deepEqual(at("recordsUrl=/api/records"), {
     endpoint: `${ORIGIN}/mount`, recordsUrl: `${ORIGIN}/api/records`,
   });
-  const all = "recordsUrl=/r&namespace=guest%201&databaseName=mine&cache=memory";
+  const all = "recordsUrl=/r&namespace=guest%201&databaseName=mine&cache=memory&keyPair=stored";
   assert.deepEqual(at(all), {
     endpoint: `${ORIGIN}/mount`, recordsUrl: `${ORIGIN}/r`, namespace: "guest 1", databaseName: "mine", cache: "memory",
+    keyPair: "stored",
   });
 });
 

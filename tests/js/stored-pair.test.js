@@ -3,17 +3,40 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { IDBObjectStore } from "fake-indexeddb";
+import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
 import { RecordError } from "../../js_client/src/index.js";
-import { textOf, until } from "./support/page.js";
+import { gate, pageEvents, setGlobal, settle, textOf, until } from "./support/page.js";
 import { sealerFor } from "./support/sealed.js";
 import { createClient as createAny, errors, ID, name, server } from "./support/site.js";
-import { dump, fail, noStorage, patch } from "./support/storage.js";
+import { done, dump, fail, inspect, noStorage, patch, transactions } from "./support/storage.js";
 
 const createClient = (config) => createAny({ keyPair: "stored", memoryBytes: 0, ...config });
 const headerOf = async (client) => (await client.recipientHeaders())["pixstore-recipient"];
 const isSealed = (error) => error instanceof RecordError && error.reason === "sealed";
+
+/** Delete the pair without a message to the other tabs. */
+const deletePair = () =>
+  inspect(name, (connection) => done(connection.transaction("bytes", "readwrite").objectStore("bytes").delete([""])));
+
+/** Give the page cookies for the rest of one test: those that it sets, in order. */
+function cookies(t, protocol = "https:") {
+  const set = [];
+  setGlobal(t, "location", { protocol, origin: `${protocol}//app.example`, href: `${protocol}//app.example/` });
+  setGlobal(t, "document", { baseURI: location.href, set cookie(text) { set.push(text); } });
+  return set;
+}
+
+/** Hold back new pairs until `open` is called; `isMaking` tells whether one is being made. */
+function holdNewPairs(t) {
+  const { open, passed } = gate();
+  const { generateKey } = crypto.subtle;
+  const { mock } = t.mock.method(crypto.subtle, "generateKey", async (...given) => {
+    await passed;
+    return generateKey.apply(crypto.subtle, given);
+  });
+  return { open, isMaking: () => mock.callCount() > 0 };
+}
 
 /** The pairs in the database, by their keys. */
 const pairs = async () => (await dump(name)).bytes.filter(([key]) => key.length === 1);
@@ -61,6 +84,7 @@ test("if IndexedDB refuses the pair, it is in memory, and onCacheError is told",
   });
   const [plain, client] = [server.save(ID, "picture"), createClient()];
   const header = await headerOf(client);
+  await client.deleteCachedImage(ID);
   assert.equal(await headerOf(client), header);
   assert.equal(await textOf(await client.getImage(sealerFor(header)(plain))), "picture");
   assert.deepEqual(errors.map(({ reason, cause }) => [reason, cause.name]), [["failed", "DataCloneError"]]);
@@ -73,4 +97,133 @@ test("without IndexedDB, or with a cache that stores nothing, the pair is in mem
   noStorage();
   assert.match(await headerOf(createClient()), /^[\w-]{87}$/);
   assert.deepEqual(errors.map(({ reason }) => reason), ["unavailable"]);
+});
+
+test("a clear() while the pair is made in another tab leaves a pair that no record of before was sealed to", async (t) => {
+  const { open, isMaking } = holdNewPairs(t);
+  const [tab, clearing] = [createClient(), createClient()];
+  const early = headerOf(tab);
+  await until(isMaking);
+  await clearing.clear();
+  open();
+  const made = await early;
+  assert.equal(await headerOf(tab), made);
+  assert.equal(await headerOf(createClient()), made);
+});
+
+test("a pair that is read while another tab clears it is neither kept, nor stored again, nor put into the cookie", async (t) => {
+  const set = cookies(t);
+  const [first, clearing] = [createClient(), createClient({ keyPair: "memory" })];
+  const before = await headerOf(first);
+  first.close();
+  set.length = 0;
+  const { open, passed } = gate();
+  const tab = createClient();
+  patch(t, IDBObjectStore.prototype, "get", function hold(original, key) {
+    const request = original.call(this, key);
+    if (key?.length !== 1) return request;
+    const late = {};
+    done(request).then((result) => passed.then(() => Object.assign(late, { result }).onsuccess()));
+    return late;
+  });
+  const early = headerOf(tab);
+  await settle();
+  await clearing.clear();
+  await settle();
+  open();
+  assert.equal(await early, before);
+  assert.deepEqual(await pairs(), []);
+  assert.ok(!set.some((text) => text.includes(before)), set.join());
+  assert.notEqual(await headerOf(tab), before);
+});
+
+test("a tab that reads the pair again before another one has deleted it forgets it, and deletes the cookie", async (t) => {
+  const set = cookies(t);
+  const tab = createClient();
+  const before = await headerOf(tab);
+  const { open, passed } = gate();
+  patch(t, IDBFactory.prototype, "open", function hold(original, ...given) {
+    const late = {};
+    passed.then(() => done(original.apply(this, given))).then((result) => Object.assign(late, { result }).onsuccess());
+    return late;
+  });
+  const cleared = createClient({ keyPair: "memory" }).clear();
+  await until(() => set.length === 3); // each client of the page has deleted the cookie
+  assert.equal(await headerOf(tab), before);
+  assert.ok(set.at(-1).includes(before));
+  open();
+  await cleared;
+  await until(() => set.at(-1).includes("max-age=0"));
+  assert.notEqual(await headerOf(tab), before);
+});
+
+test("a page that returns from the back-forward cache reads the pair again", async (t) => {
+  const page = pageEvents(t);
+  const client = createClient();
+  const before = await headerOf(client);
+  await deletePair();
+  assert.equal(await headerOf(client), before);
+  page.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
+  const after = await headerOf(client);
+  assert.notEqual(after, before);
+  assert.equal(await headerOf(createClient()), after);
+});
+
+for (const [protocol, end] of [["https:", "; secure"], ["http:", ""]]) {
+  test(`a page of ${protocol} has the pair in a cookie, until a client of any pair clears`, async (t) => {
+    const set = cookies(t, protocol);
+    const [client, other] = [createClient(), createClient({ keyPair: "memory" })];
+    const header = await headerOf(client);
+    await headerOf(client);
+    assert.deepEqual(set, [`pixstore-recipient=${header}; path=/; max-age=34560000; samesite=lax${end}`]);
+    await other.clear();
+    assert.equal(set[1], "pixstore-recipient=; max-age=0; path=/");
+    await settle();
+    assert.deepEqual([...new Set(set.slice(1))], [set[1]]);
+  });
+}
+
+test("a page makes the pair before its first record, but with keyPair: \"memory\" only for one", async (t) => {
+  const set = cookies(t);
+  const { mock } = t.mock.method(crypto.subtle, "generateKey");
+  createClient({ namespace: "bob", keyPair: "memory" });
+  createClient({ namespace: "alice" });
+  await until(() => set.length === 1);
+  assert.deepEqual((await pairs()).map(([key]) => key), [["alice"]]);
+  assert.equal(mock.callCount(), 1);
+});
+
+test("a client that is closed while its pair is made sets no cookie", async (t) => {
+  const set = cookies(t);
+  const { open, isMaking } = holdNewPairs(t);
+  const client = createClient();
+  const headers = client.recipientHeaders();
+  await until(isMaking);
+  client.close();
+  open();
+  await headers;
+  assert.deepEqual(set, []);
+});
+
+test("a frame without cookies has its pair and can clear", async (t) => {
+  setGlobal(t, "document", { baseURI: "https://app.example/", set cookie(text) { throw new DOMException(text, "SecurityError"); } });
+  const client = createClient();
+  const before = await headerOf(client);
+  await client.clear();
+  assert.notEqual(await headerOf(client), before);
+});
+
+test("nothing is loaded, opened or stored before the first call outside of a page", async (t) => {
+  const begun = transactions(t);
+  createClient();
+  await settle();
+  assert.deepEqual(begun, []);
+});
+
+test("a stored value that is no pair is replaced by one", async () => {
+  const before = await headerOf(createClient());
+  await inspect(name, (connection) => done(connection.transaction("bytes", "readwrite").objectStore("bytes").put({ own: 1 }, [""])));
+  const after = await headerOf(createClient());
+  assert.notEqual(after, before);
+  assert.equal(await headerOf(createClient()), after);
 });
