@@ -54,7 +54,8 @@ import { resolveOptions } from "./options/options.js";
  *   ConfigError if no source is configured, with RecordError, FetchError, RefusedError, or the error of your own
  *   function.
  * @property {() => Promise<Record<string, string>>} recipientHeaders  Return the headers of your own request for records.
- *   The server then seals the records to this client: no other client can open them. Without WebCrypto there are none.
+ *   The server then seals the records to this client, or with `keyPair: "stored"` to all clients of its namespace in this
+ *   browser: no other client can open them. Without WebCrypto there are none.
  * @property {(listener: (removed: Removed) => void) => () => void} onRemoved  Call the listener when images must
  *   disappear from the page: an image was deleted, everything was cleared, or memory was emptied, in any tab. Returns a
  *   function that removes the listener.

@@ -6,6 +6,7 @@ import pytest
 
 from tests.browser.engines.page import INSECURE_HOST, Engine
 from tests.browser.support import Site, Tab, noise, open_page, shown
+from tests.browser.test_sealed_records import GET_RECORD
 
 pytestmark = pytest.mark.browser
 
@@ -33,6 +34,17 @@ def test_under_trusted_types_pictures_are_shown(site: Site, tab: Tab, size: int,
     tab.page.reload()
     assert tab.show_fresh(saved.id) == shown("png", image, size)
     assert site.requests(saved.id) == 1
+
+
+def test_under_trusted_types_a_pair_is_stored(site: Site, tab: Tab) -> None:
+    """A strict page loads the code of stored pairs: a record of before a reload opens without a new one."""
+    image = noise("png", seed=3)
+    saved = site.save(image)
+    tab.page.goto(f"{site.url}/strict.html?keyPair=stored&recordsUrl=/records&memoryBytes=0")
+    record = tab.page.evaluate(GET_RECORD, saved.id)
+    tab.page.reload()
+    assert tab.show(record) == shown("png", image)
+    assert site.log.count(f"/records?id={saved.id}") == 1
 
 
 IS_STRICT = """() => {
