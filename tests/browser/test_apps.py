@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.engines import ENGINES
 from tests.browser.engines.page import Browser, Engine
-from tests.browser.support import open_page, wait_for
+from tests.browser.support import open_page, wait_for, wait_until
 from tests.browser.test_front_end import FILES, WIDTHS
 from tests.support.paths import DOCS, ROOT
 from tests.support.recipes import recipe, write_files
@@ -24,11 +24,21 @@ APPS = Path(__file__).parent / "apps"
 NEXT_FILES = dict(re.findall(r"```jsx?\n// (\S+)\n(.*?)```", (DOCS / "frameworks.md").read_text(), re.DOTALL))
 BACKEND = """
 from gallery_app import app, pix
-from pixstore_asgi import RecordsApp
+from pixstore_asgi import RecordsApp, recipient_of
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-app.router.routes.insert(0, Route("/records", RecordsApp(pix, lambda scope, image_id: True)))
+async def pictures(request):
+    ids = [image.id for image in await pix.list_images(directory="gallery")]
+    records = await pix.get_image_records(ids, recipient=recipient_of(request, cookie=True))
+    return JSONResponse(list(records.values()))
+
+app.router.routes[:0] = [
+    Route("/records", RecordsApp(pix, lambda scope, image_id: True)),
+    Route("/api/pictures", pictures),
+]
 """
+SHOWN = f"JSON.stringify({WIDTHS}) === '[320,320]'"
 
 Tool = Callable[..., list[str]]
 Make = Callable[[str], Path]
@@ -71,7 +81,7 @@ def run(command: list[str], folder: Path) -> None:
 
 
 def save_pictures(server: Server) -> list[str]:
-    """Save two pictures and return all that is secret in their records, those of the variants too."""
+    """Save two pictures. Return key, iv, tag and proof of each record, including those of the variants."""
     for kind, size in (("webp", 900), ("jpeg", 640)):
         httpx.post(f"{server.url}/api/pictures", content=picture(kind, size)).raise_for_status()
     listed = httpx.get(f"{server.url}/api/pictures").raise_for_status().text
@@ -91,13 +101,13 @@ def test_a_vite_app_in_strict_typescript(browser: Browser, tmp_path: Path, make:
     with recipe(tmp_path, "gallery_app") as server, open_page(browser) as page:
         save_pictures(server)
         page.goto(f"{server.url}/page/built/index.html")
-        wait_for(page, f"JSON.stringify({WIDTHS}) === '[320,320]'")
+        wait_for(page, SHOWN)
 
 
-def test_next_sends_placeholders_and_no_key(
+def test_next_sends_sealed_records_and_no_key(
     browser: Browser, tmp_path: Path, make: Make, tool: Tool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Next's HTML has each picture's place and blur and nothing secret; the browser shows the pictures."""
+    """Next's HTML has the places of pictures at the first visit and sealed records later, and never a key."""
     monkeypatch.setenv("NEXT_TELEMETRY_DISABLED", "1")
     folder = make("next")
     for name in ("app/page.jsx", "app/pictures.jsx"):
@@ -118,4 +128,13 @@ def test_next_sends_placeholders_and_no_key(
             assert [secret for secret in secrets if secret in html] == []
             with open_page(browser) as page:
                 page.goto(served.url)
-                wait_for(page, f"JSON.stringify({WIDTHS}) === '[320,320]'")
+                wait_for(page, SHOWN)
+                wait_until(lambda: backend.log.count("GET /records"), "that the page fetches its records")
+                fetched = backend.log.count("GET /records")
+                page.reload()
+                wait_for(page, SHOWN)
+                html = page.evaluate("document.documentElement.outerHTML")
+                assert len(set(re.findall(r'\\"sealed\\":\\"([^"\\]+)', html))) == 2 * 2
+                keys = secrets[::4]
+                assert [key for key in keys if key in html] == []
+                assert backend.log.count("GET /records") == fetched

@@ -51,6 +51,9 @@ OPACITY = """() => {
   canvas.drawImage(document.querySelector("dialog img"), 0, 0, 1, 1);
   return canvas.getImageData(0, 0, 1, 1).data[3];
 }"""
+KINDS = ("png", "webp")
+FIELDS_IN_HTML = """[...document.querySelectorAll("pix-image[record]")].map((element) =>
+  Object.keys(JSON.parse(element.getAttribute("record")).meta).sort().join(" "))"""
 CHOOSE_FILE = """async () => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 500, height: 250 });
   canvas.getContext("2d");
@@ -297,3 +300,25 @@ def test_a_page_shows_pictures_by_the_pair_of_its_sign_in(engine: Engine, browse
             load()
             page.evaluate("signIn('ada')")
             assert page.evaluate("id => open(id)", saved) == ["image/webp", "RefusedError 403"]
+
+
+def test_the_rendered_page_has_sealed_records(browser: Browser, tmp_path: Path) -> None:
+    """The HTML has ids at first, then sealed records, which open without a request for records; after `clear` ids."""
+    with recipe(write_files(tmp_path), "rendered_app") as server:
+        for kind in KINDS:
+            httpx.post(f"{server.url}/api/pictures", content=picture(kind)).raise_for_status()
+        with open_page(browser) as page:
+
+            def visit() -> list[str]:
+                """Open the page, and return the fields of each record in its HTML."""
+                page.goto(server.url)
+                wait_for(page, f"document.querySelectorAll('pix-image[data-state=shown]').length === {len(KINDS)}")
+                fields: list[str] = page.evaluate(FIELDS_IN_HTML)
+                return fields
+
+            assert visit() == []
+            fetched = server.log.count("GET /api/records")
+            assert visit() == ["iv sealed tag"] * 2
+            assert server.log.count("GET /api/records") == fetched
+            page.evaluate("(async () => (await import('/pixstore-image/-/client/index.js')).clear())()")
+            assert visit() == []

@@ -63,6 +63,8 @@ def test_every_block_has_a_test() -> None:
         "bound-pictures.js",
         "tenant_app.py",
         "records_app.py",
+        "rendered_app.py",
+        "templates/gallery.html",
         "records_route.py",
         "sync_app.py",
         "known-pictures.js",
