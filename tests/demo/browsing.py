@@ -21,6 +21,13 @@ KEPT_SIX = re.compile(r"^6 pictures, [\d.]+ kB$")
 
 # Chromium reports every refusal in the console: of a request, of one that a test aborts, of a blob that is revoked.
 _EXPECTED_ERROR = re.compile(r"status of (400|401|403|404|413|503)|net::(ERR_FAILED|ERR_FILE_NOT_FOUND)")
+# The conditions of expect_picture for all tiles, in one call: many tests begin with it.
+_ALL_ARE_DRAWN = """() => [...document.querySelectorAll("#gallery .picture")].every((picture) => {
+  const image = picture.querySelector("img");
+  return picture.state === "shown" && !picture.querySelector("canvas")
+    && image.checkVisibility({ visibilityProperty: true }) && image.getBoundingClientRect().width > 0
+    && image.src.startsWith("blob:") && image.naturalWidth > 0;
+})"""
 _AXE = TESTS / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
 # A busy machine is slow: only pytest's limit of a test, which is a little longer, tells that a page never gets there.
@@ -96,8 +103,7 @@ def expect_picture(place: Locator) -> None:
 def expect_pictures(page: Page, count: int) -> None:
     """Wait until the gallery has so many pictures, all of them drawn."""
     expect(tiles(page)).to_have_count(count)
-    for place in range(count):
-        expect_picture(tile(page, place))
+    page.wait_for_function(_ALL_ARE_DRAWN)
 
 
 def noted_requests(context: BrowserContext) -> list[Request]:

@@ -1,6 +1,7 @@
 """Fixtures that the tests of the demo share."""
 
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 
 import httpx
 import pytest
@@ -16,14 +17,16 @@ from tests.demo.process import Server, running, signed_in
 from tests.support.samples import SECRET
 
 
-@pytest.fixture(scope="session")
-def seeds() -> list[pictures.Picture]:
+@cache
+def painted_seeds() -> list[pictures.Picture]:
+    """Return the first six pictures. Painting them takes a second, so they are painted once."""
     return list(pictures.seeds())
 
 
 @pytest.fixture
-def painted_once(monkeypatch: pytest.MonkeyPatch, seeds: list[pictures.Picture]) -> None:
-    """Every test has a gallery of its own, and painting takes most of a second."""
+def painted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has a gallery of its own."""
+    seeds = painted_seeds()
     monkeypatch.setattr(pictures, "seeds", lambda: iter(seeds))
 
 
@@ -34,29 +37,31 @@ async def client(painted_once: None) -> AsyncIterator[httpx.AsyncClient]:
         yield opened
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A demo with six pictures, all of which it paints before it answers."""
-    with running("demo", "--port", "0", "--pictures", "6") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lasting_server() -> Iterator[Server]:
-    """One for all tests of a module which leave it with six pictures."""
+    """The demo of the run. It paints six pictures before it answers."""
     with running("demo", "--port", "0", "--pictures", "6") as started:
         yield started
 
 
 @pytest.fixture
-def tidied_server(lasting_server: Server) -> Iterator[Server]:
-    """The lasting server; the pictures that a test adds are deleted after it."""
+def server(lasting_server: Server) -> Iterator[Server]:
+    """The demo with six pictures. After the test, added pictures are deleted, and deleted ones are replaced."""
     with signed_in(lasting_server) as client:
         before = listed_ids(client)
     yield lasting_server
     with signed_in(lasting_server) as client:
-        for image_id in listed_ids(client) - before:
+        after = listed_ids(client)
+        for image_id in after - before:
             client.delete(f"api/pictures/{image_id}").raise_for_status()
+        if lost := len(before - after):
+            upload_seeds(client, lost)
+
+
+def upload_seeds(client: httpx.Client, count: int) -> None:
+    """Add pictures of the usual size to the gallery, at most six."""
+    for seed in reversed(painted_seeds()[:count]):
+        client.post("api/pictures", content=seed.data).raise_for_status()
 
 
 def listed_ids(client: httpx.Client) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
-from tests.demo.browsing import IMAGES, browsing, expect_pictures, sign_in, tile, violations
+from tests.demo.browsing import IMAGES, browsing, expect_pictures, sign_in, tile, title, violations
 from tests.demo.process import Server
 
 pytestmark = pytest.mark.browser
@@ -20,12 +20,12 @@ def themed(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Browser
         yield opened
 
 
-def test_axe_finds_nothing_in_any_state(themed: BrowserContext, lasting_server: Server) -> None:
+def test_axe_finds_nothing_in_any_state(themed: BrowserContext, server: Server) -> None:
     """Welcome, gallery with panel and a sealed record, a picture large, a refused upload, a failure and the farewell
     have no violation.
     """
     page = themed.new_page()
-    page.goto(lasting_server.url)
+    page.goto(server.url)
     expect(page.get_by_role("button", name="Sign in as a guest")).to_be_visible()
     assert violations(page) == []
     page.get_by_role("button", name="Sign in as a guest").click()
@@ -53,9 +53,9 @@ def test_axe_finds_nothing_in_any_state(themed: BrowserContext, lasting_server: 
     assert violations(page) == []
 
 
-def test_axe_finds_nothing_on_a_phone(themed: BrowserContext, lasting_server: Server) -> None:
+def test_axe_finds_nothing_on_a_phone(themed: BrowserContext, server: Server) -> None:
     """Narrow, with the panel closed and open, there is no violation, and nothing is wider than the screen."""
-    page = sign_in(themed, lasting_server)
+    page = sign_in(themed, server)
     page.set_viewport_size({"width": 360, "height": 740})
     page.reload()
     expect_pictures(page, 6)
@@ -67,13 +67,14 @@ def test_axe_finds_nothing_on_a_phone(themed: BrowserContext, lasting_server: Se
         toggle.click()
 
 
-def test_the_page_works_by_keyboard_alone(browser: Browser, lasting_server: Server) -> None:
+def test_the_page_works_by_keyboard_alone(browser: Browser, server: Server) -> None:
     """Tab reaches everything in the order it is seen, with a visible focus, and a link skips the pictures."""
     with browsing(browser) as context:
-        page = sign_in(context, lasting_server)
+        page = sign_in(context, server)
         expect_pictures(page, 6)
         page.reload()
         expect_pictures(page, 6)
+        first = title(page, 0)
         reached = [_tab(page) for _ in range(7)]
         assert [name for name, _ in reached] == [
             "Skip the pictures",
@@ -82,11 +83,11 @@ def test_the_page_works_by_keyboard_alone(browser: Browser, lasting_server: Serv
             "Sign out",
             "Add pictures",
             "Remove metadata",
-            "Paper mountains",
+            first,
         ]
         assert all(outline for _, outline in reached)
         page.keyboard.press("Enter")
-        dialog = page.get_by_role("dialog", name="Paper mountains")
+        dialog = page.get_by_role("dialog", name=first)
         expect(dialog.get_by_role("button", name="Show again")).to_be_focused()
         page.keyboard.press("Escape")
         page.get_by_role("link", name="Skip the pictures").focus()
@@ -109,10 +110,10 @@ def _tab(page: Page) -> tuple[str, bool]:
     return found[0], found[1]
 
 
-def test_who_prefers_less_motion_gets_none(browser: Browser, lasting_server: Server) -> None:
+def test_who_prefers_less_motion_gets_none(browser: Browser, server: Server) -> None:
     """With reduced motion no picture fades in or grows, and the proofs' time runs in steps."""
     with browsing(browser, reduced_motion="reduce") as context:
-        page = sign_in(context, lasting_server)
+        page = sign_in(context, server)
         expect_pictures(page, 6)
         motion = page.evaluate(
             """() => document.getAnimations().map((one) => one.effect.getTiming().easing
@@ -122,13 +123,13 @@ def test_who_prefers_less_motion_gets_none(browser: Browser, lasting_server: Ser
         assert all(re.match(r"steps\(8.*\) life", one) for one in motion)
 
 
-def test_the_theme_is_the_systems(browser: Browser, lasting_server: Server) -> None:
+def test_the_theme_is_the_systems(browser: Browser, server: Server) -> None:
     """Light and dark differ in their paper, and each is as bright as its name."""
     brightness = {}
     for scheme in ("light", "dark"):
         with browsing(browser, color_scheme=scheme) as context:
             page = context.new_page()
-            page.goto(lasting_server.url)
+            page.goto(server.url)
             colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
             brightness[scheme] = sum(map(int, re.findall(r"\d+", colour)))
     assert brightness["light"] > 700

@@ -18,7 +18,6 @@ from tests.demo.browsing import (
     status,
     tile,
 )
-from tests.demo.process import Server
 
 pytestmark = pytest.mark.browser
 
@@ -27,11 +26,6 @@ IS_WHOLE = """(button) => {
   const { top, bottom, left, right } = button.getBoundingClientRect();
   return top >= frame.top && bottom <= frame.bottom && left >= frame.left && right <= frame.right;
 }"""
-
-
-@pytest.fixture(scope="module")
-def server(lasting_server: Server) -> Server:
-    return lasting_server
 
 
 def break_by(page: Page, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The gallery in a real browser when pictures come and go: each test has its own server."""
+"""The gallery in a real browser when pictures come and go."""
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -15,6 +15,7 @@ from tests.demo.browsing import (
     status,
     tile,
     tiles,
+    title,
 )
 from tests.demo.process import Server
 from tests.support.samples import picture
@@ -67,7 +68,7 @@ def test_a_picture_smaller_than_its_place_is_shown_as_it_is(page: Page) -> None:
     )
     expect_pictures(page, 7)
     tile(page, 0).click()
-    expect(status(page)).to_have_text("Your picture: from memory.")
+    expect(status(page)).to_have_text(f"{title(page, 0)}: from memory.")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Truncated body").click()
     expect(page.get_by_role("complementary").get_by_text("3 of 3 pictures recovered")).to_be_visible()

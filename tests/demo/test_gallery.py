@@ -3,12 +3,11 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from tests.demo.browsing import (
     IMAGES,
     KEPT_SIX,
-    browsing,
     expect_picture,
     expect_pictures,
     image_requests,
@@ -24,7 +23,8 @@ from tests.demo.browsing import (
     tiles,
     title,
 )
-from tests.demo.process import Server, running
+from tests.demo.conftest import upload_seeds
+from tests.demo.process import Server, signed_in
 
 pytestmark = pytest.mark.browser
 
@@ -41,11 +41,6 @@ MEAN_COLOUR = """(picture) => {
   canvas.drawImage(source, 0, 0, 1, 1);
   return [...canvas.getImageData(0, 0, 1, 1).data];
 }"""
-
-
-@pytest.fixture(scope="module")
-def server(lasting_server: Server) -> Server:
-    return lasting_server
 
 
 def fact(dialog: Locator, name: str) -> Locator:
@@ -69,25 +64,27 @@ def test_a_screenful_takes_one_query_and_one_request(context: BrowserContext, se
     expect(panel.locator("[data-total=requests]")).to_have_text("1")
 
 
-def test_pictures_are_loaded_near_the_screen_and_let_go_far_from_it(browser: Browser) -> None:
+def test_pictures_are_loaded_near_the_screen_and_let_go_far_from_it(context: BrowserContext, server: Server) -> None:
     """A picture is fetched near the screen, removed far from it, and comes back from memory without a request."""
-    with running("demo", "--port", "0", "--pictures", "16") as server, browsing(browser) as context:
-        requests = noted_requests(context)
-        page = sign_in(context, server)
-        page.set_viewport_size({"width": 500, "height": 400})
-        expect(page.get_by_text("16 pictures", exact=True)).to_be_visible()
-        expect_picture(tile(page, 0))
-        assert sum(image_requests(requests)) < 14
-        expect(tile(page, 15).locator("img")).to_be_hidden()
-        tile(page, 15).scroll_into_view_if_needed()
-        expect_picture(tile(page, 15))
-        expect(tile(page, 0).locator("img")).not_to_have_attribute("src", ANY)
-        requests.clear()
-        page.evaluate("scrollTo(0, 0)")
-        expect_picture(tile(page, 0))
-        expect(tile(page, 0)).to_contain_text("from memory")
-        assert record_queries(requests) == []
-        assert image_requests(requests) == []
+    with signed_in(server) as client:
+        upload_seeds(client, 6)
+        upload_seeds(client, 4)
+    requests = noted_requests(context)
+    page = sign_in(context, server)
+    page.set_viewport_size({"width": 500, "height": 400})
+    expect(page.get_by_text("16 pictures", exact=True)).to_be_visible()
+    expect_picture(tile(page, 0))
+    assert sum(image_requests(requests)) < 14
+    expect(tile(page, 15).locator("img")).to_be_hidden()
+    tile(page, 15).scroll_into_view_if_needed()
+    expect_picture(tile(page, 15))
+    expect(tile(page, 0).locator("img")).not_to_have_attribute("src", ANY)
+    requests.clear()
+    page.evaluate("scrollTo(0, 0)")
+    expect_picture(tile(page, 0))
+    expect(tile(page, 0)).to_contain_text("from memory")
+    assert record_queries(requests) == []
+    assert image_requests(requests) == []
 
 
 @pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.soak)])

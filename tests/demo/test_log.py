@@ -25,11 +25,6 @@ PIXELS = """async (source) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def server(lasting_server: Server) -> Server:
-    return lasting_server
-
-
 def drawn(page: Page) -> Locator:
     return page.get_by_role("complementary").get_by_role("img")
 

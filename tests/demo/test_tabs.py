@@ -25,11 +25,6 @@ from tests.support.samples import picture
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def server(lasting_server: Server) -> Server:
-    return lasting_server
-
-
 LISTEN = """() => {
   window.heard = [];
   new BroadcastChannel("pixstore-demo").onmessage = ({ data }) => heard.push(data);

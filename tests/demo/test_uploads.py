@@ -74,11 +74,6 @@ PART_OF_THE_WAY = """(bar) => {
 
 
 @pytest.fixture
-def server(tidied_server: Server) -> Server:
-    return tidied_server
-
-
-@pytest.fixture
 def large(tmp_path: Path) -> Path:
     """A picture of 700 pixels, and more than a megabyte."""
     path = tmp_path / "large.png"
@@ -248,9 +243,9 @@ def test_metadata_can_be_kept(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rounds", [200, pytest.param(5000, marks=pytest.mark.soak)])
-def test_the_reader_of_metadata_survives_damage(context: BrowserContext, lasting_server: Server, rounds: int) -> None:
+def test_the_reader_of_metadata_survives_damage(context: BrowserContext, server: Server, rounds: int) -> None:
     """For any bytes of a file, reading its metadata ends, and raises nothing."""
-    page = sign_in(context, lasting_server)
+    page = sign_in(context, server)
     files = [list(photo((40, 30), kind=kind)) for kind in ("jpeg", "png", "webp")]
     page.evaluate(SURVIVE, [files, rounds])
     assert title(page, 0)
