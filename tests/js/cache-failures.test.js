@@ -6,6 +6,7 @@ import { beforeEach, test } from "node:test";
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
 import { CacheError } from "../../js_client/src/errors.js";
+import { createClient } from "../../js_client/src/index.js";
 import { done, dump, emptyStorage, fail, noStorage, overwrite, patch, transactions } from "./support/storage.js";
 import { NAME, ID, cacheOf, image, write, idsIn } from "./support/cache.js";
 
@@ -166,7 +167,10 @@ for (const kind of ["memory", "off"]) {
     cache.forget();
     await cache.drop(ID, 1);
     await cache.clear();
-    assert.deepEqual([await cache.read(ID, 1), await cache.has(ID), await cache.remove(ID)], [undefined, false, false]);
-    assert.deepEqual(await cache.stats(), { images: 0, bytes: 0 });
+    assert.equal(await cache.read(ID, 1), undefined);
+    const client = createClient({ cache: kind });
+    assert.deepEqual([await client.cachedImageExists(ID), await client.deleteCachedImage(ID)], [false, false]);
+    const { images, bytes } = await client.stats();
+    assert.deepEqual({ images, bytes }, { images: 0, bytes: 0 });
   });
 }
