@@ -108,8 +108,10 @@ def scrolled_as_planned(rows: list[dict[str, Any]]) -> bool:
     )
 
 
-LONG_PARTS = {"stores", "pictures", "scroll", "servers", "browser", "backup", "sealed-records"}
-"""Parts that only a long test run includes: each takes half a minute, or writes hundreds of megabytes."""
+LONG_PARTS = {"stores", "pictures", "scroll", "servers", "browser", "backup", "saves", "sealed-records"}
+"""Parts that only a long test run includes: each takes half a minute, writes hundreds of megabytes, or has a test that
+runs one of its cases.
+"""
 
 
 @pytest.mark.servers
