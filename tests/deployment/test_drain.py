@@ -57,7 +57,7 @@ class Load(InThreads):
 
     def _run(self) -> None:
         with httpx.Client(base_url=self._url, timeout=30, trust_env=False) as http:
-            while not self._ends.wait(0.01):
+            while not self._ends.wait(0.05):
                 try:
                     record = ImageRecord.parse(http.post("/save").raise_for_status().json())
                     path = f"/pixstore-image/{record.id.replace(':', '%3A')}"

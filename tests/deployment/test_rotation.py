@@ -125,7 +125,7 @@ class Load:
                     await self._update(http)
                 case _:
                     await self._fetch(http)
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.1)
 
     async def _save(self, http: httpx.AsyncClient) -> None:
         image = random.choice(IMAGES)

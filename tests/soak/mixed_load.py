@@ -90,7 +90,7 @@ class _Due:
 
 def _schedule(site: Site, seconds: float) -> list[_Due]:
     """Return the disturbances of a site; in a short run each happens at least once."""
-    most_s = seconds / 8
+    most_s = seconds / 3
     spans = [(6, site.kill), (7, site.step_clock), (20, site.rotate), (60, site.back_up), (60, site.collect)]
     return [_Due(min(every_s, most_s), befall) for every_s, befall in spans]
 

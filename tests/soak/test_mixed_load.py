@@ -9,7 +9,7 @@ from tests.soak.report import report_of
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
 
-SECONDS = 12
+SECONDS = 6
 
 
 @pytest.mark.parametrize(
