@@ -77,6 +77,11 @@ async def one_picture(request: Request) -> Response:
     return JSONResponse(await pix.get_image_record(image_id, recipient=page_of(request)), headers=NO_STORE)
 
 
+async def sign_out(_: Request) -> Response:
+    """Let the browser remove all that this origin stored (W3C Clear Site Data)."""
+    return Response(status_code=204, headers={**NO_STORE, "clear-site-data": '"storage"'})
+
+
 async def records(request: Request) -> Response:
     return JSONResponse(await records_for(request), headers=NO_STORE)
 
@@ -279,6 +284,7 @@ site = Starlette(
         Route("/pictures/{id}", one_picture, methods=["GET", "PUT", "DELETE"]),
         Route("/many", many, methods=["POST"]),
         Route("/expired/{id}", expired),
+        Route("/sign-out", sign_out, methods=["POST"]),
         Route("/records", records),
         Route("/rendered", rendered),
         Route("/sealed/records", RecordsApp(only_sealed, authorize=lambda scope, image_id: True)),

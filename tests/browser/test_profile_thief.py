@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pixstore_asgi import decode_payload
 from tests.browser.engines.page import Engine, lacks
-from tests.browser.support import Site, noise, open_tab, shown
+from tests.browser.support import Site, noise, open_tab, shown, wait_until
+from tests.browser.test_profile_files import body_of, found
 from tests.browser.test_sealed_records import GET_RECORD
 from tests.support.sealed import SealedPage
 
@@ -17,6 +19,7 @@ BEFORE_PRIVATE_KEY = bytes.fromhex("306b0201010420")
 """The beginning of an ECPrivateKey of P-256 (RFC 5915), before its 32 bytes, in Chromium's and Firefox's files."""
 
 CLEAR = "(async () => (await import('/images/-/client/index.js')).clear())()"
+SIGN_OUT = "(async () => (await fetch('/sign-out', { method: 'POST' })).status)()"
 
 
 def pages_in(profile: Path) -> list[SealedPage]:
@@ -49,3 +52,21 @@ def test_only_a_stored_pair_is_in_the_profile(site: Site, engine: Engine, tmp_pa
     opened = [saved.key] if pair == "stored" else []
     assert [page.open(record) for page in signed_in] == opened
     assert [page.open(record) for page in after if page.point in {each.point for each in signed_in}] == opened
+
+
+def test_a_sign_out_can_remove_all_files_of_the_site(site: Site, engine: Engine, tmp_path: Path) -> None:
+    """After a response with Clear-Site-Data, the profile holds neither the pair nor the ciphertext."""
+    if engine.name == "webkit":
+        lacks(engine.name, "it has no profile under WebDriver")
+    saved = site.save(noise("png", 702, 256))
+    ciphertext = {"ciphertext": body_of(decode_payload(site.payload(saved)).ciphertext)}
+    with (
+        engine.launch(tmp_path) as browser,
+        open_tab(browser, site, keyPair="stored", recordsUrl="/records") as tab,
+    ):
+        tab.show_until_cached(saved.id)
+        wait_until(lambda: pages_in(tmp_path), "that the pair is on the disk")
+        assert found(tmp_path, ciphertext) == {"ciphertext"}
+        assert tab.page.evaluate(SIGN_OUT) == 204
+    assert pages_in(tmp_path) == []
+    assert found(tmp_path, ciphertext) == set()
