@@ -18,6 +18,7 @@ from tests.docs.tables import rows
 from tests.support.paths import DOCS, ROOT, TESTS
 from tests.support.recipes import recipe, save, write_files
 from tests.support.samples import picture
+from tests.support.servers import Server
 
 pytestmark = pytest.mark.browser
 
@@ -30,6 +31,7 @@ BUNDLING = """
 const [bundle, entry, outfile] = process.argv.slice(1);
 await (await import(bundle)).bundle(entry, { outfile, production: true });
 """
+EMPTY_CACHE = "(async () => (await import('/pixstore-image/-/client/index.js')).clear())()"
 WIDTHS = "[...document.querySelectorAll('main img')].map((each) => each.src.startsWith('blob:') && each.naturalWidth)"
 HTML = """<!doctype html>
 <title>Pictures</title>
@@ -57,13 +59,36 @@ HTML = """<!doctype html>
 
 
 @contextlib.contextmanager
-def open_plain(browser: Browser, folder: Path) -> Iterator[tuple[Page, ImageRecord]]:
-    """Open a page with the plain example, and give the record of a picture that is there."""
+def example(folder: Path, module: str) -> Iterator[Server]:
+    """Run an application of the recipes with the files of all examples."""
     write_files(folder)
-    (folder / "show-picture.js").write_text(FILES["show-picture.js"])
-    (folder / "index.html").write_text(HTML)
-    with recipe(folder, "starlette_app") as server, open_page(browser) as page:
-        record = save(folder, picture("webp"))
+    for file, text in {**FILES, "index.html": HTML, "player.html": PLAYER}.items():
+        (folder / file).write_text(text)
+    with recipe(folder, module) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An application whose page has the plain example."""
+    with example(tmp_path_factory.mktemp("plain"), "starlette_app") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An application with two pictures."""
+    with example(tmp_path_factory.mktemp("gallery"), "gallery_app") as server:
+        for kind, size in (("webp", 900), ("jpeg", 640)):
+            httpx.post(f"{server.url}/api/pictures", content=picture(kind, size)).raise_for_status()
+        yield server
+
+
+@contextlib.contextmanager
+def open_plain(browser: Browser, server: Server) -> Iterator[tuple[Page, ImageRecord]]:
+    """Open a page with the plain example, and give the record of a picture that is there."""
+    with open_page(browser) as page:
+        record = save(server.log_file.parent, picture("webp"))
         page.goto(f"{server.url}/page/index.html")
         wait_for(page, "typeof show === 'function'")
         yield page, record
@@ -74,9 +99,9 @@ def show(page: Page, name: str, record: ImageRecord) -> tuple[bool, int, str]:
     return is_there, width, url
 
 
-def test_the_plain_page_shows_a_picture_and_lets_go_of_it(browser: Browser, tmp_path: Path) -> None:
+def test_the_plain_page_shows_a_picture_and_lets_go_of_it(browser: Browser, plain: Server) -> None:
     """The second place has it at once, by the same URL, which is revoked when both are gone."""
-    with open_plain(browser, tmp_path) as (page, record):
+    with open_plain(browser, plain) as (page, record):
         is_there, width, url = show(page, "one", record)
         assert (is_there, width) == (False, 48)
         assert show(page, "other", record) == (True, 48, url)
@@ -87,9 +112,9 @@ def test_the_plain_page_shows_a_picture_and_lets_go_of_it(browser: Browser, tmp_
         assert page.evaluate("url => isRevoked(url)", url) is True
 
 
-def test_the_plain_page_is_left_by_what_was_removed(browser: Browser, tmp_path: Path) -> None:
+def test_the_plain_page_is_left_by_what_was_removed(browser: Browser, plain: Server) -> None:
     """A deleted picture and, at a sign-out, every one go from the page; a deletion of another one takes nothing."""
-    with open_plain(browser, tmp_path) as (page, record):
+    with open_plain(browser, plain) as (page, record):
         for name in ("one", "other"):
             show(page, name, record)
         page.evaluate("client.deleteCachedImage('players:another')")
@@ -101,9 +126,9 @@ def test_the_plain_page_is_left_by_what_was_removed(browser: Browser, tmp_path: 
         assert page.evaluate("isEmpty('one')") is True
 
 
-def test_the_plain_page_ends_a_load_that_nobody_waits_for(browser: Browser, tmp_path: Path) -> None:
+def test_the_plain_page_ends_a_load_that_nobody_waits_for(browser: Browser, plain: Server) -> None:
     """If the page is left in mid-load, the place stays empty, and the caller gets an error."""
-    with open_plain(browser, tmp_path) as (page, record):
+    with open_plain(browser, plain) as (page, record):
         reason = page.evaluate(
             """(record) => {
               const shown = show("one", record).then(() => "shown", ({ name }) => name);
@@ -130,33 +155,26 @@ def test_the_table_is_the_acceptance_list() -> None:
 
 @pytest.mark.parametrize("name", ["element.html", *BUNDLED])
 def test_each_entry_shows_the_pictures_of_an_application(
-    browser: Browser, tmp_path: Path, npm_packages: Path, node_path: str, name: str
+    browser: Browser, gallery: Server, npm_packages: Path, node_path: str, name: str
 ) -> None:
     """In ten lines all pictures of the gallery are shown, by the smallest size that fills their places."""
-    write_files(tmp_path)
-    for file, text in FILES.items():
-        (tmp_path / file).write_text(text)
-    page_file = name
+    folder, page_file = gallery.log_file.parent, name
     if name in BUNDLED:
         page_file = "bundled.html"
-        (tmp_path / page_file).write_text('<main></main><script type="module" src="bundled.js"></script>')
+        (folder / page_file).write_text('<main></main><script type="module" src="bundled.js"></script>')
         bundle = TESTS / "js" / "support" / "bundle.js"
-        paths = [str(path) for path in (bundle, tmp_path / name, tmp_path / "bundled.js")]
+        paths = [str(path) for path in (bundle, folder / name, folder / "bundled.js")]
         subprocess.run([node_path, "--input-type=module", "-e", BUNDLING, *paths], check=True)
-    with recipe(tmp_path, "gallery_app") as server, open_page(browser) as page:
-        for kind, size in (("webp", 900), ("jpeg", 640)):
-            httpx.post(f"{server.url}/api/pictures", content=picture(kind, size)).raise_for_status()
-        page.goto(f"{server.url}/page/{page_file}")
+    with open_page(browser) as page:
+        page.goto(f"{gallery.url}/page/{page_file}")
         wait_for(page, f"JSON.stringify({WIDTHS}) === '[320,320]'")
+        page.evaluate(EMPTY_CACHE)
 
 
-def test_the_elements_example_in_the_clients_readme(browser: Browser, tmp_path: Path) -> None:
+def test_the_elements_example_in_the_clients_readme(browser: Browser, gallery: Server) -> None:
     """It shows the picture in the size for its width, and nothing of the content for a failure."""
-    write_files(tmp_path)
-    (tmp_path / "player.html").write_text(PLAYER)
-    with recipe(tmp_path, "gallery_app") as server, open_page(browser) as page:
-        httpx.post(f"{server.url}/api/pictures", content=picture("webp", 900)).raise_for_status()
-        page.goto(f"{server.url}/page/player.html")
+    with open_page(browser) as page:
+        page.goto(f"{gallery.url}/page/player.html")
         wait_for(page, "document.querySelector('pix-image').state === 'shown'")
         assert page.evaluate("document.querySelector('pix-image').innerText.trim()") == ""
         assert page.evaluate("(({ alt, width }) => [alt, width])(document.querySelector('pix-image > img'))") == [
