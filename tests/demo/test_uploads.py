@@ -267,7 +267,7 @@ def test_the_dialog_shows_how_much_has_come(page: Page, large: Path) -> None:
     page.get_by_label("Add pictures").set_input_files(large)
     expect_pictures(page, 7)
     network = page.context.new_cdp_session(page)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": 400_000, "uploadThroughput": -1}
+    slow = {"offline": False, "latency": 0, "downloadThroughput": 1_000_000, "uploadThroughput": -1}
     network.send("Network.emulateNetworkConditions", slow)
     dialog = open_first(page)
     bar = dialog.locator(".progress")
