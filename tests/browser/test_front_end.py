@@ -12,7 +12,7 @@ import pytest
 from pixstore_asgi import ImageRecord
 from tests.browser.acceptance import name_of
 from tests.browser.engines.page import Browser, Page
-from tests.browser.scenarios import SCENARIOS
+from tests.browser.scenarios import SCENARIOS, mount_and_unmount_4000_times
 from tests.browser.support import open_page, wait_for
 from tests.docs.tables import rows
 from tests.support.paths import DOCS, ROOT, TESTS
@@ -150,7 +150,8 @@ def test_every_example_is_run() -> None:
 def test_the_table_is_the_acceptance_list() -> None:
     """The element and the components do, row by row, the same as the page says."""
     situations = [cells[0].replace(",", "").replace("-", " ") for cells in rows(PAGE, "| situation |")]
-    assert situations == [name_of(scenario) for scenario in SCENARIOS]
+    # The row with 10,000 times has a shorter scenario beside it, for the default run.
+    assert situations == [name_of(each) for each in SCENARIOS if each is not mount_and_unmount_4000_times]
 
 
 @pytest.mark.parametrize("name", ["element.html", *BUNDLED])
