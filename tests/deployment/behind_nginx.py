@@ -20,7 +20,7 @@ from tests.support.samples import picture
 from tests.support.service import until
 from tests.support.tools import require
 
-_PAUSE_S = 0.2
+_PAUSE_S = 0.3
 """Without a pause, four clients take all processors from the hosts that restart."""
 
 

@@ -342,7 +342,7 @@ def test_the_page_loses_no_request(tmp_path: Path, postgres: Cluster, way: str, 
         print(f"\n{load.done} in {took:.0f} s")
         assert load.failed == []
         assert sorted(path.name for path in tmp_path.glob("*.env*")) == ["127.0.0.2.env", "127.0.0.3.env"]
-        assert load.done.total() > 300
+        assert load.done.total() > 120  # a hundred before and after the steps, the rest while they go on
     finally:
         postgres.run("DROP DATABASE rotation WITH (FORCE)")
 
