@@ -14,6 +14,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import suppress
+from struct import Struct
 from typing import Self
 
 from cryptography.exceptions import InvalidTag
@@ -40,8 +41,12 @@ CURVE = SECP256R1()
 SEALED_KEY_BYTES = POINT_BYTES + IV_BYTES + KEY_BYTES + TAG_BYTES
 
 _PURPOSE = DOMAIN + b" sealed key"
-_PURPOSE_FIELD = len(_PURPOSE).to_bytes(2, "big") + _PURPOSE
-_IV_LENGTH, _TAG_LENGTH = IV_BYTES.to_bytes(2, "big"), TAG_BYTES.to_bytes(2, "big")
+_u16 = Struct(">H").pack
+_BOUND = b"".join(
+    (_u16(len(_PURPOSE)), _PURPOSE, b"%b%b", b"%b%b", _u16(IV_BYTES), b"%b", _u16(TAG_BYTES), b"%b", b"%b%b")
+)
+"""The format of the additional data: the length and the value of purpose, id, token, iv, tag and proof."""
+
 _UNCOMPRESSED = 4
 _TEXT = re.compile(r"[A-Za-z0-9_-]{87}", re.ASCII)
 
@@ -149,15 +154,10 @@ def _cipher_of(private_key: EllipticCurvePrivateKey, public_key: EllipticCurvePu
 
 
 def _bound(image_id: str, token: int, iv: bytes, tag: bytes, proof: str) -> bytes:
+    """Return the additional data."""
     name, digits = image_id.encode(), b"%d" % token
-    head = _PURPOSE_FIELD + _length(name) + name + _length(digits) + digits
-    parts = (head, _IV_LENGTH, iv, _TAG_LENGTH, tag, _length(proof))
     # The proof is ASCII, so its length in characters is that in bytes. Its bytes stay out of local variables.
-    return b"".join(parts) + proof.encode()
-
-
-def _length(part: bytes | str) -> bytes:
-    return len(part).to_bytes(2, "big")
+    return _BOUND % (_u16(len(name)), name, _u16(len(digits)), digits, iv, tag, _u16(len(proof)), proof.encode())
 
 
 def _point_of(public_key: EllipticCurvePublicKey) -> bytes:
