@@ -163,14 +163,14 @@ export class CacheError extends PixstoreError {
   }
 }
 
-/** @type {Record<number, string>} */
+/** @type {Record<string, string>} */
 const ADVICE = {
-  [WireState.NotFound]: "there is no such image (any more)",
-  [WireState.MissingID]: "a proxy must pass the whole path on",
-  [WireState.MissingProof]: "a proxy must pass the header x-pixstore-proof on",
-  [WireState.InvalidProof]:
+  NotFound: "there is no such image (any more)",
+  MissingID: "a proxy must pass the whole path on",
+  MissingProof: "a proxy must pass the header x-pixstore-proof on",
+  InvalidProof:
     "the proof has expired or is of another image; get a fresh record, or set `recordsUrl` or `refreshRecord`",
-  [WireState.InternalError]: "the server failed; its log has the reason",
+  InternalError: "the server failed; its log has the reason",
 };
 
 /**
@@ -180,8 +180,8 @@ const ADVICE = {
  */
 export function stateError(state) {
   const reason = String(Object.keys(WireState)[state]);
-  const Kind = { [WireState.NotFound]: NotFoundError, [WireState.InternalError]: ServerError }[state] ?? RefusedError;
-  return new Kind(`${reason}: ${ADVICE[state]}`, { state, reason });
+  const Kind = { NotFound: NotFoundError, InternalError: ServerError }[reason] ?? RefusedError;
+  return new Kind(`${reason}: ${ADVICE[reason]}`, { state, reason });
 }
 
 /** @type {Record<number, string>} */

@@ -159,23 +159,8 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
   };
 }
 
-const nothing = async () => undefined;
-
-/** @type {ImageCache} */
-const NO_CACHE = {
-  read: nothing,
-  touch: nothing,
-  write: nothing,
-  drop: nothing,
-  remove: nothing,
-  clear: nothing,
-  has: nothing,
-  stats: nothing,
-  warmUp: nothing,
-  latestRemoval: async () => 0,
-  forget: nothing,
-  close: nothing,
-};
+/** Keeps nothing: each of its functions resolves to undefined. */
+const NO_CACHE = /** @type {ImageCache} */ (new Proxy({}, { get: () => async () => undefined }));
 
 /** @param {any} image */
 function sizeOf(image) {

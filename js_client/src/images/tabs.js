@@ -72,7 +72,7 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
         channel = new BroadcastChannel(name);
         channel.onmessage = ({ data }) => {
           aloneFrom = Infinity;
-          if (data === "joined") channel?.postMessage("here");
+          if (data === "joined") channel?.postMessage(0);
           else if (data?.type) onNotice(data);
         };
         channel.postMessage("joined");

@@ -37,8 +37,8 @@ export function createQueue(limit) {
   };
 }
 
-/** The longest delay of a browser timer. A longer one would end at once. */
-const MOST_MS = 2 ** 31 - 1;
+/** A browser timer with a delay above 2**31 - 1 ms ends at once. */
+const MOST_MS = 2e9;
 
 /**
  * Make a limit. It runs once `start` is called.
