@@ -107,13 +107,32 @@ export function joined(options, recipient, refreshRecord, download, tabsOf = cre
   const counts = { hits: 0, downloads: 0 };
   const parts = { options, recipient, refreshRecord, download, cache, memory, tabs, inWorker, reported, counts };
   const inFlight = createInFlight({ ...parts, load: createLoad(parts) });
-  const getImage = createGetImage({ ...parts, inFlight });
   const { hear, ...removal } = createRemoval({ ...parts, inFlight });
+  const online = {
+    getImage: createGetImage({ ...parts, inFlight }),
+    getRecord: (/** @type {string} */ id, /** @type {unknown} */ context) => freshRecord(refreshRecord, id, context),
+  };
 
-  const isShared = options.keyPair === "stored";
+  /**
+   * With `offline`, the file that finds the pair replaces these functions before they are called.
+   *
+   * @template {keyof typeof online} Name
+   * @param {Name} name
+   * @returns {typeof online[Name]}
+   */
+  const orLast = (name) =>
+    options.offline
+      ? /** @type {any} */ (
+          async (/** @type {[any, any]} */ ...given) => (await recipient.headers(), online[name](...given))
+        )
+      : online[name];
+  const getImage = orLast("getImage");
+
+  const isShared = options.offline || options.keyPair === "stored";
   if (isShared) {
     // If the file can't be loaded, which browsers log, the pair is in memory.
-    recipient.find = () => import("./stored/index.js").then(({ find }) => find(parts, removal, generate), generate);
+    recipient.find = () =>
+      import("./stored/index.js").then(({ find }) => find(parts, removal, generate, online), generate);
   }
 
   // Open the storage while the page requests its first records.
@@ -129,7 +148,7 @@ export function joined(options, recipient, refreshRecord, download, tabsOf = cre
   return Object.freeze({
     getImage,
     getImages: createGetImages(getImage),
-    getRecord: (/** @type {string} */ id, /** @type {unknown} */ context) => freshRecord(refreshRecord, id, context),
+    getRecord: orLast("getRecord"),
     recipientHeaders: recipient.headers,
     ...createObjectUrls({ getImage, memory }),
     ...removal,

@@ -187,9 +187,9 @@ def sign_out(stage: Stage) -> None:
 
 def offline_reload(stage: Stage) -> None:
     """Without a network an open page still shows pictures. A new page shows no cached picture until the network is
-    back.
+    back, unless its client has the option `offline`.
     """
-    saved, unseen = stage.site.save(plain(RED, 8)), stage.site.save(plain(BLUE, 8))
+    saved, unseen, kept = (stage.site.save(plain(colour, 8)) for colour in (RED, BLUE, GREEN))
     picture, elsewhere = {"key": "a", "record": saved}, {"key": "b", "record": saved}
     with stage.on_a_line() as (stage_there, line), stage_there.visit(retries="0") as visit:
         visit.show(picture)
@@ -210,6 +210,18 @@ def offline_reload(stage: Stage) -> None:
         visit.page.evaluate("stage.retry('a')")
         visit.wait("a", "shown")
         assert (visit.look("a").colour, visit.downloads) == (RED, 0)
+        lasting = {"key": "a", "id": kept.id, "eager": True}
+        visit.open(offline="true", retries="0")
+        visit.show(lasting)
+        wait_for(visit.page, "(async () => (await client.stats()).images > 1)()")
+        visit.reload()
+        line.cut()
+        visit.show(lasting)
+        assert (visit.look("a").colour, visit.downloads) == (GREEN, 0)
+        visit.page.evaluate("client.clear()")
+        visit.render()
+        visit.render(lasting)
+        assert visit.error("a") == "FetchError"
 
 
 def outage(stage: Stage) -> None:

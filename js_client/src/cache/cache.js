@@ -33,10 +33,11 @@ import { createWriter } from "./write.js";
  *   version; the calls of one tick are answered together
  * @property {() => Promise<number>} latestRemoval  resolves to the number of the latest removal that this page knows;
  *   never rejects
- * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>} write  keeps
- *   a version. Keeps nothing if a newer version is cached, if the image is above half of the cache after an eviction,
- *   or if the image was removed after the removal `since`, the number of the latest removal before the download began
- * @property {(id: string) => void} touch  notes that the image was used just now
+ * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number, kept?: object) => Promise<void>}
+ *   write  keeps a version, and `kept` in its entry. Keeps nothing if a newer version is cached, if the image is above
+ *   half of the cache after an eviction, or if the image was removed after the removal `since`, the number of the latest
+ *   removal before the download began
+ * @property {(id: string, kept?: object) => void} touch  notes that the image was used just now
  * @property {(id: string, token: number) => Promise<void>} drop  removes this version if it is still the cached one
  * @property {(id: string) => Promise<boolean | undefined>} remove  removes the image and its variants; resolves to whether there
  *   was any
@@ -122,11 +123,11 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
 
     touch,
 
-    async write(id, token, view, since) {
+    async write(id, token, view, since, kept) {
       const size = view.length;
       // A larger image would evict most of the others, and then itself.
       if (size > largest) return;
-      await write({ entry: { namespace, id, token, kind, size, lastUsed: risingTime() }, view, since });
+      await write({ entry: { namespace, id, token, kind, size, lastUsed: risingTime(), ...kept }, view, since });
     },
 
     drop: (id, token) =>

@@ -10,12 +10,15 @@ import { RecordError } from "../errors.js";
 import { IV_BYTES, KEY_BYTES } from "../format/records.js";
 import { subtle } from "./decrypt.js";
 
-/** @import { ParsedRecord } from "../format/records.js" */
+/** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
 
 /**
  * `find` finds or makes the pair; that of a test client is always there.
  *
- * @typedef {Omit<ReturnType<typeof createRecipient>, "find"> & {find?: () => Promise<Pair>}} Recipient
+ * `opened` also gets the record, because stored/offline.js extends it.
+ *
+ * @typedef {Omit<ReturnType<typeof createRecipient>, "find" | "opened"> & {find?: () => Promise<Pair>,
+ *   opened: (parsed: ParsedRecord, record: ImageRecord) => ParsedRecord}} Recipient
  */
 
 /** @typedef {Awaited<ReturnType<typeof generate>>} Pair  `own`: the public half, 65 bytes */

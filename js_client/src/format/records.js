@@ -31,8 +31,8 @@ import { isImageId, isToken } from "./ids.js";
  */
 
 /**
- * @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number, copy: string}} ParsedRecord
- *   `expiresAt` in epoch milliseconds, `copy` an absolute URL or empty
+ * @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number, copy: string, kept?: object | undefined}} ParsedRecord
+ *   `expiresAt` in epoch milliseconds, `copy` an absolute URL or empty; `kept`: see stored/offline.js
  */
 
 /** Lengths in bytes of an AES-256 key, a sealed key, a GCM nonce and a GCM tag. */

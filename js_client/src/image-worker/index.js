@@ -15,6 +15,7 @@ import { endpointBeside } from "../options/endpoint.js";
  * @property {string | undefined} [databaseName]  as `namespace`
  * @property {CacheKind | undefined} [cache]  as `namespace`
  * @property {KeyPair | undefined} [keyPair]  as `namespace`
+ * @property {boolean | undefined} [offline]  as `namespace`: show the last pictures without a network
  * @property {((error: unknown) => void) | undefined} [onError]  called with the reason if the worker cannot be used,
  *   unless the browser has no service workers
  */
@@ -44,7 +45,9 @@ export async function registerImageWorker({ endpoint, recordsUrl, scope = "/", o
     }
     const mount = inPage(endpoint ?? endpointBeside(import.meta.url)).replace(/\/$/, "");
     const script = new URL(`${mount}/-/client/service-worker.js`);
-    for (const [name, value] of Object.entries(settings)) if (value !== undefined) script.searchParams.set(name, value);
+    for (const [name, value] of Object.entries(settings)) {
+      if (value !== undefined) script.searchParams.set(name, String(value));
+    }
     script.searchParams.set("recordsUrl", inPage(recordsUrl));
     const { controller } = serviceWorker;
     await Promise.race([

@@ -36,7 +36,7 @@ export function createLoad({ options, recipient, cache, tabs, download, inWorker
   /** @type {Load} */
   return async (request) => {
     request.since = cache.latestRemoval();
-    request.parsed = recipient.opened(request.parsed);
+    request.parsed = recipient.opened(request.parsed, request.record);
     try {
       return await loadVersion(request);
     } catch (error) {
@@ -46,7 +46,7 @@ export function createLoad({ options, recipient, cache, tabs, download, inWorker
       signal.throwIfAborted();
       limit.start();
       request.record = await freshRecord(refreshRecord, parsed.id, context);
-      request.parsed = recipient.opened(parseRecord(request.record));
+      request.parsed = recipient.opened(parseRecord(request.record), request.record);
       request.refreshRecord = undefined;
       return loadVersion(request);
     }
@@ -95,7 +95,7 @@ export function createLoad({ options, recipient, cache, tabs, download, inWorker
     const isOutdated = token < parsed.token;
     const bytes = options.cache === "decrypted" ? plaintext : sealed;
     // Store only verified bytes, and do not make the caller wait.
-    const stored = isOutdated || request.isVoid ? undefined : store(parsed.id, token, bytes, since);
+    const stored = isOutdated || request.isVoid ? undefined : store(parsed.id, token, bytes, since, parsed.kept);
     return { image, token, isHit: false, isOutdated, stored };
   }
 
@@ -111,7 +111,7 @@ export function createLoad({ options, recipient, cache, tabs, download, inWorker
     if (!stored) return undefined;
     try {
       const image = await imageOf(stored, parsed);
-      cache.touch(id);
+      cache.touch(id, parsed.kept);
       return image;
     } catch (error) {
       if (!(error instanceof DecryptError)) throw error;

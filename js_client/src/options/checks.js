@@ -18,7 +18,7 @@ export const integer = (least) => (value) =>
   !(Number.isSafeInteger(value) && /** @type {number} */ (value) >= least) && `an integer from ${least}`;
 
 /**
- * @param {...string} words
+ * @param {...(string | boolean)} words
  * @returns {Check}
  */
 export const oneOf =

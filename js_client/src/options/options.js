@@ -43,6 +43,8 @@ import { endpointBeside } from "./endpoint.js";
  * @property {string | undefined} [endpoint]  URL or path that image ids are appended to; default: the mounted
  *   PixstoreApp that served this client, otherwise "/pixstore-image"
  * @property {CacheKind | undefined} [cache]  the form in which images are cached; default "encrypted"
+ * @property {boolean | undefined} [offline]  true: show the last pictures while the application can't be reached; implies
+ *   `keyPair: "stored"`; default false
  * @property {string | undefined} [databaseName]  IndexedDB database; default "pixstore-asgi"
  * @property {string | undefined} [namespace]  the owner of the cached images, such as a user's id; other namespaces do
  *   not see them; default none
@@ -78,7 +80,7 @@ import { endpointBeside } from "./endpoint.js";
  * @property {Priority | undefined} [priority]  "high", "auto" (default) or "low"
  */
 
-/** @typedef {"headers" | "credentials" | "recordsUrl" | "refreshRecord" | "refreshRecords"} WithoutDefault */
+/** @typedef {"headers" | "credentials" | "offline" | "recordsUrl" | "refreshRecord" | "refreshRecords"} WithoutDefault */
 
 /**
  * A checked configuration with its defaults. `endpoint` has no slash at its end.
@@ -119,6 +121,7 @@ const CONFIG = {
   refreshRecords: callback,
   recordsUrl: text,
   keyPair: oneOf(...KEY_PAIRS),
+  offline: oneOf(true, false),
   headers: orCallback(REQUEST.headers),
   credentials: orCallback(REQUEST.credentials),
   timeoutMs: integer(1),

@@ -17,7 +17,7 @@ import { endpointBeside } from "../options/endpoint.js";
  */
 
 /** Options that the worker shares with the page's client, so that both use one cache and one `clear` reaches both. */
-const NAMES = ["recordsUrl", "namespace", "databaseName", "cache", "keyPair"];
+const NAMES = ["recordsUrl", "namespace", "databaseName", "cache", "keyPair", "offline"];
 
 /** The headers of every response: it may be shown, but neither stored nor run. */
 const HEADERS = {
@@ -43,12 +43,14 @@ const STATUS = { NotFoundError: 404, RefusedError: 403 };
  */
 export function settingsIn(href, own) {
   const { origin, pathname, searchParams } = new URL(href);
-  const given = own ?? Object.fromEntries([...searchParams].filter(([name]) => NAMES.includes(name)));
+  /** @type {any} */
+  const { offline, ...given } = own ?? Object.fromEntries([...searchParams].filter(([name]) => NAMES.includes(name)));
   const records = new URL(given.recordsUrl ?? "about:blank", origin);
   // Compare the href, because the origin of a blob: URL is the page's.
   if (!records.href.startsWith(`${origin}/`)) throw new ConfigError("recordsUrl must be a URL of this origin");
   const endpoint = new URL(own?.endpoint ?? endpointBeside(origin + pathname), origin).href.replace(/\/$/, "");
-  return { ...given, recordsUrl: records.href, endpoint };
+  // In a URL every value is a text.
+  return { ...given, ...(String(offline) === "true" && { offline: true }), recordsUrl: records.href, endpoint };
 }
 
 /**

@@ -34,7 +34,7 @@ const COOKIE_SECONDS = 34_560_000;
  * @param {() => Promise<Pair>} generate
  * @returns {Promise<Pair>}
  */
-export async function find({ options, cache, recipient, reported }, { onRemoved }, generate) {
+export async function findPair({ options, cache, recipient, reported }, { onRemoved }, generate) {
   // The cache "memory" or "off" stores nothing, and neither does its client.
   if (!("change" in cache)) return generate();
   const stores = /** @type {StoredCache} */ (cache);

@@ -31,15 +31,15 @@ export type ImageCache = {
      */
     latestRemoval: () => Promise<number>;
     /**
-     * keeps
-     * a version. Keeps nothing if a newer version is cached, if the image is above half of the cache after an eviction,
-     * or if the image was removed after the removal `since`, the number of the latest removal before the download began
+     * keeps a version, and `kept` in its entry. Keeps nothing if a newer version is cached, if the image is above
+     * half of the cache after an eviction, or if the image was removed after the removal `since`, the number of the latest
+     * removal before the download began
      */
-    write: (id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>;
+    write: (id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number, kept?: object) => Promise<void>;
     /**
      * notes that the image was used just now
      */
-    touch: (id: string) => void;
+    touch: (id: string, kept?: object) => void;
     /**
      * removes this version if it is still the cached one
      */
@@ -100,10 +100,11 @@ export type StoredCache = ImageCache & Omit<Stores, keyof ImageCache>;
  *   version; the calls of one tick are answered together
  * @property {() => Promise<number>} latestRemoval  resolves to the number of the latest removal that this page knows;
  *   never rejects
- * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number) => Promise<void>} write  keeps
- *   a version. Keeps nothing if a newer version is cached, if the image is above half of the cache after an eviction,
- *   or if the image was removed after the removal `since`, the number of the latest removal before the download began
- * @property {(id: string) => void} touch  notes that the image was used just now
+ * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number, kept?: object) => Promise<void>}
+ *   write  keeps a version, and `kept` in its entry. Keeps nothing if a newer version is cached, if the image is above
+ *   half of the cache after an eviction, or if the image was removed after the removal `since`, the number of the latest
+ *   removal before the download began
+ * @property {(id: string, kept?: object) => void} touch  notes that the image was used just now
  * @property {(id: string, token: number) => Promise<void>} drop  removes this version if it is still the cached one
  * @property {(id: string) => Promise<boolean | undefined>} remove  removes the image and its variants; resolves to whether there
  *   was any

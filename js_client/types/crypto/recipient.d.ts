@@ -4,9 +4,10 @@
  * The pair is in memory, and with `keyPair: "stored"` also in IndexedDB (stored/pair.js). Its private half cannot be
  * exported. An image key is unwrapped to a handle, so its bytes are never in JavaScript.
  */
-import type { ParsedRecord } from "../format/records.js";
-export type Recipient = Omit<ReturnType<typeof createRecipient>, "find"> & {
+import type { ImageRecord, ParsedRecord } from "../format/records.js";
+export type Recipient = Omit<ReturnType<typeof createRecipient>, "find" | "opened"> & {
     find?: () => Promise<Pair>;
+    opened: (parsed: ParsedRecord, record: ImageRecord) => ParsedRecord;
 };
 export type Pair = Awaited<ReturnType<typeof generate>>;
 export declare function createRecipient(): {

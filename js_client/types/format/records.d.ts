@@ -62,6 +62,7 @@ export type ParsedRecord = ImageMeta & {
     proof: string;
     expiresAt: number;
     copy: string;
+    kept?: object | undefined;
 };
 /**
  * An image record, as it arrives in JSON. Unknown further fields are ignored.
@@ -89,8 +90,8 @@ export type ParsedRecord = ImageMeta & {
  * @property {Uint8Array<ArrayBuffer>} tag
  */
 /**
- * @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number, copy: string}} ParsedRecord
- *   `expiresAt` in epoch milliseconds, `copy` an absolute URL or empty
+ * @typedef {ImageMeta & {id: string, token: number, proof: string, expiresAt: number, copy: string, kept?: object | undefined}} ParsedRecord
+ *   `expiresAt` in epoch milliseconds, `copy` an absolute URL or empty; `kept`: see stored/offline.js
  */
 /** Lengths in bytes of an AES-256 key, a sealed key, a GCM nonce and a GCM tag. */
 export declare const KEY_BYTES = 32;

@@ -32,6 +32,10 @@ export type ImageWorkerOptions = {
      */
     keyPair?: KeyPair | undefined;
     /**
+     * as `namespace`: show the last pictures without a network
+     */
+    offline?: boolean | undefined;
+    /**
      * called with the reason if the worker cannot be used,
      * unless the browser has no service workers
      */

@@ -23,6 +23,11 @@ export type PixstoreConfig = {
      */
     cache?: CacheKind | undefined;
     /**
+     * true: show the last pictures while the application can't be reached; implies
+     * `keyPair: "stored"`; default false
+     */
+    offline?: boolean | undefined;
+    /**
      * IndexedDB database; default "pixstore-asgi"
      */
     databaseName?: string | undefined;
@@ -115,7 +120,7 @@ export type ImageOptions = {
      */
     priority?: Priority | undefined;
 };
-export type WithoutDefault = "headers" | "credentials" | "recordsUrl" | "refreshRecord" | "refreshRecords";
+export type WithoutDefault = "headers" | "credentials" | "offline" | "recordsUrl" | "refreshRecord" | "refreshRecords";
 export type Options = Pick<PixstoreConfig, WithoutDefault> & {
     [Name in Exclude<keyof PixstoreConfig, WithoutDefault>]-?: NonNullable<PixstoreConfig[Name]>;
 };

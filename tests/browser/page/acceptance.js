@@ -1,7 +1,7 @@
 /** Answers the questions of the acceptance list in a page of any framework: see tests/browser/acceptance.py. */
 
 /** Nothing at all is an option that is not given. */
-const plain = (text) => (/^\d+$/.test(text) ? Number(text) : text || null);
+const plain = (text) => (/^(\d+|true)$/.test(text) ? JSON.parse(text) : text || null);
 
 const picture = (key) => document.getElementById(key);
 const imageOf = (key) => picture(key)?.querySelector("img");

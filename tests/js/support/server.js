@@ -43,6 +43,8 @@ export function createServer() {
 
     version: (id) => versions.get(id),
 
+    remove: (id) => versions.delete(id),
+
     async fetcher(record, context) {
       requests.push({ record, context });
       const version = versions.get(record.id);

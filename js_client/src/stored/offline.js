@@ -1,0 +1,233 @@
+/**
+ * Shows the last known pictures while the application can't be reached (`offline: true`). The entry of each cached image
+ * has its sealed record, so one transaction stores, evicts or removes both:
+ *
+ *     entries   {…, record, recipient}, `recipient` is the public key that the record is sealed to
+ */
+
+import { done } from "../cache/indexeddb.js";
+import { keyOf } from "../cache/object-stores.js";
+
+/** @import { Entry, ImageCache, StoredCache } from "../cache/cache.js" */
+/** @import { Recipient } from "../crypto/recipient.js" */
+/** @import { CacheError } from "../errors.js" */
+/** @import { ImageRecord } from "../format/records.js" */
+/** @import { Memory } from "../images/memory.js" */
+/** @import { Reported } from "../images/storage-failures.js" */
+/** @import { ImageOptions } from "../options/options.js" */
+
+/** @typedef {{record: ImageRecord, recipient: string}} Kept  the part of an entry that opens its image */
+
+/** @typedef {Entry & Partial<Kept>} Row */
+
+/**
+ * @typedef {object} Parts  of a client
+ * @property {{namespace: string, onCacheError: (error: CacheError) => void}} options
+ * @property {Recipient} recipient
+ * @property {ImageCache} cache
+ * @property {Memory} memory
+ * @property {Reported} reported
+ */
+
+/**
+ * @typedef {object} Online  the functions of a client that need the network
+ * @property {(record: ImageRecord, options?: ImageOptions) => Promise<Blob>} getImage
+ * @property {(id: string, context: unknown) => Promise<ImageRecord>} getRecord
+ */
+
+/** @type {WeakSet<Online>}  a client that is cleared at its start asks for its pair twice */
+const extended = new WeakSet();
+
+/**
+ * Make a client keep records in its cache, and use them if the network fails.
+ *
+ * @param {Parts} parts
+ * @param {{deleteCachedImage: (id: string) => Promise<boolean>}} removal
+ * @param {Online} online  its functions are replaced
+ */
+export function addOffline({ options, recipient, cache, memory, reported }, { deleteCachedImage }, online) {
+  // The cache "memory" or "off" stores nothing.
+  if (!("mark" in cache) || extended.has(online)) return;
+  extended.add(online);
+  const stores = /** @type {StoredCache} */ (cache);
+  const { namespace, onCacheError } = options;
+  const { getImage, getRecord } = online;
+  const { opened } = recipient;
+  const { touch } = cache;
+  /** The ids that the server refused, and whose removal was announced. */
+  const announced = new Set();
+
+  const ownKey = async () => Object.values(await recipient.headers())[0] ?? "";
+
+  /**
+   * Read the entries of an image and its variants, the image first.
+   *
+   * @param {string} original
+   * @returns {Promise<Row[]>}
+   */
+  async function rowsOf(original) {
+    const variants = IDBKeyRange.bound([namespace, `${original}~`], [namespace, `${original}~~`]);
+    const reading = stores.mark(async (entries) => [
+      ...(await done(entries.getAll(keyOf({ namespace, id: original })))),
+      ...(await done(entries.getAll(variants))),
+    ]);
+    return (await reported(reading)) ?? [];
+  }
+
+  /**
+   * Read the records of the cached versions of an image and its variants. `best` is the record of `id`, otherwise of the
+   * largest one.
+   *
+   * @param {string} id
+   */
+  async function lastRecords(id) {
+    const own = await ownKey();
+    const rows = (await rowsOf(originalOf(id))).filter((row) => row.record && row.recipient === own);
+    // An original is not smaller than its variants, even if its file is.
+    const [largest] = [...rows].sort(
+      (one, other) => Number(isVariant(one)) - Number(isVariant(other)) || other.size - one.size,
+    );
+    const records = rows.map(({ record }) => /** @type {ImageRecord} */ (record));
+    return { records, best: records.find((record) => record.id === id) ?? largest?.record };
+  }
+
+  /**
+   * Return a record of the last cached version. If only other sizes are cached, `getImage` shows the largest of them.
+   *
+   * @param {string} id
+   * @returns {Promise<ImageRecord | undefined>}
+   */
+  async function lastRecord(id) {
+    const { records, best } = await lastRecords(id);
+    if (!best) return undefined;
+    const variants = records.filter((record) => record.id.startsWith(`${id}~`));
+    // The proof of another size is of no use.
+    const record = best.id === id ? best : { ...best, id, proofExpiresAt: 0 };
+    if (!variants.length) return record;
+    return { ...record, variants: Object.fromEntries(variants.map((each) => [each.id.split("~")[1], each])) };
+  }
+
+  /**
+   * Delete an image that the server no longer gives. Announce it once: views then load the image again, and another view
+   * may cache it again by a record of its own.
+   *
+   * @param {string} id
+   */
+  async function forget(id) {
+    const original = originalOf(id);
+    if (!memory.remove(original) && !(await rowsOf(original)).length) return;
+    const isAnnounced = announced.has(id);
+    announced.add(id);
+    /** @type {Promise<unknown>} */
+    const removing = isAnnounced ? cache.remove(original) : deleteCachedImage(original);
+    await removing.catch(onCacheError);
+  }
+
+  /**
+   * Run a call. If the server refuses the image, delete it. If the application can't be reached, use the last version.
+   *
+   * @template Result
+   * @param {string} id
+   * @param {() => Promise<Result>} call
+   * @param {() => Promise<Result | undefined>} last
+   * @returns {Promise<Result>}
+   */
+  async function orLast(id, call, last) {
+    try {
+      return await call();
+    } catch (error) {
+      if (isRefusal(error)) await forget(id);
+      const found = isOutage(error) && (await last());
+      if (found) return found;
+      throw error;
+    }
+  }
+
+  /**
+   * Keep the record that has opened a cached image, unless the entry has one that this browser can open.
+   *
+   * @param {Kept} kept
+   */
+  async function keep({ record, recipient: own }) {
+    const name = { namespace, id: record.id };
+    /** @type {Row | null | undefined} */
+    const known = stores.known(name);
+    if (known?.recipient === own) return;
+    const writing = stores.mark(async (entries) => {
+      /** @type {Row | undefined} */
+      const row = await done(entries.get(keyOf(name)));
+      if (row?.token !== record.token || row.recipient === own) return;
+      entries.put({ ...row, record, recipient: own });
+      if (known) known.recipient = own;
+    });
+    await reported(writing);
+  }
+
+  recipient.opened = (parsed, record) => {
+    const kept = keptOf(record);
+    // The key is found before the image is decrypted, and so before the entry is written.
+    if (kept) ownKey().then((own) => (kept.recipient = own));
+    return { ...opened(parsed, record), kept };
+  };
+
+  cache.touch = (id, kept) => {
+    touch(id);
+    if (kept) keep(/** @type {Kept} */ (kept));
+  };
+
+  online.getRecord = (id, context) =>
+    orLast(
+      id,
+      async () => {
+        const record = await getRecord(id, context);
+        announced.delete(id);
+        return record;
+      },
+      () => lastRecord(id),
+    );
+
+  online.getImage = (record, imageOptions) =>
+    orLast(
+      Object(record).id,
+      () => getImage(record, imageOptions),
+      async () => {
+        const { best } = await lastRecords(record.id);
+        return best && getImage(best, { signal: imageOptions?.signal }).catch(() => undefined);
+      },
+    );
+}
+
+/**
+ * Return the part of a record that the entry of its image keeps, or undefined for a plain record: it has the key in clear.
+ *
+ * @param {ImageRecord} record
+ * @returns {Kept | undefined}
+ */
+function keptOf({ id, token, meta: { sealed, iv, tag }, statelessProof, proofExpiresAt, width, height }) {
+  if (!sealed) return undefined;
+  const record = { id, token, meta: { sealed, iv, tag }, statelessProof, proofExpiresAt, width, height };
+  // The storage refuses the objects that some frameworks wrap values in.
+  return { record: JSON.parse(JSON.stringify(record)), recipient: "" };
+}
+
+/** @param {string} id */
+const originalOf = (id) => /** @type {string} */ (String(id).split("~")[0]);
+
+/** @param {{id: string}} named */
+const isVariant = ({ id }) => id.includes("~");
+
+/**
+ * Whether the server has answered that this user gets no such image.
+ *
+ * @param {any} error
+ */
+const isRefusal = (error) => error?.name === "NotFoundError" || error?.status === 403 || error?.status === 404;
+
+/**
+ * Whether the application can't be reached: the network or the server failed, or `refreshRecord` rejects as fetch does.
+ * A 5xx counts too: a proxy answers 502 while the application is down, and no 5xx says that a right was withdrawn.
+ *
+ * @param {any} error
+ */
+const isOutage = (error) =>
+  error instanceof TypeError || (/^(Fetch|Server)Error$/.test(error?.name) && !(error.status < 500));
