@@ -101,7 +101,7 @@ class Proofs:
         if recipient is None and self._only_sealed:
             raise RecipientError(
                 "this Pixstore hands out only sealed records: the request needs the header Pixstore-Recipient, and the "
-                "call recipient=recipient_of(request)",
+                "call recipient=recipient_of(request), with cookie=True for a page that the server renders",
                 "missing",
             )
 
