@@ -1,4 +1,4 @@
-"""A thief reads the files of a browser's profile, and has a sealed record from a log."""
+"""A thief reads the files of a browser's profile, and may have a sealed record from a log."""
 
 import os
 from collections.abc import Iterator
@@ -33,23 +33,35 @@ def _private_keys(profile: Path) -> Iterator[bytes]:
             yield from (rest[:32] for rest in path.read_bytes().split(BEFORE_PRIVATE_KEY)[1:])
 
 
-@pytest.mark.parametrize("pair", ["memory", "stored"])
-def test_only_a_stored_pair_is_in_the_profile(site: Site, engine: Engine, tmp_path: Path, pair: str) -> None:
-    """A stored pair opens the record, also after clear(): the browser's database keeps deleted values for a while."""
+@pytest.mark.parametrize(
+    ("config", "has_pair", "has_record"),
+    [({}, False, False), ({"keyPair": "stored"}, True, False), ({"offline": "true"}, True, True)],
+    ids=["memory", "stored", "offline"],
+)
+def test_only_a_stored_pair_is_in_the_profile(
+    site: Site, engine: Engine, tmp_path: Path, config: dict[str, str], has_pair: bool, has_record: bool
+) -> None:
+    """A stored pair opens the record, also after clear(): the browser's database keeps deleted values for a while.
+
+    Only with `offline` the record is there, too.
+    """
     if engine.name == "webkit":
         lacks(engine.name, "it has no profile under WebDriver")
     image = noise("webp", 701)
     saved = site.save(image)
     with (
         engine.launch(tmp_path) as browser,
-        open_tab(browser, site, keyPair=pair, recordsUrl="/records", memoryBytes="0") as tab,
+        open_tab(browser, site, recordsUrl="/records", memoryBytes="0", **config) as tab,
     ):
         record = tab.page.evaluate(GET_RECORD, saved.id)
         assert tab.show(record) == shown("webp", image)
+        tab.wait_until_cached(saved)
         signed_in = pages_in(tmp_path)
         tab.page.evaluate(CLEAR)
     after = pages_in(tmp_path)
-    opened = [saved.key] if pair == "stored" else []
+    opened = [saved.key] if has_pair else []
+    sealed = {"sealed": record["meta"]["sealed"].encode()[-70:]}
+    assert bool(found(tmp_path, sealed)) == has_record
     assert [page.open(record) for page in signed_in] == opened
     assert [page.open(record) for page in after if page.point in {each.point for each in signed_in}] == opened
 

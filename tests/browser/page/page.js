@@ -7,7 +7,7 @@ const cacheErrors = [];
 
 const { authorization, ...config } = Object.fromEntries(new URLSearchParams(location.search));
 
-const plain = (text) => (/^\d+$/.test(text) ? Number(text) : text);
+const plain = (text) => (/^(\d+|true)$/.test(text) ? JSON.parse(text) : text);
 
 initPixstoreFrontend({
   endpoint: "/images",
