@@ -52,6 +52,7 @@ OPACITY = """() => {
   return canvas.getImageData(0, 0, 1, 1).data[3];
 }"""
 KINDS = ("png", "webp")
+CLEAR = "(async () => (await import('/pixstore-image/-/client/index.js')).clear())()"
 FIELDS_IN_HTML = """[...document.querySelectorAll("pix-image[record]")].map((element) =>
   Object.keys(JSON.parse(element.getAttribute("record")).meta).sort().join(" "))"""
 CHOOSE_FILE = """async () => {
@@ -318,9 +319,11 @@ def test_the_rendered_page_has_sealed_records(browser: Browser, tmp_path: Path) 
                 fields: list[str] = page.evaluate(FIELDS_IN_HTML)
                 return fields
 
-            assert visit() == []
-            fetched = server.log.count("GET /api/records")
-            assert visit() == ["iv sealed tag"] * 2
-            assert server.log.count("GET /api/records") == fetched
-            page.evaluate("(async () => (await import('/pixstore-image/-/client/index.js')).clear())()")
-            assert visit() == []
+            # An earlier test may have left its cookie on 127.0.0.1.
+            for _ in range(2):
+                visit()
+                page.evaluate(CLEAR)
+                assert visit() == []
+                fetched = server.log.count("GET /api/records")
+                assert visit() == ["iv sealed tag"] * 2
+                assert server.log.count("GET /api/records") == fetched
