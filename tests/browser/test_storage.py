@@ -28,6 +28,21 @@ def test_second_tab_shows_from_the_cache(site: Site, tab: Tab, browser: Browser)
     assert not tab.is_cached(saved.id)
 
 
+@pytest.mark.all_engines
+def test_a_page_that_was_left_does_not_block_the_next_one(site: Site, browser: Browser) -> None:
+    """A page that is left after it showed a cached picture may stay in memory. The next page still stores pictures."""
+    first, second = site.save(noise("png", seed=2)).id, site.save(noise("png", seed=3)).id
+    with open_tab(browser, site) as tab:
+        tab.show_until_cached(first)
+        tab.open(memoryBytes="0")
+        tab.show_fresh(first)
+        tab.page.goto(f"{site.url}/plain.html")
+        tab.open()
+        tab.show_until_cached(second)
+        assert site.requests(first) == 1
+        assert tab.cache_errors == set()
+
+
 IS_ONE_WAITING = """async () => {
   while ((await navigator.locks.query()).pending.length !== 1) await new Promise((go) => setTimeout(go, 5));
   return true;

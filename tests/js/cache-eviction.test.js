@@ -110,6 +110,24 @@ test("use is written down when the page is hidden", async (t) => {
   assert.deepEqual(begun, []);
 });
 
+test("a page that enters the back-forward cache writes no use until it is shown again", async (t) => {
+  const page = pageEvents(t);
+  const cache = cacheOf();
+  await write(cache, ID);
+  const [[, { lastUsed }]] = (await dump(NAME)).entries;
+  cache.touch(ID);
+  const begun = transactions(t);
+  page.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: true }));
+  page.dispatchEvent(new Event("visibilitychange"));
+  await null;
+  await null;
+  assert.deepEqual(begun, []);
+  cache.touch("another");
+  page.dispatchEvent(new Event("pagehide"));
+  await cache.has(ID);
+  assert.ok((await dump(NAME)).entries[0][1].lastUsed > lastUsed);
+});
+
 test("used images have an order within a millisecond too, near the time of day", (t) => {
   t.mock.method(Date, "now", () => 5e12);
   const times = [1, 2, 3, 4].map(() => risingTime());

@@ -23,16 +23,12 @@ export function createLastUsed(write) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
-  function flush() {
-    clearTimeout(timer);
-    timer = undefined;
+  /** @param {Partial<PageTransitionEvent>} [event] */
+  function flush({ persisted } = {}) {
+    timer = /** @type {undefined} */ (clearTimeout(timer));
     for (const type of ENDS) globalThis.removeEventListener?.(type, flush);
-    if (used.size) write();
-  }
-
-  function start() {
-    for (const type of ENDS) globalThis.addEventListener?.(type, flush);
-    return setTimeout(flush, INTERVAL_MS);
+    // WebKit stops the transactions of a page in the back-forward cache, and they block those of all other pages.
+    if (used.size && !persisted) write();
   }
 
   return {
@@ -41,7 +37,9 @@ export function createLastUsed(write) {
     /** @param {string} id */
     touch(id) {
       used.set(id, risingTime());
-      timer ??= start();
+      if (timer) return;
+      for (const type of ENDS) globalThis.addEventListener?.(type, flush);
+      timer = setTimeout(flush, INTERVAL_MS);
     },
 
     /** Return the times not yet written, epoch milliseconds by id, and forget them. */

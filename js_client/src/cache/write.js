@@ -40,7 +40,7 @@ export function createWriter(stores, { namespace, ...limits }) {
 
   /** @param {IDBObjectStore} entries */
   async function markUsed(entries) {
-    const noting = [...takeAll()].map(async ([id, lastUsed]) => {
+    const noting = Array.from(takeAll(), async ([id, lastUsed]) => {
       const entry = await done(entries.get(keyOf({ namespace, id })));
       // An image that was deleted meanwhile stays deleted.
       if (entry) entries.put({ ...entry, lastUsed });
