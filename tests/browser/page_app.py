@@ -61,7 +61,7 @@ if "PIXSTORE_TEST_TRAFFIC" in os.environ:
 
 
 def page_of(request: Request) -> Recipient | None:
-    return None if RECORDS == "unsealed" else recipient_of(request, cookie="rendered" in request.query_params)
+    return None if RECORDS == "unsealed" else recipient_of(request, cookie="rendered" in str(request.url))
 
 
 async def save(request: Request) -> Response:
@@ -92,13 +92,25 @@ async def records_for(request: Request) -> dict[str, ImageRecord]:
     return found
 
 
+RENDERED = """<!doctype html>
+<meta charset="utf-8" />
+<title>Records in HTML</title>
+<script type="module">
+  import { initPixstoreFrontend } from "/images/-/client/index.js";
+  import "/images/-/client/element.js";
+  import "/probes.js";
+
+  initPixstoreFrontend({ endpoint: "/images", keyPair: "stored" });
+</script>
+"""
+
+
 async def rendered(request: Request) -> Response:
-    """Render the records of images into HTML."""
     elements = [
         f'<pix-image alt="" loading="eager" record="{escape(json.dumps(record))}"></pix-image>'
         for record in (await records_for(request)).values()
     ]
-    return HTMLResponse("\n".join(elements), headers=NO_STORE)
+    return HTMLResponse("\n".join([RENDERED, *elements]), headers=NO_STORE)
 
 
 only_sealed = Pixstore(

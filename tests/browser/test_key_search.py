@@ -43,20 +43,16 @@ SHOW = """async (id) => {
 
 KEEP = """async (ids) => {
   const { recipientHeaders } = await import("/images/-/client/index.js");
-  await import("/images/-/client/element.js");
-  const query = new URLSearchParams(ids.map((id) => ["id", id]));
   const headers = await recipientHeaders();
-  const html = await (await fetch(`/rendered?${query}`, { headers })).text();
-  document.body.insertAdjacentHTML("beforeend", html);
-  const records = Object.values(await (await fetch(`/records?${query}`, { headers })).json());
-  for (const record of records) {
+  const found = await (await fetch(`/records?id=${ids.join("&id=")}`, { headers })).json();
+  for (const record of Object.values(found)) {
     const text = JSON.stringify(record);
     await keep(record.id, record);
     await (await caches.open("records")).put(`/records/${record.id}`, new Response(text));
     localStorage.setItem(record.id, text);
   }
 }"""
-"""Keeps records as careless applications do: in HTML that the server renders, and in each storage of the browser."""
+"""Keeps records in each storage of the browser, as careless applications do."""
 
 ARE_RENDERED = """[...document.querySelectorAll("pix-image img")].filter((image) => image.naturalWidth).length === 8"""
 
@@ -138,13 +134,13 @@ def show_address(tab: Tab, image_id: str) -> None:
 
 
 def show_records(tab: Tab, pictures: Mapping[str, Shown], *, has_blobs: bool) -> set[str]:
-    """Show pictures by their records: cold, from the cache, in HTML, and by the worker if the browser stores blobs.
+    """Show pictures by their records: cold, from the cache, by the worker if the browser stores blobs, and in HTML.
 
     Return the kinds of keys that the scripts of the page had.
     """
     given: set[str] = set()
     for _ in range(2):
-        tab.open(recordsUrl="/records", memoryBytes="0")
+        tab.open(recordsUrl="/records", memoryBytes="0", keyPair="stored")
         tab.page.evaluate(WATCH)
         assert {image_id: Shown(**tab.page.evaluate(SHOW, image_id)) for image_id in pictures} == pictures
         wait_for(tab.page, ARE_STORED)
@@ -152,8 +148,10 @@ def show_records(tab: Tab, pictures: Mapping[str, Shown], *, has_blobs: bool) ->
     if has_blobs:
         wait_until(lambda: is_shown_by_worker(tab, list(pictures)[-1]), "that the worker decrypts")
     tab.page.evaluate(KEEP, list(pictures))
+    given |= set(tab.page.evaluate("given"))
+    tab.page.goto(f"{tab.site.url}/rendered?id={'&id='.join(pictures)}")
     wait_for(tab.page, ARE_RENDERED)
-    return given | set(tab.page.evaluate("given"))
+    return given
 
 
 def visit(engine: Engine, folder: Path, records: str) -> Visit:

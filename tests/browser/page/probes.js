@@ -57,11 +57,8 @@ function parts(value) {
 }
 
 async function base64(blob) {
-  const reader = new FileReader();
-  const read = new Promise((resolve) => (reader.onload = resolve));
-  reader.readAsDataURL(blob);
-  await read;
-  return reader.result.split(",")[1];
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }
 
 /** The client stores an image after it was delivered: wait until this version is there. */
