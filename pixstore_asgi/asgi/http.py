@@ -23,6 +23,7 @@ _REPEATED = "repeated"  # is not a valid token and not a valid proof
 _UNQUOTED = "/:@!$&'()*+,;=~"  # besides letters, digits, `_`, `.` and `-`: not encoded in a path (RFC 3986, 3.3)
 
 _COOKIE = re.compile(r"(?:^|;)[ \t]*pixstore-recipient=([A-Za-z0-9_-]{87})[ \t]*(?=;|$)", re.ASCII)
+_MOST_COOKIES = 4
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 _PREFLIGHT_HEADERS: RawHeaders = [
@@ -110,7 +111,8 @@ def recipient_of(request: Any, *, cookie: bool = False) -> Recipient | None:
         request: The request of Starlette, FastAPI, Litestar, Quart or Django, or its ASGI scope. A request of WSGI,
             such as Flask's, works too.
         cookie: Without the header, read the cookie of the same name, which clients with `keyPair: "stored"` set. For
-            pages that the server renders: a navigation has no header. A cookie that is not a public key counts as none.
+            pages that the server renders: a navigation has no header. A cookie that is not a public key counts as none,
+            and so do several public keys.
 
     Returns:
         The page's public key, or None if the request has none.
@@ -130,11 +132,17 @@ def recipient_of(request: Any, *, cookie: bool = False) -> Recipient | None:
 
 
 def _recipient_in(cookies: str) -> Recipient | None:
-    """Return the first public key in a header `Cookie`. A visitor could not repair a bad one, so it is no error."""
-    for text in _COOKIE.findall(cookies):
+    """Return the public key in a header `Cookie`, or None if there are several, because another site of the same domain
+    can add one of its own. A visitor could not repair a bad one, so it is no error.
+    """
+    texts = set(_COOKIE.findall(cookies))
+    if len(texts) > _MOST_COOKIES:  # each costs a check of its point
+        return None
+    found: list[Recipient] = []
+    for text in texts:
         with suppress(RecipientError):
-            return Recipient.parse(text)
-    return None
+            found.append(Recipient.parse(text))
+    return found[0] if len(found) == 1 else None
 
 
 class CrossOrigin:

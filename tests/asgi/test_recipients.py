@@ -22,6 +22,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import create_environ
 
 from pixstore_asgi import Pixstore, RecordsApp, recipient_of
+from pixstore_asgi.core.recipient import Recipient
 from pixstore_asgi.errors import RecipientError
 from pixstore_asgi.integrations.starlette import add_error_handlers, records_response
 from pixstore_asgi.store.memory import MemoryStore
@@ -113,7 +114,7 @@ def test_the_cookie_of_wsgi_names_the_recipient(made: Callable[[Any], Any]) -> N
 
 @pytest.mark.parametrize("text", [*BAD.values(), f"x{PAGE.text}", PAGE.text[:-1], f'"{PAGE.text}"', f"{PAGE.text},"])
 def test_an_unreadable_cookie_counts_as_none(text: str) -> None:
-    """A visitor could not repair a cookie. The first public key of several cookies counts, not one of another name."""
+    """A visitor could not repair a cookie. The only public key of several cookies counts, not one of another name."""
     bad = f"pixstore-recipient={text}; my-pixstore-recipient={PAGE.text}; pixstore-recipient2={PAGE.text}"
     scope = {**scope_with(), "headers": [(b"cookie", bad.encode())]}
     assert recipient_of(scope, cookie=True) is None
@@ -123,6 +124,23 @@ def test_an_unreadable_cookie_counts_as_none(text: str) -> None:
     assert recipient.point == PAGE.point
     with pytest.raises(RecipientError):  # a header is never taken from the cookie's place
         recipient_of({**scope, "headers": [*scope["headers"], (b"pixstore-recipient", text.encode())]}, cookie=True)
+
+
+def test_public_keys_of_several_cookies_count_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another site of the same domain can add a cookie with its own key, and a client can send any number."""
+    own = f"pixstore-recipient={PAGE.text}"
+
+    def read(*cookies: str) -> Recipient | None:
+        return recipient_of({**scope_with(), "headers": [(b"cookie", "; ".join(cookies).encode())]}, cookie=True)
+
+    assert read(own, own) is not None
+    for foreign in (SealedPage(), SealedPage()):
+        other = f"pixstore-recipient={foreign.text}"
+        assert read(other, own) is read(own, other) is None
+    checked: list[str] = []
+    monkeypatch.setattr(Recipient, "parse", checked.append)
+    assert read(*(f"pixstore-recipient={number:087}" for number in range(500))) is None
+    assert checked == []
 
 
 @pytest.mark.parametrize("records", ["plain", "sealed"])
