@@ -67,18 +67,21 @@ def test_only_a_stored_pair_is_in_the_profile(
 
 
 def test_a_sign_out_can_remove_all_files_of_the_site(site: Site, engine: Engine, tmp_path: Path) -> None:
-    """After a response with Clear-Site-Data, the profile holds neither the pair nor the ciphertext."""
+    """After a response with Clear-Site-Data, the profile holds no pair, no ciphertext and no record for use offline."""
     if engine.name == "webkit":
         lacks(engine.name, "it has no profile under WebDriver")
-    saved = site.save(noise("png", 702, 256))
+    image = noise("png", 702, 256)
+    saved = site.save(image)
     ciphertext = {"ciphertext": body_of(decode_payload(site.payload(saved)).ciphertext)}
     with (
         engine.launch(tmp_path) as browser,
-        open_tab(browser, site, keyPair="stored", recordsUrl="/records") as tab,
+        open_tab(browser, site, offline="true", recordsUrl="/records") as tab,
     ):
-        tab.show_until_cached(saved.id)
-        wait_until(lambda: pages_in(tmp_path), "that the pair is on the disk")
-        assert found(tmp_path, ciphertext) == {"ciphertext"}
+        record = tab.page.evaluate(GET_RECORD, saved.id)
+        assert tab.show(record) == shown("png", image, 256)
+        kept = ciphertext | {"record": record["meta"]["sealed"].encode()}
+        wait_until(lambda: found(tmp_path, kept) == {"ciphertext", "record"}, "that the image is on the disk")
+        assert pages_in(tmp_path) != []
         assert tab.page.evaluate(SIGN_OUT) == 204
     assert pages_in(tmp_path) == []
-    assert found(tmp_path, ciphertext) == set()
+    assert found(tmp_path, kept) == set()
