@@ -100,7 +100,7 @@ RENDERED = """<!doctype html>
   import "/images/-/client/element.js";
   import "/probes.js";
 
-  initPixstoreFrontend({ endpoint: "/images", keyPair: "stored" });
+  initPixstoreFrontend({ endpoint: "/images", offline: true });
 </script>
 """
 

@@ -136,11 +136,13 @@ def show_address(tab: Tab, image_id: str) -> None:
 def show_records(tab: Tab, pictures: Mapping[str, Shown], *, has_blobs: bool) -> set[str]:
     """Show pictures by their records: cold, from the cache, by the worker if the browser stores blobs, and in HTML.
 
+    The client also keeps the records, for a page without a network.
+
     Return the kinds of keys that the scripts of the page had.
     """
     given: set[str] = set()
     for _ in range(2):
-        tab.open(recordsUrl="/records", memoryBytes="0", keyPair="stored")
+        tab.open(recordsUrl="/records", memoryBytes="0", offline="true")
         tab.page.evaluate(WATCH)
         assert {image_id: Shown(**tab.page.evaluate(SHOW, image_id)) for image_id in pictures} == pictures
         wait_for(tab.page, ARE_STORED)
