@@ -91,11 +91,11 @@ test("a controller of another configuration is no success: the one of this is wa
 
 test("the given options of the page's client are passed to the worker", async (t) => {
   const container = new Container(t);
-  const more = { namespace: "guest 1", databaseName: undefined, cache: "memory", scope: "/page/", onError: assert.fail };
+  const more = { namespace: "guest 1", databaseName: undefined, cache: "memory", offline: true, scope: "/page/", onError: assert.fail };
   assert.equal(await registerImageWorker({ ...OPTIONS, ...more }), true);
   const [[href, scope]] = container.registered;
   assert.deepEqual(Object.fromEntries(new URL(href).searchParams), {
-    recordsUrl: `${ORIGIN}/records`, namespace: "guest 1", cache: "memory",
+    recordsUrl: `${ORIGIN}/records`, namespace: "guest 1", cache: "memory", offline: "true",
   });
   assert.equal(scope, `${ORIGIN}/page/`);
 });

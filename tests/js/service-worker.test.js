@@ -169,6 +169,14 @@ test("all settings of a worker are in its URL", () => {
   });
 });
 
+test("offline is a text in a URL, and true or false in the settings of an importing worker", () => {
+  assert.equal(at("recordsUrl=/r&offline=true").offline, true);
+  assert.equal(settingsIn(`${ORIGIN}/sw.js`, { recordsUrl: "/r", offline: true }).offline, true);
+  for (const settings of [at("recordsUrl=/r&offline=false"), settingsIn(`${ORIGIN}/sw.js`, { recordsUrl: "/r", offline: false })]) {
+    assert.ok(!("offline" in settings));
+  }
+});
+
 test("a URL can set nothing else, nor move the images elsewhere", () => {
   const settings = at("recordsUrl=/r&endpoint=https://evil.example&headers=x&__proto__=y&credentials=include&x=/-/client/");
   assert.deepEqual(settings, { endpoint: `${ORIGIN}/mount`, recordsUrl: `${ORIGIN}/r` });
