@@ -19,7 +19,7 @@ import { createTransport } from "./network/transport.js";
 import { callback } from "./options/checks.js";
 import { resolveOptions } from "./options/options.js";
 
-/** @import { Recipient } from "./crypto/recipient.js" */
+/** @import { Pair, Recipient } from "./crypto/recipient.js" */
 /** @import { ImageRecord } from "./format/records.js" */
 /** @import { ImageResult } from "./images/get-image.js" */
 /** @import { ObjectUrl } from "./images/object-urls.js" */
@@ -114,32 +114,39 @@ export function joined(options, recipient, refreshRecord, download, tabsOf = cre
   };
 
   /**
-   * With `offline`, the file that finds the pair replaces these functions before they are called.
+   * With `offline`, wait until the client is extended: the extension replaces these functions.
    *
    * @template {keyof typeof online} Name
    * @param {Name} name
    * @returns {typeof online[Name]}
    */
-  const orLast = (name) =>
+  const onceExtended = (name) =>
     options.offline
       ? /** @type {any} */ (
           async (/** @type {[any, any]} */ ...given) => (await recipient.headers(), online[name](...given))
         )
       : online[name];
-  const getImage = orLast("getImage");
+  const getImage = onceExtended("getImage");
 
-  const isShared = options.offline || options.keyPair === "stored";
-  if (isShared) {
+  const hasStoredPair = options.offline || options.keyPair === "stored";
+  if (hasStoredPair) {
+    /** @type {Promise<() => Promise<Pair>> | undefined} */
+    let extended;
     // If the file can't be loaded, which browsers log, the pair is in memory.
-    recipient.find = () =>
-      import("./stored/index.js").then(({ find }) => find(parts, removal, generate, online), generate);
+    recipient.find = async () =>
+      (
+        await (extended ??= import("./stored/index.js").then(
+          ({ extend }) => extend(parts, removal, generate, online),
+          () => generate,
+        ))
+      )();
   }
 
   // Open the storage while the page requests its first records.
   async function warmUp() {
     // Join first, so that no message of another tab is missed while the cache is read.
     tabs.join();
-    if (isShared) recipient.headers();
+    if (hasStoredPair) recipient.headers();
     // A storage failure is reported by the first call instead.
     inWorker.start(await cache.warmUp().catch(() => undefined));
   }
@@ -148,7 +155,7 @@ export function joined(options, recipient, refreshRecord, download, tabsOf = cre
   return Object.freeze({
     getImage,
     getImages: createGetImages(getImage),
-    getRecord: orLast("getRecord"),
+    getRecord: onceExtended("getRecord"),
     recipientHeaders: recipient.headers,
     ...createObjectUrls({ getImage, memory }),
     ...removal,

@@ -85,7 +85,7 @@ export type Client = {
      */
     close: () => void;
 };
-/** @import { Recipient } from "./crypto/recipient.js" */
+/** @import { Pair, Recipient } from "./crypto/recipient.js" */
 /** @import { ImageRecord } from "./format/records.js" */
 /** @import { ImageResult } from "./images/get-image.js" */
 /** @import { ObjectUrl } from "./images/object-urls.js" */

@@ -4,12 +4,11 @@ import { BATCH_LIMIT, coalesce } from "../coalesce.js";
 import { isStored } from "../options/options.js";
 import { risingTime, sizeOfAll } from "./eviction.js";
 import { done } from "./indexeddb.js";
-import { createStores, keyOf } from "./object-stores.js";
+import { BYTES, ENTRIES, createStores, keyOf } from "./object-stores.js";
 import { noteRemoval } from "./removals.js";
 import { createWriter } from "./write.js";
 
 /** @import { CacheKind } from "../options/options.js" */
-/** @import { Stores } from "./object-stores.js" */
 
 /**
  * The metadata of one cached image.
@@ -49,8 +48,6 @@ import { createWriter } from "./write.js";
  * @property {() => void} close  closes the connection to the storage
  */
 
-/** @typedef {ImageCache & Omit<Stores, keyof ImageCache>} StoredCache  a cache with storage, and its object stores */
-
 /**
  * @param {object} options
  * @param {string} options.databaseName
@@ -78,7 +75,7 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
 
   /** @param {{id: string, token: number}[]} versions */
   const readAll = (versions) =>
-    stores.readBytes((bytes) =>
+    stores.transact([BYTES], "readonly", (bytes) =>
       Promise.all(
         versions.map(async ({ id, token }) => {
           // Unreadable bytes are a miss of this image only.
@@ -143,15 +140,19 @@ export function createCache({ databaseName, namespace, cache: kind, ...limits })
       await removeAll([namespace]);
     },
 
-    has: (id) => stores.read(async (entries) => (await done(entries.get(keyFor(id))))?.kind === kind),
+    has: (id) =>
+      stores.transact([ENTRIES], "readonly", async (entries) => (await done(entries.get(keyFor(id))))?.kind === kind),
 
     stats: () =>
-      stores.read(async (entries) => {
+      stores.transact([ENTRIES], "readonly", async (entries) => {
         const own = (await stores.list(entries)).filter((entry) => entry.namespace === namespace);
         return { images: own.length, bytes: sizeOfAll(own) };
       }),
 
-    warmUp: () => stores.read(async (entries) => Math.max(0, ...(await stores.list(entries)).map(({ size }) => size))),
+    warmUp: () =>
+      stores.transact([ENTRIES], "readonly", async (entries) =>
+        Math.max(0, ...(await stores.list(entries)).map(({ size }) => size)),
+      ),
 
     close() {
       flush();

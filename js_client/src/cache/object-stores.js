@@ -20,8 +20,8 @@ import { newRemovals, latestRemoval } from "./removals.js";
 
 /** @typedef {ReturnType<typeof createStores>} Stores */
 
-const ENTRIES = "entries";
-const BYTES = "bytes";
+export const ENTRIES = "entries";
+export const BYTES = "bytes";
 const DELETED = "deleted";
 const CHANGED = "changed";
 const ALL = [ENTRIES, BYTES, DELETED, CHANGED];
@@ -59,6 +59,7 @@ export function createStores(databaseName) {
   return {
     forget,
     close,
+    transact,
 
     /**
      * Read all entries.
@@ -84,24 +85,6 @@ export function createStores(databaseName) {
 
     // NaN equals no number: an image downloaded then is not kept.
     latestRemoval: () => (removal ??= transact([DELETED], "readonly", latestRemoval).catch(() => NaN)),
-
-    /**
-     * @template Result
-     * @param {(entries: IDBObjectStore) => Promise<Result>} work
-     */
-    read: (work) => transact([ENTRIES], "readonly", work),
-
-    /**
-     * @template Result
-     * @param {(bytes: IDBObjectStore) => Promise<Result>} work
-     */
-    readBytes: (work) => transact([BYTES], "readonly", work),
-
-    /**
-     * @template Result
-     * @param {(entries: IDBObjectStore) => Promise<Result>} work
-     */
-    mark: (work) => transact([ENTRIES], "readwrite", work),
 
     /**
      * @param {(entries: IDBObjectStore, bytes: IDBObjectStore, deleted: IDBObjectStore) => Promise<any>} work

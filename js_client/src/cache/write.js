@@ -3,7 +3,7 @@
 import { BATCH_LIMIT, coalesce } from "../coalesce.js";
 import { createLastUsed, sizeOfAll, victims } from "./eviction.js";
 import { TOO_LONG, done } from "./indexeddb.js";
-import { keyOf, nameOf } from "./object-stores.js";
+import { ENTRIES, keyOf, nameOf } from "./object-stores.js";
 import { removedSince } from "./removals.js";
 
 /** @import { Entry } from "./cache.js" */
@@ -35,7 +35,7 @@ export function createWriter(stores, { namespace, ...limits }) {
 
   const { touch, flush, takeAll } = createLastUsed(() => {
     // No caller waits for this. The next read or write reports a failure of the storage.
-    stores.mark(markUsed).catch(() => {});
+    stores.transact([ENTRIES], "readwrite", markUsed).catch(() => {});
   });
 
   /** @param {IDBObjectStore} entries */

@@ -6,15 +6,16 @@
  */
 
 import { done } from "../cache/indexeddb.js";
-import { keyOf } from "../cache/object-stores.js";
+import { ENTRIES, keyOf } from "../cache/object-stores.js";
 
-/** @import { Entry, ImageCache, StoredCache } from "../cache/cache.js" */
+/** @import { Entry, ImageCache } from "../cache/cache.js" */
 /** @import { Recipient } from "../crypto/recipient.js" */
 /** @import { CacheError } from "../errors.js" */
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { Memory } from "../images/memory.js" */
 /** @import { Reported } from "../images/storage-failures.js" */
 /** @import { ImageOptions } from "../options/options.js" */
+/** @import { StoredCache } from "./pair.js" */
 
 /** @typedef {{record: ImageRecord, recipient: string}} Kept  the part of an entry that opens its image */
 
@@ -35,9 +36,6 @@ import { keyOf } from "../cache/object-stores.js";
  * @property {(id: string, context: unknown) => Promise<ImageRecord>} getRecord
  */
 
-/** @type {WeakSet<Online>}  a client that is cleared at its start asks for its pair twice */
-const extended = new WeakSet();
-
 /**
  * Make a client keep records in its cache, and use them if the network fails.
  *
@@ -47,8 +45,7 @@ const extended = new WeakSet();
  */
 export function addOffline({ options, recipient, cache, memory, reported }, { deleteCachedImage }, online) {
   // The cache "memory" or "off" stores nothing.
-  if (!("mark" in cache) || extended.has(online)) return;
-  extended.add(online);
+  if (!("change" in cache)) return;
   const stores = /** @type {StoredCache} */ (cache);
   const { namespace, onCacheError } = options;
   const { getImage, getRecord } = online;
@@ -67,7 +64,7 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
    */
   async function rowsOf(original) {
     const variants = IDBKeyRange.bound([namespace, `${original}~`], [namespace, `${original}~~`]);
-    const reading = stores.mark(async (entries) => [
+    const reading = stores.transact([ENTRIES], "readonly", async (entries) => [
       ...(await done(entries.getAll(keyOf({ namespace, id: original })))),
       ...(await done(entries.getAll(variants))),
     ]);
@@ -153,7 +150,7 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
     /** @type {Row | null | undefined} */
     const known = stores.known(name);
     if (known?.recipient === own) return;
-    const writing = stores.mark(async (entries) => {
+    const writing = stores.transact([ENTRIES], "readwrite", async (entries) => {
       /** @type {Row | undefined} */
       const row = await done(entries.get(keyOf(name)));
       if (row?.token !== record.token || row.recipient === own) return;

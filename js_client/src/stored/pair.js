@@ -7,13 +7,17 @@
  */
 
 import { done } from "../cache/indexeddb.js";
+import { BYTES } from "../cache/object-stores.js";
 import { NAME, expireCookie, textOf } from "../crypto/cookie.js";
 
-/** @import { ImageCache, StoredCache } from "../cache/cache.js" */
+/** @import { ImageCache } from "../cache/cache.js" */
+/** @import { Stores } from "../cache/object-stores.js" */
 /** @import { Pair, Recipient } from "../crypto/recipient.js" */
 /** @import { Removed } from "../images/removal.js" */
 /** @import { Reported } from "../images/storage-failures.js" */
 /** @import { Options } from "../options/options.js" */
+
+/** @typedef {ImageCache & Omit<Stores, keyof ImageCache>} StoredCache  a cache with storage, and its object stores */
 
 /**
  * @typedef {object} Parts  of a client
@@ -27,16 +31,16 @@ import { NAME, expireCookie, textOf } from "../crypto/cookie.js";
 const COOKIE_SECONDS = 34_560_000;
 
 /**
- * Find or make the pair of a client, and let the client call this module's function directly from now on.
+ * Make the function that finds or makes the pair of a client.
  *
  * @param {Parts} parts
  * @param {{onRemoved: (listener: (removed: Removed) => void) => void}} removal
  * @param {() => Promise<Pair>} generate
- * @returns {Promise<Pair>}
+ * @returns {() => Promise<Pair>}
  */
-export async function findPair({ options, cache, recipient, reported }, { onRemoved }, generate) {
+export function createFind({ options, cache, recipient, reported }, { onRemoved }, generate) {
   // The cache "memory" or "off" stores nothing, and neither does its client.
-  if (!("change" in cache)) return generate();
+  if (!("change" in cache)) return generate;
   const stores = /** @type {StoredCache} */ (cache);
   const key = [options.namespace];
   let forgotten = 0;
@@ -60,7 +64,7 @@ export async function findPair({ options, cache, recipient, reported }, { onRemo
   };
 
   async function findOrMake() {
-    const found = await stores.readBytes(read);
+    const found = await stores.transact([BYTES], "readonly", read);
     if (found) return found;
     // Nothing uses the new pair before it is stored. So a clear() meanwhile has no record of it to make unreadable.
     const made = await generate();
@@ -80,8 +84,7 @@ export async function findPair({ options, cache, recipient, reported }, { onRemo
   }
 
   // Without the storage the pair is in memory.
-  recipient.find = async () => (await reported(findNamed())) ?? generate();
-  return recipient.find();
+  return async () => (await reported(findNamed())) ?? generate();
 }
 
 /** @param {string} text  the public half */

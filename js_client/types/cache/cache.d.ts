@@ -1,6 +1,5 @@
 /** The image cache: one version per namespace and image id. The least recently used images are evicted first. */
 import type { CacheKind } from "../options/options.js";
-import type { Stores } from "./object-stores.js";
 export type Entry = {
     namespace: string;
     id: string;
@@ -77,9 +76,7 @@ export type ImageCache = {
      */
     close: () => void;
 };
-export type StoredCache = ImageCache & Omit<Stores, keyof ImageCache>;
 /** @import { CacheKind } from "../options/options.js" */
-/** @import { Stores } from "./object-stores.js" */
 /**
  * The metadata of one cached image.
  *
@@ -115,7 +112,6 @@ export type StoredCache = ImageCache & Omit<Stores, keyof ImageCache>;
  * @property {() => Promise<number | undefined>} warmUp  opens the database; resolves to the size of its largest image in bytes
  * @property {() => void} close  closes the connection to the storage
  */
-/** @typedef {ImageCache & Omit<Stores, keyof ImageCache>} StoredCache  a cache with storage, and its object stores */
 /**
  * @param {object} options
  * @param {string} options.databaseName
