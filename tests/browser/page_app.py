@@ -27,7 +27,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, RecordsApp, Variant, recipient_of
+from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, Variant, recipient_of
 from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.core.recipient import CURVE, Recipient
 from pixstore_asgi.process import wall_clock_ms
@@ -113,16 +113,13 @@ async def rendered(request: Request) -> Response:
     return HTMLResponse("\n".join([RENDERED, *elements]), headers=NO_STORE)
 
 
-only_sealed = Pixstore(
-    os.environ["PIXSTORE_TEST_DB"], secret=SECRET, image_formats=list(FORMAT_BYTES), records="sealed"
-)
 another_page = Recipient(ec.generate_private_key(CURVE).public_key())
 
 
 async def records_of_another_page(request: Request) -> Response:
     """Seal to another page than the one that asks, as a broken application does."""
     image_ids = request.query_params.getlist("id")
-    return JSONResponse(await only_sealed.get_image_records(image_ids, recipient=another_page), headers=NO_STORE)
+    return JSONResponse(await pix.get_image_records(image_ids, recipient=another_page), headers=NO_STORE)
 
 
 async def many(request: Request) -> Response:
@@ -299,9 +296,7 @@ site = Starlette(
         Route("/sign-out", sign_out, methods=["POST"]),
         Route("/records", records),
         Route("/rendered", rendered),
-        Route("/sealed/records", RecordsApp(only_sealed, authorize=lambda scope, image_id: True)),
-        Route("/sealed/records-of-another-page", records_of_another_page),
-        Mount("/sealed/images", PixstoreApp(only_sealed)),
+        Route("/records-of-another-page", records_of_another_page),
         Route("/storable", storable),
         Route("/streamed/rest", streamed.rest, methods=["POST"]),
         Route("/streamed/{id}", streamed.page),

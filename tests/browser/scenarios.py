@@ -258,33 +258,32 @@ def expired_record(stage: Stage) -> None:
 def record_of_another_page(stage: Stage) -> None:
     """A sealed record that this page can't open is replaced once. If the next one fails too, it is an error."""
     wanted, record = stage.site.save(plain(RED, 14)), stage.site.save(plain(GREEN, 14))
-    with stage.visit(endpoint="/sealed/images", recordsUrl="/sealed/records") as visit:
+    with stage.visit() as visit:
         foreign = visit.page.evaluate(FROM_ANOTHER_PAGE, record.id)
         assert sorted(foreign["meta"]) == ["iv", "sealed", "tag"]
         visit.show({"key": "a", "id": wanted.id})
         visit.show({"key": "a", "id": wanted.id}, {"key": "b", "record": foreign})
         assert (visit.look("a").colour, visit.look("b").colour) == (RED, GREEN)
-        assert sealed_requests(stage.site, wanted, "records") == (1, 1)
-        assert sealed_requests(stage.site, record, "records") == (1, 2)
-    with stage.visit(endpoint="/sealed/images", recordsUrl=f"/sealed/{ANOTHER_PAGE}", cache="memory") as visit:
+        assert record_and_image_requests(stage.site, wanted, "/records") == (1, 1)
+        assert record_and_image_requests(stage.site, record, "/records") == (1, 2)
+    with stage.visit(recordsUrl=ANOTHER_PAGE, cache="memory") as visit:
         for times in (1, 2):
             visit.render({"key": "a", "record": foreign})
             assert visit.error("a") == "RecordError"
             visit.render({"key": "a", "record": foreign, "alt": "again"})
             visit.frames(10)
-            assert sealed_requests(stage.site, record, ANOTHER_PAGE) == (1 + times, 2 + 2 * times)
+            assert record_and_image_requests(stage.site, record, ANOTHER_PAGE) == (1 + times, 2 + 2 * times)
             visit.render()
         assert visit.object_urls_ever == 0
 
 
-ANOTHER_PAGE = "records-of-another-page"
-FROM_ANOTHER_PAGE = f"async (id) => (await (await fetch(`/sealed/{ANOTHER_PAGE}?id=${{id}}`)).json())[id]"
+ANOTHER_PAGE = "/records-of-another-page"
+FROM_ANOTHER_PAGE = f"async (id) => (await (await fetch(`{ANOTHER_PAGE}?id=${{id}}`)).json())[id]"
 
 
-def sealed_requests(site: Site, record: ImageRecord, route: str) -> tuple[int, int]:
-    """Count the requests of an image's record and of its payload below /sealed so far."""
-    records = site.log.count(f'"GET /sealed/{route}?id={record.id} ')
-    return records, site.requests(record.id, route="/sealed/images")
+def record_and_image_requests(site: Site, record: ImageRecord, route: str) -> tuple[int, int]:
+    """Count the requests of an image's record and of its payload so far."""
+    return site.log.count(f'"GET {route}?id={record.id} '), site.requests(record.id)
 
 
 def broken_body(stage: Stage) -> None:

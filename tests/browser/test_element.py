@@ -24,7 +24,7 @@ from tests.browser.acceptance import (
 from tests.browser.engines.chromium import ChromiumPage
 from tests.browser.engines.page import Browser, lacks
 from tests.browser.engines.webkit import WebKitPage
-from tests.browser.scenarios import ANOTHER_PAGE, each_scenario, sealed_requests
+from tests.browser.scenarios import ANOTHER_PAGE, each_scenario, record_and_image_requests
 from tests.browser.support import Site, open_page, wait_for
 from tests.support.paths import ROOT
 
@@ -429,13 +429,13 @@ def test_after_a_sign_out(browser: Browser, site: Site) -> None:
 def test_a_record_that_never_opens(browser: Browser, site: Site) -> None:
     """If the application seals to another page, the element tries once each time it comes near the screen."""
     saved = site.save(plain(RED, 47))
-    with visit(browser, site, endpoint="/sealed/images", recordsUrl=f"/sealed/{ANOTHER_PAGE}") as opened:
+    with visit(browser, site, recordsUrl=ANOTHER_PAGE) as opened:
         opened.page.evaluate("() => void (document.querySelector('main').style.padding = '0 0 9000px')")
         put(opened, src_id=saved.id)
         for times in (1, 2):
             assert opened.error("a") == "RecordError"
             opened.frames(10)
-            assert sealed_requests(site, saved, ANOTHER_PAGE) == (2 * times, 2 * times)
+            assert record_and_image_requests(site, saved, ANOTHER_PAGE) == (2 * times, 2 * times)
             opened.page.evaluate("scrollTo(0, 9000)")
             opened.wait("a", "idle")
             opened.page.evaluate("scrollTo(0, 0)")
