@@ -176,8 +176,20 @@ class Tab:
         self.page.goto(f"{self.site.url}/?{urlencode(config)}")
 
     def record(self, image_id: str) -> ImageRecord:
-        """Let the page fetch a fresh record."""
+        """Let the page fetch a fresh record by itself, which is plain."""
         return ImageRecord.parse(self.page.evaluate("id => fetchRecord(id)", image_id))
+
+    def get_record(self, image_id: str) -> ImageRecord:
+        """Let the client get a fresh record, which is sealed to it."""
+        return ImageRecord.parse(self.page.evaluate("id => client.getRecord(id)", image_id))
+
+    @property
+    def recipient(self) -> str:
+        """The public key of the client, as its header."""
+        return str(self.page.evaluate("client.recipientHeaders()")["pixstore-recipient"])
+
+    def clear(self) -> None:
+        self.page.evaluate("client.clear()")
 
     def show(self, record: ImageRecord) -> Shown:
         return Shown(**self.page.evaluate("record => show(record)", record))
@@ -204,10 +216,10 @@ class Tab:
         return {name: value for name, value in found.items() if value is not None}
 
     def is_cached(self, image_id: str) -> bool:
-        return self.page.evaluate("id => cachedImageExists(id)", image_id) is True
+        return self.page.evaluate("id => client.cachedImageExists(id)", image_id) is True
 
     def delete_cached(self, image_id: str) -> bool:
-        return self.page.evaluate("id => deleteCachedImage(id)", image_id) is True
+        return self.page.evaluate("id => client.deleteCachedImage(id)", image_id) is True
 
     @property
     def cache_errors(self) -> set[str]:

@@ -36,14 +36,10 @@ WATCH = """() => {
 }"""
 """Notes each image key whose bytes a page has, and the kind of key that the worker gets."""
 
-SHOW = """async (id) => {
-  const { getRecord } = await import("/images/-/client/index.js");
-  return show(await getRecord(id));
-}"""
+SHOW = "async (id) => show(await client.getRecord(id))"
 
 KEEP = """async (ids) => {
-  const { recipientHeaders } = await import("/images/-/client/index.js");
-  const headers = await recipientHeaders();
+  const headers = await client.recipientHeaders();
   const found = await (await fetch(`/records?id=${ids.join("&id=")}`, { headers })).json();
   for (const record of Object.values(found)) {
     const text = JSON.stringify(record);
@@ -56,7 +52,7 @@ KEEP = """async (ids) => {
 
 ARE_RENDERED = """[...document.querySelectorAll("pix-image img")].filter((image) => image.naturalWidth).length === 8"""
 
-ARE_STORED = "(async () => (await (await import('/images/-/client/index.js')).stats()).images === 9)()"
+ARE_STORED = "(async () => (await client.stats()).images === 9)()"
 
 PLACES = {"HTML", "IndexedDB", "Cache Storage", "localStorage", "memory", "traffic", "log"}
 

@@ -6,7 +6,6 @@ import pytest
 
 from tests.browser.engines.page import INSECURE_HOST, Engine
 from tests.browser.support import Site, Tab, noise, open_page, shown
-from tests.browser.test_sealed_records import GET_RECORD
 
 pytestmark = pytest.mark.browser
 
@@ -41,7 +40,7 @@ def test_under_trusted_types_a_pair_is_stored(site: Site, tab: Tab) -> None:
     image = noise("png", seed=3)
     saved = site.save(image)
     tab.page.goto(f"{site.url}/strict.html?keyPair=stored&recordsUrl=/records&memoryBytes=0")
-    record = tab.page.evaluate(GET_RECORD, saved.id)
+    record = tab.get_record(saved.id)
     tab.page.reload()
     assert tab.show(record) == shown("png", image)
     assert site.log.count(f"/records?id={saved.id}") == 1

@@ -10,7 +10,6 @@ from pixstore_asgi import decode_payload
 from tests.browser.engines.page import Engine, lacks
 from tests.browser.support import Site, noise, open_tab, shown, wait_until
 from tests.browser.test_profile_files import body_of, found
-from tests.browser.test_sealed_records import GET_RECORD
 from tests.support.sealed import SealedPage
 
 pytestmark = pytest.mark.browser
@@ -18,7 +17,6 @@ pytestmark = pytest.mark.browser
 BEFORE_PRIVATE_KEY = bytes.fromhex("306b0201010420")
 """The beginning of an ECPrivateKey of P-256 (RFC 5915), before its 32 bytes, in Chromium's and Firefox's files."""
 
-CLEAR = "(async () => (await import('/images/-/client/index.js')).clear())()"
 SIGN_OUT = "(async () => (await fetch('/sign-out', { method: 'POST' })).status)()"
 
 
@@ -53,11 +51,11 @@ def test_only_a_stored_pair_is_in_the_profile(
         engine.launch(tmp_path) as browser,
         open_tab(browser, site, recordsUrl="/records", memoryBytes="0", **config) as tab,
     ):
-        record = tab.page.evaluate(GET_RECORD, saved.id)
+        record = tab.get_record(saved.id)
         assert tab.show(record) == shown("webp", image)
         tab.wait_until_cached(saved)
         signed_in = pages_in(tmp_path)
-        tab.page.evaluate(CLEAR)
+        tab.clear()
     after = pages_in(tmp_path)
     opened = [saved.key] if has_pair else []
     sealed = {"sealed": record["meta"]["sealed"].encode()[-70:]}
@@ -77,7 +75,7 @@ def test_a_sign_out_can_remove_all_files_of_the_site(site: Site, engine: Engine,
         engine.launch(tmp_path) as browser,
         open_tab(browser, site, offline="true", recordsUrl="/records") as tab,
     ):
-        record = tab.page.evaluate(GET_RECORD, saved.id)
+        record = tab.get_record(saved.id)
         assert tab.show(record) == shown("png", image, 256)
         kept = ciphertext | {"record": record["meta"]["sealed"].encode()}
         wait_until(lambda: found(tmp_path, kept) == {"ciphertext", "record"}, "that the image is on the disk")

@@ -13,8 +13,7 @@ from tests.support.paths import TESTS
 pytestmark = pytest.mark.browser
 
 SHOW_SEALED = """async (id) => {
-  const { getRecord } = await import("/images/-/client/index.js");
-  const record = await getRecord(id);
+  const record = await client.getRecord(id);
   (globalThis.heldRecords ??= []).push(record);
   return show(record);
 }"""
@@ -41,11 +40,6 @@ OPEN_VECTORS = """async (vectors) => {
 }"""
 """Opens sealed records with given pairs. Gives the plaintext of IMAGE, or the reason of the refusal, by name."""
 
-GET_RECORD = """async (id) => {
-  const { getRecord } = await import("/images/-/client/index.js");
-  return getRecord(id);
-}"""
-
 
 @pytest.mark.all_engines
 def test_a_sealed_picture_is_shown(site: Site, browser: Browser) -> None:
@@ -53,7 +47,7 @@ def test_a_sealed_picture_is_shown(site: Site, browser: Browser) -> None:
     image = noise("webp", 300)
     image_id = site.save(image).id
     with open_tab(browser, site, recordsUrl="/records") as tab:
-        record = tab.page.evaluate(GET_RECORD, image_id)
+        record = tab.get_record(image_id)
         assert sorted(record["meta"]) == ["iv", "sealed", "tag"]
         assert tab.show(record) == shown("webp", image)
         tab.page.reload()
@@ -68,7 +62,7 @@ def test_an_update_reaches_a_sealed_record_by_a_fresh_one(site: Site, browser: B
     image_id = site.save(noise("webp", 301)).id
     newer = noise("png", 302)
     with open_tab(browser, site, recordsUrl="/records") as tab:
-        record = tab.page.evaluate(GET_RECORD, image_id)
+        record = tab.get_record(image_id)
         site.update(image_id, newer)
         assert tab.show(record) == shown("png", newer)
     assert site.states(image_id) == ["InvalidProof", "Success"]

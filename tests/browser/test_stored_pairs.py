@@ -6,15 +6,8 @@ import pytest
 
 from tests.browser.engines.page import Browser, Engine
 from tests.browser.support import Site, noise, open_tab, shown
-from tests.browser.test_profile_thief import CLEAR
-from tests.browser.test_sealed_records import GET_RECORD
 
 pytestmark = pytest.mark.browser
-
-HEADER = """(async () => {
-  const { recipientHeaders } = await import("/images/-/client/index.js");
-  return (await recipientHeaders())["pixstore-recipient"];
-})()"""
 
 COOKIE = "document.cookie.split('; ').find((text) => text.startsWith('pixstore-recipient='))?.slice(19) ?? ''"
 
@@ -34,22 +27,22 @@ def test_a_record_outlives_its_page_until_clear(site: Site, browser: Browser) ->
     image = noise("webp", 700)
     image_id, picture = site.save(image).id, shown("webp", image)
     with open_tab(browser, site, **CONFIG) as tab, open_tab(browser, site, **CONFIG) as other:
-        record = tab.page.evaluate(GET_RECORD, image_id)
+        record = tab.get_record(image_id)
         assert sorted(record["meta"]) == ["iv", "sealed", "tag"]
-        header = tab.page.evaluate(HEADER)
-        assert tab.page.evaluate(COOKIE) == header
+        recipient = tab.recipient
+        assert tab.page.evaluate(COOKIE) == recipient
         tab.page.reload()
         assert [tab.show(record), other.show(record)] == [picture, picture]
         rendered = tab.page.evaluate(GET_RENDERED, image_id)
         assert sorted(rendered["meta"]) == ["iv", "sealed", "tag"]
         assert other.show(rendered) == picture
         assert asked(site, image_id) == 1
-        other.page.evaluate(CLEAR)
+        other.clear()
         assert tab.page.evaluate(COOKIE) == ""
         assert sorted(tab.page.evaluate(GET_RENDERED, image_id)["meta"]) == ["iv", "key", "tag"]
         assert [tab.show(record), other.show(record)] == [picture, picture]
         assert asked(site, image_id) == 3
-        assert tab.page.evaluate(HEADER) == other.page.evaluate(HEADER) != header
+        assert tab.recipient == other.recipient != recipient
         tab.open(keyPair="stored", cache="off")
         assert tab.failure(record)["reason"] == "sealed"
 
@@ -59,7 +52,7 @@ def test_without_storage_the_pair_is_in_memory(site: Site, engine: Engine, tmp_p
     image = noise("webp", 701)
     image_id = site.save(image).id
     with engine.launch(tmp_path, stores_nothing=True) as strict, open_tab(strict, site, **CONFIG) as tab:
-        record = tab.page.evaluate(GET_RECORD, image_id)
+        record = tab.get_record(image_id)
         assert tab.show(record) == shown("webp", image)
         assert asked(site, image_id) == 1
         tab.page.reload()
@@ -74,7 +67,7 @@ def test_a_private_window_shows_sealed_pictures(site: Site, engine: Engine) -> N
     image = noise("webp", 702)
     image_id = site.save(image).id
     with engine.launch(is_private=True) as private, open_tab(private, site, **CONFIG) as tab:
-        record = tab.page.evaluate(GET_RECORD, image_id)
+        record = tab.get_record(image_id)
         for _ in range(2):
             assert tab.show(record) == shown("webp", image)
             tab.page.reload()

@@ -1,6 +1,6 @@
 /** Offers the client to the tests: they call these functions, the address's query configures it. */
 
-import { cachedImageExists, deleteCachedImage, getImage, initPixstoreFrontend } from "/images/-/client/index.js";
+import * as client from "/images/-/client/index.js";
 
 const picture = document.querySelector("#picture");
 const cacheErrors = [];
@@ -9,7 +9,7 @@ const { authorization, ...config } = Object.fromEntries(new URLSearchParams(loca
 
 const plain = (text) => (/^(\d+|true)$/.test(text) ? JSON.parse(text) : text);
 
-initPixstoreFrontend({
+client.initPixstoreFrontend({
   endpoint: "/images",
   onCacheError: (error) => cacheErrors.push(error.reason),
   ...(authorization && { headers: () => ({ authorization }) }),
@@ -22,7 +22,7 @@ async function fetchRecord(id) {
 }
 
 async function show(record) {
-  const blob = await getImage(record);
+  const blob = await client.getImage(record);
   await load(picture, URL.createObjectURL(blob));
   return { type: blob.type, width: picture.naturalWidth, sha256: await sha256(blob) };
 }
@@ -56,4 +56,4 @@ async function failure(record) {
   throw new Error("the picture was shown");
 }
 
-Object.assign(globalThis, { cachedImageExists, cacheErrors, deleteCachedImage, failure, fetchRecord, pixels, show });
+Object.assign(globalThis, { cacheErrors, client, failure, fetchRecord, pixels, show });
