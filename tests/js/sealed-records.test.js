@@ -1,4 +1,4 @@
-/** Sealed records: keys are unwrapped to handles, and a record that does not open is asked for once more. */
+/** Sealed records: keys are unwrapped to handles. sealed-refusals.test.js has the records that do not open. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -65,25 +65,6 @@ test("the page's own requests get the same header, and a stored image opens with
     await isStored(client);
   }
   assert.deepEqual([server.requests.length, imported.length, (await client.stats()).hits], [1, 0, 1]);
-});
-
-for (const cache of ["encrypted", "off"]) {
-  test(`a record that is sealed to another page is asked for once more, with cache: "${cache}"`, async (t) => {
-    const plain = server.save(ID, "picture");
-    const asked = answerSealed(t, plain);
-    const client = createClient({ recordsUrl: "/records", cache });
-    assert.equal(await textOf(await client.getImage(await foreign(plain))), "picture");
-    assert.equal(asked.length, 1);
-  });
-}
-
-test("a source that seals to another page is asked once, and its record is an error that says so", async (t) => {
-  const plain = server.save(ID, "picture");
-  const record = await foreign(plain);
-  const asked = answerSealed(t, plain, () => record);
-  const client = createClient({ recordsUrl: "/records" });
-  await assert.rejects(client.getImage(record), isSealed);
-  assert.equal(asked.length, 1);
 });
 
 test("without a source of records the first record is the error, and a stored image stays", async () => {
