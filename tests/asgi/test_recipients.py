@@ -31,6 +31,7 @@ from tests.support.samples import SECRET, picture
 from tests.support.sealed import SealedPage, SealedToAnother
 
 PAGE = SealedPage()
+# Named, because pytest's processes must collect the same tests, and each has a page of its own.
 BAD = {"empty": "", "spelling": PAGE.text + "=", "point": PAGE.text[:2] + "A" * 84 + "A"}
 
 
@@ -112,7 +113,15 @@ def test_the_cookie_of_wsgi_names_the_recipient(made: Callable[[Any], Any]) -> N
     assert recipient_of(made(create_environ()), cookie=True) is None
 
 
-@pytest.mark.parametrize("text", [*BAD.values(), f"x{PAGE.text}", PAGE.text[:-1], f'"{PAGE.text}"', f"{PAGE.text},"])
+BAD_COOKIES = BAD | {
+    "longer": f"x{PAGE.text}",
+    "shorter": PAGE.text[:-1],
+    "quoted": f'"{PAGE.text}"',
+    "list": f"{PAGE.text},",
+}
+
+
+@pytest.mark.parametrize("text", BAD_COOKIES.values(), ids=BAD_COOKIES)
 def test_an_unreadable_cookie_counts_as_none(text: str) -> None:
     """A visitor could not repair a cookie. The only public key of several cookies counts, not one of another name."""
     bad = f"pixstore-recipient={text}; my-pixstore-recipient={PAGE.text}; pixstore-recipient2={PAGE.text}"
