@@ -28,9 +28,9 @@ from pixstore_asgi.integrations.starlette import add_error_handlers, records_res
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.asgi import client
 from tests.support.samples import SECRET, picture
-from tests.support.sealed import SealedPage, SealedToAnother
+from tests.support.sealed import ReferencePage, SealedToAnother
 
-PAGE = SealedPage()
+PAGE = ReferencePage()
 # Named, because pytest's processes must collect the same tests, and each has a page of its own.
 BAD = {"empty": "", "spelling": PAGE.text + "=", "point": PAGE.text[:2] + "A" * 84 + "A"}
 
@@ -96,7 +96,7 @@ async def test_the_cookie_names_the_recipient_if_it_is_asked_for(made: Callable[
     assert recipient is not None
     assert recipient.point == PAGE.point
     assert recipient_of(made(page)) is None
-    other = SealedPage()
+    other = ReferencePage()
     both = {**page, "headers": [*page["headers"], (b"pixstore-recipient", other.text.encode())]}
     recipient = recipient_of(made(both), cookie=True)
     assert recipient is not None
@@ -143,7 +143,7 @@ def test_public_keys_of_several_cookies_count_as_none(monkeypatch: pytest.Monkey
         return recipient_of({**scope_with(), "headers": [(b"cookie", "; ".join(cookies).encode())]}, cookie=True)
 
     assert read(own, own) is not None
-    for foreign in (SealedPage(), SealedPage()):
+    for foreign in (ReferencePage(), ReferencePage()):
         other = f"pixstore-recipient={foreign.text}"
         assert read(other, own) is read(own, other) is None
     checked: list[str] = []
@@ -186,7 +186,7 @@ async def test_records_are_sealed_to_the_page_that_asks(records: Any) -> None:
             without = await http.get("/", params={"id": image_id})
         assert PAGE.open(sealed.json()[image_id]) == plain.seal.key
         with pytest.raises(SealedToAnother):
-            SealedPage().open(sealed.json()[image_id])
+            ReferencePage().open(sealed.json()[image_id])
     assert sealed.headers["cache-control"] == "no-store"
     if records == "plain":
         assert "key" in without.json()[image_id]["meta"]
@@ -202,7 +202,7 @@ async def test_another_key_gets_records_that_it_opens(records: Any) -> None:
         saved = await pix.save_image(picture(), recipient=recipient_of(scope_with(PAGE.text)))
         key = PAGE.open(saved)
         app = RecordsApp(pix, lambda scope, image_id: (b"cookie", b"session=ada") in scope["headers"])
-        attacker = SealedPage()
+        attacker = ReferencePage()
         async with client(app) as http:
             answer = await http.get("/", params={"id": saved.id}, headers={**attacker.headers, "cookie": "session=ada"})
             stranger = await http.get("/", params={"id": saved.id}, headers=attacker.headers)

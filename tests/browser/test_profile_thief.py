@@ -10,7 +10,7 @@ from pixstore_asgi import decode_payload
 from tests.browser.engines.page import Engine, lacks
 from tests.browser.support import Site, noise, open_tab, shown, wait_until
 from tests.browser.test_profile_files import body_of, found
-from tests.support.sealed import SealedPage
+from tests.support.sealed import ReferencePage
 
 pytestmark = pytest.mark.browser
 
@@ -20,9 +20,9 @@ BEFORE_PRIVATE_KEY = bytes.fromhex("306b0201010420")
 SIGN_OUT = "(async () => (await fetch('/sign-out', { method: 'POST' })).status)()"
 
 
-def pages_in(profile: Path) -> list[SealedPage]:
+def pages_in(profile: Path) -> list[ReferencePage]:
     """Return a page for each private key in the files of a profile."""
-    return [SealedPage.of(secret.hex()) for secret in set(_private_keys(profile))]
+    return [ReferencePage.of(secret.hex()) for secret in set(_private_keys(profile))]
 
 
 def _private_keys(profile: Path) -> Iterator[bytes]:

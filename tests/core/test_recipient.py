@@ -13,10 +13,10 @@ from pixstore_asgi.core.images import Details, Unwrapped
 from pixstore_asgi.core.recipient import CURVE, KeySealer, Recipient
 from pixstore_asgi.core.record import ImageRecord
 from pixstore_asgi.errors import RecipientError, RecordError
-from tests.support.sealed import SealedPage, SealedToAnother
+from tests.support.sealed import ReferencePage, SealedToAnother
 
 KEY = bytes(range(100, 132))
-PAGE, OTHER = SealedPage(), SealedPage()
+PAGE, OTHER = ReferencePage(), ReferencePage()
 RECIPIENT = Recipient.parse(PAGE.text)
 FIELDS: dict[str, Any] = {"id": "players:a", "token": 7, "iv": bytes(12), "tag": bytes(16), "proof": "proof"}
 

@@ -22,7 +22,7 @@ from pixstore_asgi.core.wire import encode_state, encode_updated_head
 from pixstore_asgi.errors import IntegrityError, ProofError, RecipientError, RecordError
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.clock import FixedClock
-from tests.support.sealed import SealedPage, SealedToAnother
+from tests.support.sealed import ReferencePage, SealedToAnother
 from tests.support.vectors import VECTORS, Vector, vectors
 
 
@@ -168,7 +168,7 @@ def opened_by(vector: Vector) -> bytes:
 @pytest.mark.parametrize("vector", vectors("sealed.json", "records", failing=False))
 def test_sealed_key_vectors_open_and_seal(vector: Vector) -> None:
     """A sealed record opens in its page, and sealing its key with the same pair and nonce gives the same record."""
-    record, page = ImageRecord.parse(vector["record"]), SealedPage.of(vector["page"]["d"])
+    record, page = ImageRecord.parse(vector["record"]), ReferencePage.of(vector["page"]["d"])
     key = page.open(record)
     assert (key.hex(), page.point.hex()) == (vector["result"]["key"], vector["page"]["point"])
     ephemeral = derive_private_key(int(vector["ephemeral"], 16), CURVE)
@@ -182,7 +182,7 @@ def test_sealed_key_vectors_open_and_seal(vector: Vector) -> None:
 def test_sealed_key_vectors_refuse(vector: Vector) -> None:
     """A record that is sealed to another page, changed or malformed does not open."""
     with pytest.raises((RecordError, SealedToAnother)) as caught:
-        SealedPage.of(vector["page"]["d"]).open(vector["record"])
+        ReferencePage.of(vector["page"]["d"]).open(vector["record"])
     assert getattr(caught.value, "reason", "sealed") == vector["failure"]
     with pytest.raises(RecordError) as caught_by_the_package:
         opened_by(vector)

@@ -11,6 +11,7 @@ from starlette.types import Message, Receive
 from pixstore_asgi import ImageRecord, Pixstore
 from pixstore_asgi.demo.app import MOST_RECORDS, create_app
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.testing import SealedPage
 from tests.demo.asgi import (
     LIMIT,
     ORIGIN,
@@ -25,7 +26,6 @@ from tests.demo.asgi import (
     payload_of,
 )
 from tests.support.samples import SECRET, large_png, picture
-from tests.support.sealed import SealedPage
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("painted_once")]
 
@@ -86,7 +86,7 @@ async def test_every_record_is_sealed_to_a_page_with_a_key_pair(client: httpx.As
     ]
     assert not any('"key"' in answer.text for answer in answers)
     (listed,), *changed = answers[0].json()["pictures"], answers[1].json(), answers[2].json()
-    assert all(len(page.open(entry["record"])) == 32 for entry in (listed, *changed))
+    assert all(len(page.open(entry["record"]).key) == 32 for entry in (listed, *changed))
     wrong = await client.get(RECORDS, params={"id": image_id}, headers={"pixstore-recipient": "x"})
     assert wrong.status_code == 400
     assert "P-256" in wrong.json()["detail"]

@@ -14,6 +14,7 @@ from typing import ClassVar
 import pytest
 
 from pixstore_asgi import ImageRecord
+from pixstore_asgi.testing import SealedPage
 from tests.deployment.behind_nginx import (
     Balanced,
     Load,
@@ -30,7 +31,6 @@ from tests.support.nginx import SITE, TWO_HOSTS, before_hosts, running_nginx
 from tests.support.paths import DOCS
 from tests.support.requests import headers
 from tests.support.samples import SECRET, large_png
-from tests.support.sealed import SealedPage
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 

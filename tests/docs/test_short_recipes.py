@@ -16,13 +16,13 @@ from pixstore_asgi import ImageRecord, Pixstore, RecordsApp, Variant
 from pixstore_asgi.errors import SecretError, StoreConflict
 from pixstore_asgi.store.connect import StoreTarget
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.testing import SealedPage
 from pixstore_asgi.transfer.variants import make_variants
 from tests.docs.conftest import RunSnippet
 from tests.support.asgi import client
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.recipes import FILES, image_in, sent
 from tests.support.samples import OTHER_SECRET, SECRET, picture
-from tests.support.sealed import SealedPage
 
 KEY = "a-key-for-the-tests-of-the-recipes-0123456789"
 PAGE = SealedPage()
@@ -67,7 +67,7 @@ async def test_quart(run_snippet: RunSnippet) -> None:
         payload = await http.get(f"/pixstore-image/{record.id}", headers=sent(record))
         assert payload.headers["x-pixstore-state"] == "Success"
         url = f"/api/pictures/{record.id}"
-        assert PAGE.open(await (await http.get(url, headers=PAGE.headers)).get_json()) == record.key
+        assert PAGE.open(await (await http.get(url, headers=PAGE.headers)).get_json()).key == record.key
         saved = await http.post("/api/pictures", data=picture(), headers=PAGE.headers)
         assert PAGE.open(await saved.get_json())
         assert (await http.get(url, headers={"pixstore-recipient": "x"})).status_code == 400
@@ -128,7 +128,7 @@ async def test_records_by_a_route_in_openapi(run_snippet: RunSnippet) -> None:
         async with client(RecordsApp(pix, names["may_see"])) as http:
             same = await http.get("/", params={"id": [shown.id, hidden.id, "nobody"]})
     assert answer.json().keys() == same.json().keys() == {shown.id}
-    assert PAGE.open(sealed.json()[shown.id]) == shown.key
+    assert PAGE.open(sealed.json()[shown.id]).key == shown.key
     assert answer.headers["cache-control"] == "no-store"
     described = names["app"].openapi()["paths"]["/api/records"]["get"]["responses"]["200"]["content"]
     assert described["application/json"]["schema"]["additionalProperties"] == {

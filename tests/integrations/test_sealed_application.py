@@ -29,11 +29,11 @@ from pixstore_asgi.integrations.fastapi import (
 )
 from pixstore_asgi.integrations.opentelemetry import PixstoreTracing
 from pixstore_asgi.integrations.prometheus import PrometheusMetrics
+from pixstore_asgi.testing import SealedPage
 from tests.support.batches import body_of, entry_of
 from tests.support.leaks import spellings
 from tests.support.requests import headers
 from tests.support.samples import SECRET, picture
-from tests.support.sealed import SealedPage
 from tests.support.trackers import captured_locals, sentry_text
 
 LOG = logging.getLogger("application")

@@ -14,12 +14,12 @@ from pixstore_asgi import ImageRecord, decode_payload
 from pixstore_asgi.core.cipher import unseal
 from pixstore_asgi.core.formats import FORMAT_BYTES
 from pixstore_asgi.core.padding import padding
+from pixstore_asgi.testing import SealedPage
 from tests.interop.peers import Peer, request
 from tests.interop.sides import NODE_FOLDER, Setup, Side
 from tests.interop.tabs import Tabs
 from tests.support.s3 import S3Server
 from tests.support.samples import ALL_KINDS, large_png, picture
-from tests.support.sealed import SealedPage
 from tests.support.stores import STORES, new_place
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser]
@@ -142,7 +142,7 @@ def test_npm_reads_plain_records_beside_sealed_ones(client: Client, sides: dict[
         ImageRecord.parse(json.loads(records_answer(peer, saved, headers)[1])[saved.id])
         for headers in (page.headers, {})
     )
-    assert page.open(sealed) == plain.key
+    assert page.open(sealed).key == plain.key
     read, refused = client.read_by_default(peer, [plain, sealed])
     assert read == shown("png")
     assert list(refused) == ["error"]

@@ -25,9 +25,9 @@ from tests.support.asgi import client
 from tests.support.batches import body_of, entry_of, frames_of
 from tests.support.requests import headers
 from tests.support.samples import OTHER_SECRET, SECRET, picture
-from tests.support.sealed import SealedPage, SealedToAnother
+from tests.support.sealed import ReferencePage, SealedToAnother
 
-PAGE = SealedPage()
+PAGE = ReferencePage()
 RECIPIENT = Recipient.parse(PAGE.text)
 
 Save = Callable[[Pixstore, ExportedImage, Path, Recipient | None], Awaitable[ImageRecord | None]]

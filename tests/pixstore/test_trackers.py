@@ -24,11 +24,11 @@ from pixstore_asgi.core.hidden import HiddenBytes
 from pixstore_asgi.core.proof import ProofKeys
 from pixstore_asgi.integrations.starlette import records_response
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.testing import SealedPage
 from tests.support.asgi import client, scope_of
 from tests.support.leaks import spellings
 from tests.support.paths import ROOT
 from tests.support.samples import OTHER_SECRET, SECRET, picture
-from tests.support.sealed import SealedPage
 from tests.support.trackers import LocalsAtEveryLine, captured_locals, sentry_client, sentry_text
 
 KEY = bytes(range(100, 132))

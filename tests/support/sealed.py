@@ -1,4 +1,4 @@
-"""The page's side of sealed records, after docs/wire-format.md: a key pair, and the key in a record."""
+"""A second implementation of the page's side of sealed records, after docs/wire-format.md, to check the package."""
 
 import base64
 import struct
@@ -21,8 +21,8 @@ class SealedToAnother(Exception):
     """A record is not sealed to this page, or was changed."""
 
 
-class SealedPage:
-    """A page with its key pair."""
+class ReferencePage:
+    """A page with its key pair. Tests of other subjects use `pixstore_asgi.testing.SealedPage`."""
 
     def __init__(self, private: ec.EllipticCurvePrivateKey | None = None) -> None:
         self._private = private or ec.generate_private_key(ec.SECP256R1())
