@@ -3,13 +3,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { IDBObjectStore } from "fake-indexeddb";
+
 import { createRecipient } from "../../js_client/src/crypto/recipient.js";
 import { FetchError, NotFoundError, RecordError, RefusedError } from "../../js_client/src/index.js";
 import { setGlobal, settle, textOf, until } from "./support/page.js";
 import { sealerFor } from "./support/sealed.js";
 import { successPayload } from "./support/server.js";
-import { createClient as createPlain, ID, isStored, name, server } from "./support/site.js";
-import { dump, keyOf, overwrite } from "./support/storage.js";
+import { createClient as createPlain, errors, ID, isStored, name, server } from "./support/site.js";
+import { dump, fail, keyOf, overwrite, patch } from "./support/storage.js";
 
 const HEADER = "pixstore-recipient";
 
@@ -141,7 +143,8 @@ for (const outage of ["down", 500, 502, 503]) {
   });
 }
 
-for (const status of [400, 401, 429]) {
+// A proxy that refuses everything, or a session that has ended, says nothing about an image.
+for (const status of [400, 401, 403, 404, 429]) {
   test(`an answer that is no outage is an error, and deletes nothing: ${status}`, async (t) => {
     const site = createSite(t);
     site.save(ID, "picture");
@@ -150,36 +153,47 @@ for (const status of [400, 401, 429]) {
     site.set(status);
     await assert.rejects(client.getRecord(ID), { status });
     assert.equal((await client.stats()).images, 1);
+    site.set("down");
+    assert.equal(await last(client, ID), "picture");
   });
 }
+
+test("a 404 of the images' route is of a proxy, and deletes nothing", async (t) => {
+  const site = createSite(t);
+  site.save(ID, "old");
+  const client = createClient();
+  await show(client, ID);
+  site.save(ID, "new", { token: 2 });
+  site.set("ok", 404);
+  await assert.rejects(client.getRecord(ID).then(client.getImage), { status: 404 });
+  assert.equal((await client.stats()).images, 1);
+});
+
+test("an image that the records' route leaves out is deleted with its record, in all tabs", async (t) => {
+  const site = createSite(t);
+  site.save(ID, "picture", { variants: { thumb: ["small", 10] } });
+  const [client, tab] = [createClient({ memoryBytes: 9999 }), createClient({ memoryBytes: 9999 })];
+  await show(client, ID);
+  await show(client, `${ID}~thumb`);
+  const heard = [];
+  tab.onRemoved((removed) => heard.push(removed));
+  await last(tab, ID);
+  site.remove(ID);
+  await assert.rejects(client.getRecord(ID), NotFoundError);
+  await until(() => heard.length > 0);
+  assert.deepEqual(heard[0], { type: "deleted", id: ID });
+  for (const each of [client, tab]) {
+    const { images, memoryImages } = await each.stats();
+    assert.deepEqual([images, memoryImages], [0, 0]);
+  }
+  site.set("down");
+  await assert.rejects(client.getRecord(ID), FetchError);
+});
 
 for (const [gone, matches] of [
   ["none", (error) => error instanceof NotFoundError],
   [403, (error) => error instanceof RefusedError && error.status === 403],
-  [404, (error) => error instanceof FetchError && error.status === 404],
 ]) {
-  test(`an image that the records' route refuses is deleted with its record, in all tabs: ${gone}`, async (t) => {
-    const site = createSite(t);
-    site.save(ID, "picture", { variants: { thumb: ["small", 10] } });
-    const [client, tab] = [createClient({ memoryBytes: 9999 }), createClient({ memoryBytes: 9999 })];
-    await show(client, ID);
-    await show(client, `${ID}~thumb`);
-    const heard = [];
-    tab.onRemoved((removed) => heard.push(removed));
-    await last(tab, ID);
-    if (gone === "none") site.remove(ID);
-    else site.set(gone, "ok");
-    await assert.rejects(client.getRecord(ID), matches);
-    await until(() => heard.length > 0);
-    assert.deepEqual(heard[0], { type: "deleted", id: ID });
-    for (const each of [client, tab]) {
-      const { images, memoryImages } = await each.stats();
-      assert.deepEqual([images, memoryImages], [0, 0]);
-    }
-    site.set("down");
-    await assert.rejects(client.getRecord(ID), FetchError);
-  });
-
   test(`an image that the images' route refuses is deleted with its record: ${gone}`, async (t) => {
     const site = createSite(t);
     site.save(ID, "old");
@@ -202,16 +216,36 @@ test("a page that loads deleted images again does not loop, also if another plac
   const client = createClient({ memoryBytes: 9999 });
   const record = await client.getRecord(ID);
   await show(client, ID);
-  site.set(403, "ok");
+  site.remove(ID);
   const outcomes = [];
   client.onRemoved(() => {
     client.getRecord(ID).catch(() => outcomes.push("refused"));
     client.getImage(record).then(() => outcomes.push("shown"), () => outcomes.push("failed"));
   });
-  await assert.rejects(client.getRecord(ID), RefusedError);
+  await assert.rejects(client.getRecord(ID), NotFoundError);
   await until(() => outcomes.length >= 4);
   await settle();
   assert.deepEqual(outcomes.sort(), ["refused", "refused", "shown", "shown"], "the two announcements of one deletion");
+});
+
+test("a page does not loop if the storage can't delete an image that only the images' route refuses", async (t) => {
+  const site = createSite(t);
+  site.save(ID, "old");
+  const client = createClient();
+  await show(client, ID);
+  site.save(ID, "new", { token: 2 });
+  site.set("ok", 403);
+  patch(t, IDBObjectStore.prototype, "delete", fail("UnknownError"));
+  const load = () => client.getRecord(ID).then(client.getImage);
+  client.onRemoved(() => load().catch(() => {}));
+  const before = site.asked.length;
+  await assert.rejects(load(), { status: 403 });
+  for (let turn = 0; turn < 5; turn += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await settle();
+  }
+  assert.ok(site.asked.length - before <= 6, `${site.asked.length - before} requests`);
+  assert.ok(errors.length > 0);
 });
 
 test("a refusal of an image that is not here announces nothing", async (t) => {
@@ -255,6 +289,21 @@ test("if only variants are cached, the largest of them is shown in place of any 
   assert.equal(await textOf(await client.getImage(record)), "original", "the record of another size does not stay");
 });
 
+test("without a network no older size is shown after a newer version", async (t) => {
+  const site = createSite(t);
+  site.save(ID, "original 1", { width: 800, height: 800, variants: { thumb: ["small 1", 100], middle: ["middle 1", 400] } });
+  const client = createClient();
+  for (const id of [ID, `${ID}~thumb`, `${ID}~middle`]) await show(client, id);
+  site.save(ID, "original 2", { token: 2, width: 800, height: 800, variants: { thumb: ["small 2", 100], middle: ["middle 2", 400] } });
+  await last(client, `${ID}~thumb`);
+  await until(async () => (await entriesOf())[`${ID}~thumb`].record.token === 2);
+  site.set("down");
+  const record = await client.getRecord(ID);
+  assert.equal(await textOf(await client.getImage(record)), "small 2");
+  assert.deepEqual(Object.keys(record.variants), ["thumb"]);
+  assert.equal(await last(client, `${ID}~middle`), "small 2");
+});
+
 test("an earlier version that was shown in an outage does not stand for the newer one later", async (t) => {
   const site = createSite(t);
   site.save(ID, "old");
@@ -296,7 +345,7 @@ test("an application's own refreshRecord may reject as fetch does, and its other
   await assert.rejects(client.getRecord(ID), error);
   error = Object.assign(new Error("its own"), { status: 403 });
   await assert.rejects(client.getRecord(ID), error);
-  assert.equal((await client.stats()).images, 0);
+  assert.equal((await client.stats()).images, 1);
 });
 
 test("after clear() nothing is shown without a network, in any tab, and no record is left", async (t) => {
@@ -341,6 +390,25 @@ test("a record that is sealed to another pair is not used, and replaced by the n
   site.set("ok");
   await last(later, ID);
   await until(async () => (await entriesOf())[ID].recipient === entry.recipient);
+});
+
+test("a page whose pair is in memory, because the storage failed, leaves the stored records as they are", async (t) => {
+  const site = createSite(t);
+  site.save(ID, "picture");
+  const first = createClient();
+  await show(first, ID);
+  first.close();
+  let isBroken = true;
+  patch(t, IDBObjectStore.prototype, "get", function refuse(original, key) {
+    return isBroken && key?.length === 1 ? fail("UnknownError")() : original.call(this, key);
+  });
+  const second = createClient();
+  assert.equal(await last(second, ID), "picture");
+  await settle();
+  second.close();
+  isBroken = false;
+  site.set("down");
+  assert.equal(await last(createClient(), ID), "picture");
 });
 
 test("the records of frameworks, which are proxies, are stored", async (t) => {

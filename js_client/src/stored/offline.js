@@ -10,7 +10,6 @@ import { ENTRIES, keyOf } from "../cache/object-stores.js";
 
 /** @import { Entry, ImageCache } from "../cache/cache.js" */
 /** @import { Recipient } from "../crypto/recipient.js" */
-/** @import { CacheError } from "../errors.js" */
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { Memory } from "../images/memory.js" */
 /** @import { Reported } from "../images/storage-failures.js" */
@@ -23,7 +22,7 @@ import { ENTRIES, keyOf } from "../cache/object-stores.js";
 
 /**
  * @typedef {object} Parts  of a client
- * @property {{namespace: string, onCacheError: (error: CacheError) => void}} options
+ * @property {{namespace: string}} options
  * @property {Recipient} recipient
  * @property {ImageCache} cache
  * @property {Memory} memory
@@ -47,14 +46,18 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
   // The cache "memory" or "off" stores nothing.
   if (!("change" in cache)) return;
   const stores = /** @type {StoredCache} */ (cache);
-  const { namespace, onCacheError } = options;
+  const { namespace } = options;
   const { getImage, getRecord } = online;
   const { opened } = recipient;
   const { touch } = cache;
-  /** The ids that the server refused, and whose removal was announced. */
-  const announced = new Set();
+  /** The ids whose removal was announced after a refusal of this kind of call, which has not succeeded since. */
+  const announced = { record: new Set(), image: new Set() };
 
-  const ownKey = async () => Object.values(await recipient.headers())[0] ?? "";
+  /** Return the public key of the stored pair. It is empty if the pair is in memory, because that opens nothing later. */
+  async function ownKey() {
+    const [own] = Object.values(await recipient.headers());
+    return (recipient.isStored && own) || "";
+  }
 
   /**
    * Read the entries of an image and its variants, the image first.
@@ -72,14 +75,17 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
   }
 
   /**
-   * Read the records of the cached versions of an image and its variants. `best` is the record of `id`, otherwise of the
-   * largest one.
+   * Read the records of the last cached version of an image and its variants. `best` is the record of `id`, otherwise of
+   * the largest one.
    *
    * @param {string} id
    */
   async function lastRecords(id) {
     const own = await ownKey();
-    const rows = (await rowsOf(originalOf(id))).filter((row) => row.record && row.recipient === own);
+    const all = (await rowsOf(originalOf(id))).filter((row) => row.record && own && row.recipient === own);
+    // All sizes of a version have one token. After a newer size was shown, no older one is.
+    const newest = Math.max(...all.map(({ token }) => token));
+    const rows = all.filter(({ token }) => token === newest);
     // An original is not smaller than its variants, even if its file is.
     const [largest] = [...rows].sort(
       (one, other) => Number(isVariant(one)) - Number(isVariant(other)) || other.size - one.size,
@@ -109,31 +115,35 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
    * may cache it again by a record of its own.
    *
    * @param {string} id
+   * @param {Set<string>} told  the ids whose removal was announced
    */
-  async function forget(id) {
+  async function forget(id, told) {
     const original = originalOf(id);
     if (!memory.remove(original) && !(await rowsOf(original)).length) return;
-    const isAnnounced = announced.has(id);
-    announced.add(id);
+    const isAnnounced = told.has(id);
+    told.add(id);
     /** @type {Promise<unknown>} */
     const removing = isAnnounced ? cache.remove(original) : deleteCachedImage(original);
-    await removing.catch(onCacheError);
+    await reported(removing);
   }
 
   /**
    * Run a call. If the server refuses the image, delete it. If the application can't be reached, use the last version.
    *
    * @template Result
+   * @param {keyof typeof announced} kind
    * @param {string} id
    * @param {() => Promise<Result>} call
    * @param {() => Promise<Result | undefined>} last
    * @returns {Promise<Result>}
    */
-  async function orLast(id, call, last) {
+  async function orLast(kind, id, call, last) {
     try {
-      return await call();
+      const result = await call();
+      announced[kind].delete(id);
+      return result;
     } catch (error) {
-      if (isRefusal(error)) await forget(id);
+      if (isRefusal(kind, error)) await forget(id, announced[kind]);
       const found = isOutage(error) && (await last());
       if (found) return found;
       throw error;
@@ -149,7 +159,7 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
     const name = { namespace, id: record.id };
     /** @type {Row | null | undefined} */
     const known = stores.known(name);
-    if (known?.recipient === own) return;
+    if (!own || known?.recipient === own) return;
     const writing = stores.transact([ENTRIES], "readwrite", async (entries) => {
       /** @type {Row | undefined} */
       const row = await done(entries.get(keyOf(name)));
@@ -174,17 +184,15 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
 
   online.getRecord = (id, context) =>
     orLast(
+      "record",
       id,
-      async () => {
-        const record = await getRecord(id, context);
-        announced.delete(id);
-        return record;
-      },
+      () => getRecord(id, context),
       () => lastRecord(id),
     );
 
   online.getImage = (record, imageOptions) =>
     orLast(
+      "image",
       Object(record).id,
       () => getImage(record, imageOptions),
       async () => {
@@ -214,11 +222,13 @@ const originalOf = (id) => /** @type {string} */ (String(id).split("~")[0]);
 const isVariant = ({ id }) => id.includes("~");
 
 /**
- * Whether the server has answered that this user gets no such image.
+ * Whether the server has answered that this user gets no such image: a source of records leaves it out. A 403 or 404 of
+ * that source may be about a session that has ended, or of a proxy that refuses everything. So may a 404 of the image.
  *
+ * @param {string} kind
  * @param {any} error
  */
-const isRefusal = (error) => error?.name === "NotFoundError" || error?.status === 403 || error?.status === 404;
+const isRefusal = (kind, error) => error?.name === "NotFoundError" || (kind === "image" && error?.status === 403);
 
 /**
  * Whether the application can't be reached: the network or the server failed, or `refreshRecord` rejects as fetch does.

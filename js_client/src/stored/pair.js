@@ -83,8 +83,12 @@ export function createFind({ options, cache, recipient, reported }, { onRemoved 
     return pair;
   }
 
-  // Without the storage the pair is in memory.
-  return async () => (await reported(findNamed())) ?? generate();
+  return async () => {
+    const found = await reported(findNamed());
+    recipient.isStored = Boolean(found);
+    // Without the storage the pair is in memory.
+    return found ?? generate();
+  };
 }
 
 /** @param {string} text  the public half */

@@ -7,6 +7,7 @@
 import type { ImageRecord, ParsedRecord } from "../format/records.js";
 export type Recipient = Omit<ReturnType<typeof createRecipient>, "find" | "opened"> & {
     find?: () => Promise<Pair>;
+    isStored?: boolean;
     opened: (parsed: ParsedRecord, record: ImageRecord) => ParsedRecord;
 };
 export type Pair = Awaited<ReturnType<typeof generate>>;
