@@ -174,13 +174,13 @@ def sealed_records_table(found: Findings) -> str:
     """Return each case by both kinds of records."""
     rows = []
     for label in distinct(found, "label"):
-        for column, what in (("ms", ""), ("image_ms", ", without the request for records")):
+        for column, suffix in (("ms", ""), ("image_ms", ", without the request for records")):
             over, under = ({"label": label, "contestant": kind} for kind in (SEALED, PLAIN))
             more = difference(found, over, under, column)
             if more:
                 figures = (_ms(median(found, kind, column)) for kind in (over, under))
                 against = times(ratio(found, over, under, column))
-                rows.append((f"{label}{what}", against, f"{more.value:+.3g} ms", *figures))
+                rows.append((f"{label}{suffix}", against, f"{more.value:+.3g} ms", *figures))
     return table(["", "sealed against plain", "more", "sealed", "plain"], rows)
 
 

@@ -12,7 +12,7 @@ import { build } from "esbuild";
 import { minify } from "terser";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
-/** Files beside each other in `dist`, which import each other instead of bundling one another, by their sources. */
+/** The files in `dist` that other files import and do not bundle, by their sources. */
 const BESIDE = new Map([
   [path.join(FOLDER, "src", "index.js"), "./index.js"],
   [path.join(FOLDER, "src", "stored", "index.js"), "./stored.js"],

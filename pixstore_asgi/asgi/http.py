@@ -132,8 +132,8 @@ def recipient_of(request: Any, *, cookie: bool = False) -> Recipient | None:
 
 
 def _recipient_in(cookies: str) -> Recipient | None:
-    """Return the public key in a header `Cookie`, or None if there are several, because another site of the same domain
-    can add one of its own. A visitor could not repair a bad one, so it is no error.
+    """Return the public key in a header `Cookie`, or None if there is none or several: another site of the same domain
+    can add one. A bad one is no error, because a visitor could not repair it.
     """
     texts = set(_COOKIE.findall(cookies))
     if len(texts) > _MOST_COOKIES:  # each costs a check of its point

@@ -4,7 +4,7 @@ PIXSTORE_TEST_DB is the database, PIXSTORE_TEST_BLOBS where its bodies are if no
 origins that may read images, PIXSTORE_TEST_WINDOW_MS the proof window, PIXSTORE_TEST_CIPHERTEXT_URL where else
 ciphertext is, PIXSTORE_TEST_VARIANTS the variants that pictures have beside a placeholder, as `name=width,name=width`,
 PIXSTORE_TEST_BUILT a folder of pages that a bundler has made, PIXSTORE_TEST_RECORDS the kind of records, or "unsealed"
-for plain ones in each case, PIXSTORE_TEST_TRAFFIC a file for all requests and responses, beside which is a log of all
+for plain ones in each case, PIXSTORE_TEST_TRAFFIC a file for all requests and responses. TRAFFIC.log is a log of all
 records.
 """
 

@@ -89,12 +89,12 @@ class Visit(NamedTuple):
 
 
 def in_data(data: bytes, keys: Mapping[str, bytes]) -> set[str]:
-    """Return the images whose key is in some data, as bytes or written in any way."""
+    """Return the images whose key is in some data, as bytes or as text."""
     return {image_id for image_id, key in keys.items() if key in data} | in_texts(data, keys)
 
 
 def in_texts(data: bytes, keys: Mapping[str, bytes]) -> set[str]:
-    """Return the images whose key is written in some data, with characters of one byte or of two."""
+    """Return the images whose key is in some data as text, with characters of one byte or of two."""
     text = data.replace(b"\0", b"")
     return {image_id for image_id, key in keys.items() if any(form in text for form in written(key))}
 
@@ -105,7 +105,7 @@ def written(key: bytes) -> set[bytes]:
 
 
 def in_profile(profile: Path, keys: Mapping[str, bytes]) -> set[str]:
-    """Return the images of whose key a part is in a profile's files, as bytes or written in any way."""
+    """Return the images that have a part of their key in a profile's files, as bytes or as text."""
     forms = {
         f"{image_id} {number} {encoding}": form.decode("latin-1").encode(encoding)
         for image_id, key in keys.items()

@@ -69,7 +69,7 @@ class Kept(logging.Handler):
         }
 
     def places_with(self, keys: list[bytes]) -> set[str]:
-        """Return the places that have a key, as bytes or written in any way."""
+        """Return the places that have a key, as bytes or as text."""
         forms = {form for key in keys for form in (key.decode("latin-1"), *spellings(key))}
         return {place for place, text in self.texts.items() if any(form in text for form in forms)}
 

@@ -99,7 +99,7 @@ test("without IndexedDB, or with a cache that stores nothing, the pair is in mem
   assert.deepEqual(errors.map(({ reason }) => reason), ["unavailable"]);
 });
 
-test("a clear() while the pair is made in another tab leaves a pair that no record of before was sealed to", async (t) => {
+test("a clear() while the pair is made in another tab leaves a pair that no earlier record is sealed to", async (t) => {
   const { open, isMaking } = holdNewPairs(t);
   const [tab, clearing] = [createClient(), createClient()];
   const early = headerOf(tab);

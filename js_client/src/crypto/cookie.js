@@ -1,4 +1,4 @@
-/** The header that names the pair of a client, and the cookie of the same name and content that pages with a stored pair have. */
+/** Name and text of a client's public key, in the header of its requests and, with a stored pair, in a cookie. */
 
 export const NAME = "pixstore-recipient";
 

@@ -13,9 +13,8 @@ import { subtle } from "./decrypt.js";
 /** @import { ImageRecord, ParsedRecord } from "../format/records.js" */
 
 /**
- * `find` finds or makes the pair; that of a test client is always there. `isStored`: the pair that it found is stored.
- *
- * `opened` also gets the record, because stored/offline.js extends it.
+ * `find` finds or makes the pair. The recipient of a test client has no `find`. `isStored`: IndexedDB has the pair that
+ * `find` found. `opened` also gets the record, because stored/offline.js extends it.
  *
  * @typedef {Omit<ReturnType<typeof createRecipient>, "find" | "opened"> & {find?: () => Promise<Pair>, isStored?: boolean,
  *   opened: (parsed: ParsedRecord, record: ImageRecord) => ParsedRecord}} Recipient

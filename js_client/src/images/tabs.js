@@ -72,6 +72,7 @@ export function createTabs({ databaseName, namespace, cache }, onNotice) {
         channel = new BroadcastChannel(name);
         channel.onmessage = ({ data }) => {
           aloneFrom = Infinity;
+          // Any message shows the new tab that it is not the only one.
           if (data === "joined") channel?.postMessage(0);
           else if (data?.type) onNotice(data);
         };

@@ -58,7 +58,7 @@ import { endpointBeside } from "./endpoint.js";
  *   the same time
  * @property {string | undefined} [recordsUrl]  URL of a mounted RecordsApp, or of an API that answers in the same way;
  *   used if neither function is given
- * @property {KeyPair | undefined} [keyPair]  where the key pair is to which the server seals records: "memory" (default),
+ * @property {KeyPair | undefined} [keyPair]  place of the key pair to which the server seals records: "memory" (default),
  *   one pair per client; or "stored", one pair per namespace in IndexedDB, for sealed records that outlive the page
  * @property {PerRequest<HeadersInit | undefined> | undefined} [headers]  sent with each request; default none
  * @property {PerRequest<RequestCredentials | undefined> | undefined} [credentials]  default "same-origin"

@@ -1,4 +1,4 @@
-/** Code that only clients with `keyPair: "stored"` load. The service worker, which can't `import()`, has it inside. */
+/** Code that only clients with `keyPair: "stored"` or `offline` load. The service worker, which can't `import()`, has it inside. */
 
 import { addOffline } from "./offline.js";
 import { createFind } from "./pair.js";

@@ -111,7 +111,7 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
   }
 
   /**
-   * Delete an image that the server no longer gives. Announce it once: views then load the image again, and another view
+   * Delete an image that the server refuses. Announce it once: views then load the image again, and another view
    * may cache it again by a record of its own.
    *
    * @param {string} id

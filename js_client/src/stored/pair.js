@@ -1,6 +1,6 @@
 /**
- * The key pair of a namespace in IndexedDB, which all tabs and the service worker share, and its public half in a cookie,
- * so that a server can seal the records in the pages it renders.
+ * The key pair of a namespace in IndexedDB, which all tabs and the service worker share. A cookie has its public half, so
+ * that a server can seal the records in the pages it renders.
  *
  * The pair is in the store `bytes` under [namespace]. So the transaction that clears the namespace deletes it too, also
  * if the clearing client has a pair in memory or is older.
@@ -39,7 +39,7 @@ const COOKIE_SECONDS = 34_560_000;
  * @returns {() => Promise<Pair>}
  */
 export function createFind({ options, cache, recipient, reported }, { onRemoved }, generate) {
-  // The cache "memory" or "off" stores nothing, and neither does its client.
+  // With the cache "memory" or "off" the client stores nothing.
   if (!("change" in cache)) return generate;
   const stores = /** @type {StoredCache} */ (cache);
   const key = [options.namespace];
@@ -51,7 +51,7 @@ export function createFind({ options, cache, recipient, reported }, { onRemoved 
     forgotten += 1;
     // A page that returns from the back-forward cache missed the messages of other tabs, so it reads the pair again.
     recipient.forget();
-    // "emptied" follows "cleared" when the pair is deleted. In between, this page may have read it again.
+    // "emptied" follows "cleared" once the pair is deleted. Before that, this page may have set the cookie again.
     if (type === "emptied" && isCleared) expireCookie();
     isCleared = type === "cleared";
   });
@@ -66,7 +66,7 @@ export function createFind({ options, cache, recipient, reported }, { onRemoved 
   async function findOrMake() {
     const found = await stores.transact([BYTES], "readonly", read);
     if (found) return found;
-    // Nothing uses the new pair before it is stored. So a clear() meanwhile has no record of it to make unreadable.
+    // Nothing uses the new pair before it is stored, so no record is sealed to a pair that a clear() meanwhile deletes.
     const made = await generate();
     return stores.change(async (_, bytes) => {
       // Of two tabs that start at the same time, the first one stores its pair.

@@ -1,5 +1,6 @@
 /** The key pair of a test client. It needs no WebCrypto: a sealed key names its page and its record in clear. */
 
+import { NAME } from "../crypto/cookie.js";
 import { ConfigError, RecordError } from "../errors.js";
 import { KEY_BYTES } from "../format/records.js";
 
@@ -7,14 +8,12 @@ import { KEY_BYTES } from "../format/records.js";
 
 /** @typedef {Headers | Record<string, string>} RequestHeaders */
 
-const HEADER = "pixstore-recipient";
-
 /** The bytes of a sealed key after its point. */
 const REST_BYTES = 60;
 
 let pairs = 0;
 
-/** Make the header of a pair: an uncompressed point, which lies on no curve. */
+/** Make the header of a pair: 87 characters, as for a point. */
 function newPair() {
   pairs += 1;
   return btoa(`\x04${String(pairs).padStart(64, "0")}`).slice(0, -1);
@@ -28,16 +27,16 @@ function newPair() {
  */
 export function recipientIn(headers) {
   // jsdom has Headers of its own, or none.
-  const recipient = typeof headers.get === "function" ? headers.get(HEADER) : Object(headers)[HEADER];
+  const recipient = typeof headers.get === "function" ? headers.get(NAME) : Object(headers)[NAME];
   if (recipient && !/^[\w-]{87}$/.test(recipient)) {
-    throw new ConfigError(`the header ${HEADER} must come from recipientHeaders()`);
+    throw new ConfigError(`the header ${NAME} must come from recipientHeaders()`);
   }
   return recipient || undefined;
 }
 
 /**
- * Return the sealed key of a record, base64 of 125 bytes. As the server's, it opens in one page and with one token and
- * proof only.
+ * Return the sealed key of a record, base64 of 125 bytes. Like a server's, it opens only in one page, with one token and
+ * one proof.
  *
  * @param {string} recipient
  * @param {{token: number, proof: string}} record
@@ -59,7 +58,7 @@ export function createTestRecipient() {
 
   return {
     /** @returns {Promise<Record<string, string>>} */
-    headers: async () => ({ [HEADER]: own }),
+    headers: async () => ({ [NAME]: own }),
 
     /**
      * @param {ParsedRecord} parsed

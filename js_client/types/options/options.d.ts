@@ -68,7 +68,7 @@ export type PixstoreConfig = {
      */
     recordsUrl?: string | undefined;
     /**
-     * where the key pair is to which the server seals records: "memory" (default),
+     * place of the key pair to which the server seals records: "memory" (default),
      * one pair per client; or "stored", one pair per namespace in IndexedDB, for sealed records that outlive the page
      */
     keyPair?: KeyPair | undefined;

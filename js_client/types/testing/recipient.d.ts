@@ -9,8 +9,8 @@ export type RequestHeaders = Headers | Record<string, string>;
  */
 export declare function recipientIn(headers: RequestHeaders): string | undefined;
 /**
- * Return the sealed key of a record, base64 of 125 bytes. As the server's, it opens in one page and with one token and
- * proof only.
+ * Return the sealed key of a record, base64 of 125 bytes. Like a server's, it opens only in one page, with one token and
+ * one proof.
  *
  * @param {string} recipient
  * @param {{token: number, proof: string}} record

@@ -8,7 +8,7 @@ import { say } from "./messages.js";
 /** @import { ImageRecord } from "/images/-/client/index.js" */
 /** @import { Measurement } from "./measured.js" */
 
-const SETTLE_MS = 300; // the pictures of a screenful come one after another, and only the first one is read
+const SETTLE_MS = 300; // the pictures of one screen arrive one after another, and the log reads only the first
 const NOTHING = "Open a picture to see its record here.";
 
 const RESULTS = {
@@ -34,7 +34,7 @@ export class Log {
   }
 
   /**
-   * Log one look for a picture, if its ciphertext has crossed the wire.
+   * Log one load of a picture, if the server sent its ciphertext.
    *
    * @param {Measurement} measurement
    */
@@ -42,7 +42,7 @@ export class Log {
     const { answers, error } = measurement;
     const last = answers.at(-1);
     if (!error && last?.wire === "Success") this.#next ??= loaded(measurement, last.pieces);
-    for (const answer of answers) answer.pieces = []; // the page keeps the measurement, but needs no ciphertext
+    for (const answer of answers) answer.pieces = []; // the page keeps the measurement, without the ciphertext
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#readNext(), SETTLE_MS);
   }

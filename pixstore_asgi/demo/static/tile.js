@@ -158,7 +158,8 @@ export class Tile extends EventTarget {
   }
 
   /**
-   * Let the server replace the picture, and ask with the record of before. The answer brings the new key along, if the records are plain.
+   * Let the server replace the picture, and request it with the old record. With plain records the answer contains the new
+   * key.
    *
    * @param {() => void} onStored
    */
