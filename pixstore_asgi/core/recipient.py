@@ -42,7 +42,7 @@ SEALED_KEY_BYTES = POINT_BYTES + IV_BYTES + KEY_BYTES + TAG_BYTES
 
 _PURPOSE = DOMAIN + b" sealed key"
 _u16 = Struct(">H").pack
-_BOUND = b"".join(
+_AAD = b"".join(
     (_u16(len(_PURPOSE)), _PURPOSE, b"%b%b", b"%b%b", _u16(IV_BYTES), b"%b", _u16(TAG_BYTES), b"%b", b"%b%b")
 )
 """The format of the additional data: the length and the value of purpose, id, token, iv, tag and proof."""
@@ -118,7 +118,7 @@ class KeySealer:
             The sealed key, 125 bytes.
         """
         nonce = self._draw(IV_BYTES)
-        return self._point + nonce + self._cipher.encrypt(nonce, key, _bound(image_id, token, iv, tag, proof))
+        return self._point + nonce + self._cipher.encrypt(nonce, key, _additional_data(image_id, token, iv, tag, proof))
 
     def __repr__(self) -> str:
         return "KeySealer()"
@@ -143,7 +143,7 @@ def unseal_key(
     with suppress(ValueError, InvalidTag):
         public_key = EllipticCurvePublicKey.from_encoded_point(CURVE, point)
         cipher = _cipher_of(private_key, public_key, point + _point_of(private_key.public_key()))
-        return HiddenBytes(cipher.decrypt(nonce, rest, _bound(image_id, token, iv, tag, proof)))
+        return HiddenBytes(cipher.decrypt(nonce, rest, _additional_data(image_id, token, iv, tag, proof)))
     raise RecordError("the record is sealed to another page, or was changed", "sealed")
 
 
@@ -153,11 +153,11 @@ def _cipher_of(private_key: EllipticCurvePrivateKey, public_key: EllipticCurvePu
     return AESGCM(hkdf.derive(private_key.exchange(ECDH(), public_key)))
 
 
-def _bound(image_id: str, token: int, iv: bytes, tag: bytes, proof: str) -> bytes:
-    """Return the additional data."""
+def _additional_data(image_id: str, token: int, iv: bytes, tag: bytes, proof: str) -> bytes:
+    """Return the AAD of a sealed key."""
     name, digits = image_id.encode(), b"%d" % token
     # The proof is ASCII, so its length in characters is that in bytes. Its bytes stay out of local variables.
-    return _BOUND % (_u16(len(name)), name, _u16(len(digits)), digits, iv, tag, _u16(len(proof)), proof.encode())
+    return _AAD % (_u16(len(name)), name, _u16(len(digits)), digits, iv, tag, _u16(len(proof)), proof.encode())
 
 
 def _point_of(public_key: EllipticCurvePublicKey) -> bytes:
