@@ -8,12 +8,11 @@ import { IDBObjectStore } from "fake-indexeddb";
 import { createRecipient } from "../../js_client/src/crypto/recipient.js";
 import { FetchError, NotFoundError, RecordError, RefusedError } from "../../js_client/src/index.js";
 import { setGlobal, settle, textOf, until } from "./support/page.js";
-import { sealerFor } from "./support/sealed.js";
+import { HEADER, headerOf, sealerFor } from "./support/sealed.js";
 import { successPayload } from "./support/server.js";
 import { createClient as createPlain, errors, ID, isStored, name, server } from "./support/site.js";
 import { dump, fail, keyOf, overwrite, patch } from "./support/storage.js";
 
-const HEADER = "pixstore-recipient";
 
 /** A site with sealed records and images; `mode` sets how both routes answer, `asked` has the paths asked for. */
 function createSite(t) {
@@ -95,7 +94,7 @@ test("the entry has the sealed record and its recipient, and no key", async (t) 
   const client = createClient();
   await show(client, ID);
   const { record, recipient } = (await entriesOf())[ID];
-  assert.equal(recipient, (await client.recipientHeaders())[HEADER]);
+  assert.equal(recipient, await headerOf(client));
   assert.deepEqual(Object.keys(record), ["id", "token", "meta", "statelessProof"]);
   const stored = JSON.stringify(await dump(name));
   for (const text of [plain.meta.key, "of the application"]) assert.ok(!stored.includes(text), text);

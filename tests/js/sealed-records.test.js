@@ -7,13 +7,11 @@ import fc from "fast-check";
 
 import { createRecipient } from "../../js_client/src/crypto/recipient.js";
 import { parseRecord } from "../../js_client/src/format/records.js";
-import { RecordError, RefusedError } from "../../js_client/src/index.js";
+import { RefusedError } from "../../js_client/src/index.js";
 import { setGlobal, settle, textOf, unhandled } from "./support/page.js";
-import { sealerFor } from "./support/sealed.js";
+import { HEADER, headerOf, isSealed, sealerFor } from "./support/sealed.js";
 import { recordOf, seal, successPayload } from "./support/server.js";
 import { createClient, ID, isStored, server } from "./support/site.js";
-
-const HEADER = "pixstore-recipient";
 
 /** Answer recordsUrl with sealed records of a plain one, or with `answer` of the request's header. */
 function answerSealed(t, record, answer = (recipient) => sealerFor(recipient)(record)) {
@@ -25,12 +23,8 @@ function answerSealed(t, record, answer = (recipient) => sealerFor(recipient)(re
   return asked;
 }
 
-const headerOf = async (client) => (await client.recipientHeaders())[HEADER];
-
 /** A record that is sealed to another page. */
 const foreign = async (record) => sealerFor((await createRecipient().headers())[HEADER])(record);
-
-const isSealed = (error) => error instanceof RecordError && error.reason === "sealed";
 
 /** Note the keys whose bytes WebCrypto gets from JavaScript. */
 function importedKeys(t) {

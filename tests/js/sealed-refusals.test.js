@@ -9,13 +9,13 @@ import { createAnswer } from "../../js_client/src/service-worker/answer.js";
 import { createView } from "../../js_client/src/view/index.js";
 import { settle, setGlobal, textOf, unhandled, until } from "./support/page.js";
 import { serveRecords } from "./support/records-server.js";
+import { headerOf } from "./support/sealed.js";
 import { createClient, ID, isStored } from "./support/site.js";
 
 const RECORDS = { recordsUrl: "/records" };
 const BINARY = { sealed: 125, iv: 12, tag: 16 };
 const CODES = { id: /[A-Za-z0-9_-]/, statelessProof: /[!-~]/ };
 
-const headerOf = async (client) => (await client.recipientHeaders())["pixstore-recipient"];
 const otherPage = () => headerOf(createClient({ cache: "off" }, null));
 const failureOf = (promise) => promise.then(() => assert.fail("it did not fail"), (error) => error);
 

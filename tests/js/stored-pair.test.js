@@ -5,15 +5,12 @@ import { test } from "node:test";
 
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
-import { RecordError } from "../../js_client/src/index.js";
 import { gate, pageEvents, setGlobal, settle, textOf, until } from "./support/page.js";
-import { sealerFor } from "./support/sealed.js";
+import { headerOf, isSealed, sealerFor } from "./support/sealed.js";
 import { createClient as createAny, errors, ID, name, server } from "./support/site.js";
 import { done, dump, fail, inspect, noStorage, patch, transactions } from "./support/storage.js";
 
 const createClient = (config) => createAny({ keyPair: "stored", memoryBytes: 0, ...config });
-const headerOf = async (client) => (await client.recipientHeaders())["pixstore-recipient"];
-const isSealed = (error) => error instanceof RecordError && error.reason === "sealed";
 
 /** Delete the pair without a message to the other tabs. */
 const deletePair = () =>

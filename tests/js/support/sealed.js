@@ -2,6 +2,16 @@
 
 import { createCipheriv, createECDH, hkdfSync, randomBytes } from "node:crypto";
 
+import { RecordError } from "../../../js_client/src/errors.js";
+
+export const HEADER = "pixstore-recipient";
+
+/** The header of a client's requests for records. */
+export const headerOf = async (client) => (await client.recipientHeaders())[HEADER];
+
+/** Whether an error says that a record is sealed to another page. */
+export const isSealed = (error) => error instanceof RecordError && error.reason === "sealed";
+
 const PURPOSE = "pixstore_asgi/1 sealed key";
 
 /**
