@@ -245,6 +245,11 @@ def open_tab(browser: Browser, site: Site, *, first_script: str = "", **config: 
         yield tab
 
 
+def clear(page: Page) -> None:
+    """Clear the client of a page of the documents' examples."""
+    page.evaluate("(async () => (await import('/pixstore-image/-/client/index.js')).clear())()")
+
+
 def wait_for(page: Page, condition: str) -> None:
     """Wait until an expression is true in a page."""
     wait_until(lambda: page.evaluate(condition), f"in the page: {condition}")

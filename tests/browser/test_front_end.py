@@ -13,7 +13,7 @@ from pixstore_asgi import ImageRecord
 from tests.browser.acceptance import name_of
 from tests.browser.engines.page import Browser, Page
 from tests.browser.scenarios import SCENARIOS, mount_and_unmount_4000_times
-from tests.browser.support import open_page, wait_for
+from tests.browser.support import clear, open_page, wait_for
 from tests.docs.tables import rows
 from tests.support.paths import DOCS, ROOT, TESTS
 from tests.support.recipes import recipe, save, write_files
@@ -31,7 +31,6 @@ BUNDLING = """
 const [bundle, entry, outfile] = process.argv.slice(1);
 await (await import(bundle)).bundle(entry, { outfile, production: true });
 """
-EMPTY_CACHE = "(async () => (await import('/pixstore-image/-/client/index.js')).clear())()"
 WIDTHS = "[...document.querySelectorAll('main img')].map((each) => each.src.startsWith('blob:') && each.naturalWidth)"
 HTML = """<!doctype html>
 <title>Pictures</title>
@@ -169,7 +168,7 @@ def test_each_entry_shows_the_pictures_of_an_application(
     with open_page(browser) as page:
         page.goto(f"{gallery.url}/page/{page_file}")
         wait_for(page, f"JSON.stringify({WIDTHS}) === '[320,320]'")
-        page.evaluate(EMPTY_CACHE)
+        clear(page)
 
 
 def test_the_elements_example_in_the_clients_readme(browser: Browser, gallery: Server) -> None:

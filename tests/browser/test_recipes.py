@@ -14,7 +14,7 @@ from PIL import Image
 
 from pixstore_asgi import ImageRecord, Pixstore
 from tests.browser.engines.page import Browser, Engine, Page, lacks
-from tests.browser.support import open_page, wait_for
+from tests.browser.support import clear, open_page, wait_for
 from tests.support.recipes import OTHER_BLOCKS, recipe, save, write_files
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import Server
@@ -52,7 +52,6 @@ OPACITY = """() => {
   return canvas.getImageData(0, 0, 1, 1).data[3];
 }"""
 KINDS = ("png", "webp")
-CLEAR = "(async () => (await import('/pixstore-image/-/client/index.js')).clear())()"
 FIELDS_IN_HTML = """[...document.querySelectorAll("pix-image[record]")].map((element) =>
   Object.keys(JSON.parse(element.getAttribute("record")).meta).sort().join(" "))"""
 CHOOSE_FILE = """async () => {
@@ -322,7 +321,7 @@ def test_the_rendered_page_has_sealed_records(browser: Browser, tmp_path: Path) 
             # An earlier test may have left its cookie on 127.0.0.1.
             for _ in range(2):
                 visit()
-                page.evaluate(CLEAR)
+                clear(page)
                 assert visit() == []
                 fetched = server.log.count("GET /api/records")
                 assert visit() == ["iv sealed tag"] * 2

@@ -41,7 +41,7 @@ def test_its_picture_is_drawn(tab: Tab) -> None:
     assert tab.page.evaluate("testClient.state()") == {"loading": [], "shown": [], "listeners": 0}
 
 
-def test_a_sealed_record_is_shown_in_its_page_alone(tab: Tab) -> None:
+def test_a_sealed_record_is_shown_only_in_its_page(tab: Tab) -> None:
     """A record of another page is an error. One that is sealed to the client is shown."""
     assert tab.page.evaluate(SEALED) == ["sealed", 16]
 

@@ -1,4 +1,4 @@
-"""What a log of the page's traffic gives to its reader, by plain and by sealed records, in a real browser."""
+"""The demo's log: its reader gets the picture of a plain record, and noise of a sealed one. In a real browser."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ def drawn(page: Page) -> Locator:
 
 def logged(page: Page) -> dict[str, Any]:
     """Return the record that the panel shows."""
-    record: dict[str, Any] = json.loads(page.get_by_role("group", name="What a log would see").inner_text())
+    record: dict[str, Any] = json.loads(page.get_by_role("group", name="A record in a log").inner_text())
     return record
 
 

@@ -13,7 +13,6 @@ import { successPayload } from "./support/server.js";
 import { createClient as createPlain, errors, ID, isStored, name, server } from "./support/site.js";
 import { dump, fail, keyOf, overwrite, patch } from "./support/storage.js";
 
-
 /** A site with sealed records and images; `mode` sets how both routes answer, `asked` has the paths asked for. */
 function createSite(t) {
   const site = { records: "ok", images: "ok", asked: [], saved: new Map() };
