@@ -168,8 +168,7 @@ const ADVICE = {
   NotFound: "there is no such image (any more)",
   MissingID: "a proxy must pass the whole path on",
   MissingProof: "a proxy must pass the header x-pixstore-proof on",
-  InvalidProof:
-    "the proof has expired or is of another image; get a fresh record, or set `recordsUrl` or `refreshRecord`",
+  InvalidProof: "the proof has expired or is of another image; set `recordsUrl` or `refreshRecord`",
   InternalError: "the server failed; its log has the reason",
 };
 

@@ -238,3 +238,24 @@ def test_sign_out_leaves_no_picture(site: Site, browser: Browser, clock: str, ro
         last = stack.enter_context(open_tab(browser, site))
         left = [sign_out_leaves(site, tabs, last, 2 * (number % 15)) for number in range(rounds)]
         assert sum(count > 0 for count in left) == 0, left
+
+
+START_TO_STORE = """async (ids) => {
+  const { clear, getImage } = await import("/images/-/client/index.js");
+  await clear();
+  const records = await Promise.all(ids.map((id) => fetchRecord(id)));
+  await Promise.any(records.map((record) => getImage(record)));
+}"""
+
+
+@pytest.mark.all_engines
+def test_a_page_that_is_left_while_it_stores_does_not_block_the_next_one(site: Site, browser: Browser) -> None:
+    """A page may be left before its pictures are stored, and stay in memory. The next page still stores pictures."""
+    ids = [site.save(noise("png", seed=40 + number, size=256)).id for number in range(6)]
+    with open_tab(browser, site) as tab:
+        for number in range(3):
+            tab.page.evaluate(START_TO_STORE, ids)
+            tab.page.goto(f"{site.url}/plain.html")
+            tab.open()
+            tab.show_until_cached(site.save(noise("png", seed=60 + number)).id)
+            assert tab.cache_errors == set()

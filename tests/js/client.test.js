@@ -354,7 +354,7 @@ describe("with any cache", () => {
       await assert.rejects(client.getImage(record), (error) => {
         assert.ok(error instanceof kinds[index] && error instanceof PixstoreError);
         assert.deepEqual([error.state, error.reason], [state, reason]);
-        if (reason === "InvalidProof") assert.match(error.message, /fresh record/);
+        if (reason === "InvalidProof") assert.match(error.message, /set `recordsUrl`/);
         return true;
       });
     }

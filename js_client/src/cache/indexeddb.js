@@ -167,12 +167,18 @@ function inTime(work) {
 }
 
 /**
+ * Wait for the end of a transaction. Abort it if the page enters the back-forward cache: WebKit stops it there, and it
+ * would block the transactions of all other pages.
+ *
  * @template Result
  * @param {IDBTransaction} transaction
  * @param {Promise<Result>} work
  * @returns {Promise<Result>}
  */
 function finish(transaction, work) {
+  /** @param {PageTransitionEvent} event */
+  const leave = ({ persisted }) => persisted && transaction.abort();
+  globalThis.addEventListener?.("pagehide", leave);
   return new Promise((resolve, reject) => {
     /** @type {unknown} */
     let failure;
@@ -187,5 +193,5 @@ function finish(transaction, work) {
       })
       // abort() throws if a failed request has aborted the transaction already.
       .catch(() => {});
-  });
+  }).finally(() => globalThis.removeEventListener?.("pagehide", leave));
 }

@@ -31,7 +31,7 @@ export async function decrypt(meta, sealed) {
 /** @throws {PixstoreError} if the page has no WebCrypto */
 export function subtle() {
   if (globalThis.crypto?.subtle) return crypto.subtle;
-  throw new PixstoreError("this page has no WebCrypto: browsers offer it on HTTPS and on localhost only");
+  throw new PixstoreError("this page has no WebCrypto: use HTTPS or localhost");
 }
 
 /**

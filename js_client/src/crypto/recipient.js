@@ -42,7 +42,8 @@ export function createRecipient() {
    * @param {Uint8Array<ArrayBuffer>} point  ephemeral, 65 bytes
    */
   async function derive(point) {
-    const ephemeral = await subtle().importKey("raw", point, CURVE, false, []);
+    // WebKitGTK crashes on a compressed point.
+    const ephemeral = await subtle().importKey("raw", /** @type {any} */ (point[0] === 4 && point), CURVE, false, []);
     const { privateKey, own } = await (pair ??= recipient.find());
     const ecdh = { name: "ECDH", public: ephemeral };
     const shared = await subtle().deriveKey(ecdh, privateKey, "HKDF", false, ["deriveKey"]);

@@ -61,7 +61,5 @@ function endpointOf(host, port, path) {
   const address = `${host}:${port ?? NPM_PORT}${path ?? DEFAULT_ENDPOINT}`;
   // Without a scheme the browser uses the page's own, so an HTTPS page never uses plain HTTP.
   if (host && /^[^\s/?#@\\]+:\d+\//.test(address)) return `//${address}`;
-  throw new ConfigError(
-    "npm's endpoint is defaultEndpointConnectHost, a host name, …Port, and …Route with a slash first",
-  );
+  throw new ConfigError("defaultEndpointConnectHost must be a host name, and defaultEndpointRoute a path");
 }
