@@ -115,13 +115,13 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
    * may cache it again by a record of its own.
    *
    * @param {string} id
-   * @param {Set<string>} told  the ids whose removal was announced
+   * @param {Set<string>} announcedIds
    */
-  async function forget(id, told) {
+  async function forget(id, announcedIds) {
     const original = originalOf(id);
     if (!memory.remove(original) && !(await rowsOf(original)).length) return;
-    const isAnnounced = told.has(id);
-    told.add(id);
+    const isAnnounced = announcedIds.has(id);
+    announcedIds.add(id);
     /** @type {Promise<unknown>} */
     const removing = isAnnounced ? cache.remove(original) : deleteCachedImage(original);
     await reported(removing);
@@ -222,8 +222,8 @@ const originalOf = (id) => /** @type {string} */ (String(id).split("~")[0]);
 const isVariant = ({ id }) => id.includes("~");
 
 /**
- * Whether the server has answered that this user gets no such image: a source of records leaves it out. A 403 or 404 of
- * that source may be about a session that has ended, or of a proxy that refuses everything. So may a 404 of the image.
+ * Whether the server refuses the image: the source of records has no record of it, or the image's own request gets 403.
+ * Any other 403 or 404 may come from a proxy that refuses everything, or after the session's end.
  *
  * @param {string} kind
  * @param {any} error
