@@ -7,7 +7,7 @@ import { IDBObjectStore } from "fake-indexeddb";
 
 import { createRecipient } from "../../js_client/src/crypto/recipient.js";
 import { FetchError, NotFoundError, RecordError, RefusedError } from "../../js_client/src/index.js";
-import { setGlobal, settle, textOf, until } from "./support/page.js";
+import { pageEvents, setGlobal, settle, textOf, until } from "./support/page.js";
 import { HEADER, headerOf, sealerFor } from "./support/sealed.js";
 import { successPayload } from "./support/server.js";
 import { createClient as createPlain, errors, ID, isStored, name, server } from "./support/site.js";
@@ -328,6 +328,63 @@ test("a record that the application kept itself opens after a reload, without a 
   site.set("down");
   const before = site.asked.length;
   assert.equal(await textOf(await createClient().getImage(JSON.parse(kept))), "picture");
+  assert.equal(site.asked.length, before);
+});
+
+/** Be a page, and hold its long pauses back until `pass` is called. */
+function pauses(t) {
+  const [held, { setTimeout }] = [[], globalThis];
+  setGlobal(t, "document", { baseURI: "https://app.example/" });
+  setGlobal(t, "setTimeout", (go, ms, ...given) => (ms > 4999 && ms !== 60_000 ? held.push(go) : setTimeout(go, ms, ...given)));
+  return { held, pass: () => held.splice(0).forEach((go) => go()) };
+}
+
+test("once the application answers again, newer versions replace the pictures of an outage, and only these", async (t) => {
+  const [page, { held, pass }] = [pageEvents(t), pauses(t)];
+  const site = createSite(t);
+  for (const id of ["a", "b", "c"]) site.save(id, "old");
+  const client = createClient();
+  for (const id of ["a", "b", "c"]) await show(client, id);
+  const removed = [];
+  client.onRemoved(({ type, id }) => removed.push(`${type} ${id}`));
+  site.set("down");
+  for (const id of ["a", "b", "c", "a"]) await last(client, id);
+  for (let attempt = 1; attempt < 7; attempt += 1) {
+    await until(() => held.length === 1);
+    const before = site.asked.length;
+    pass();
+    await until(() => site.asked.length === before + 1);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(held.length, 0, "now only the event makes the page ask");
+  for (const id of ["a", "b"]) site.save(id, "new", { token: 2 });
+  site.set("ok");
+  assert.equal(await show(client, "b"), "new");
+  await until(async () => (await entriesOf()).b.token === 2);
+  assert.deepEqual(removed, []);
+  page.dispatchEvent(new Event("online"));
+  await until(() => removed.length === 2);
+  await settle();
+  assert.deepEqual([...new Set(removed)], ["deleted a"]);
+  assert.equal(await show(client, "a"), "new");
+});
+
+test("after clear() or close() a page asks for no pictures of an outage", async (t) => {
+  const [page, { held, pass }] = [pageEvents(t), pauses(t)];
+  const site = createSite(t);
+  site.save(ID, "picture");
+  const [first, second] = [createClient(), createClient()];
+  await show(first, ID);
+  site.set("down");
+  await last(first, ID);
+  await last(second, ID);
+  second.close();
+  await first.clear();
+  const before = site.asked.length;
+  assert.equal(held.length, 2);
+  pass();
+  page.dispatchEvent(new Event("online"));
+  await new Promise((resolve) => setTimeout(resolve, 1100));
   assert.equal(site.asked.length, before);
 });
 

@@ -7,11 +7,13 @@
 
 import { done } from "../cache/indexeddb.js";
 import { ENTRIES, keyOf } from "../cache/object-stores.js";
+import { createRenewal } from "./renewal.js";
 
 /** @import { Entry, ImageCache } from "../cache/cache.js" */
 /** @import { Recipient } from "../crypto/recipient.js" */
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { Memory } from "../images/memory.js" */
+/** @import { Removed } from "../images/removal.js" */
 /** @import { Reported } from "../images/storage-failures.js" */
 /** @import { ImageOptions } from "../options/options.js" */
 /** @import { StoredCache } from "./pair.js" */
@@ -39,10 +41,10 @@ import { ENTRIES, keyOf } from "../cache/object-stores.js";
  * Make a client keep records in its cache, and use them if the network fails.
  *
  * @param {Parts} parts
- * @param {{deleteCachedImage: (id: string) => Promise<boolean>}} removal
+ * @param {{deleteCachedImage: (id: string) => Promise<boolean>, onRemoved: (listener: (removed: Removed) => void) => void}} removal
  * @param {Online} online  its functions are replaced
  */
-export function addOffline({ options, recipient, cache, memory, reported }, { deleteCachedImage }, online) {
+export function addOffline({ options, recipient, cache, memory, reported }, removal, online) {
   // The cache "memory" or "off" stores nothing.
   if (!("change" in cache)) return;
   const stores = /** @type {StoredCache} */ (cache);
@@ -50,6 +52,7 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
   const { getImage, getRecord } = online;
   const { opened } = recipient;
   const { touch } = cache;
+  const renewLater = createRenewal(online, removal.onRemoved, renew);
   /** The ids whose removal was announced after a refusal of this kind of call, which has not succeeded since. */
   const announced = { record: new Set(), image: new Set() };
 
@@ -76,11 +79,12 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
 
   /**
    * Read the records of the last cached version of an image and its variants. `best` is the record of `id`, otherwise of
-   * the largest one.
+   * the largest one, and is renewed later.
    *
    * @param {string} id
+   * @param {unknown} context
    */
-  async function lastRecords(id) {
+  async function lastRecords(id, context) {
     const own = await ownKey();
     const all = (await rowsOf(originalOf(id))).filter((row) => row.record && own && row.recipient === own);
     // All sizes of a version have one token. After a newer size was shown, no older one is.
@@ -91,17 +95,20 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
       (one, other) => Number(isVariant(one)) - Number(isVariant(other)) || other.size - one.size,
     );
     const records = rows.map(({ record }) => /** @type {ImageRecord} */ (record));
-    return { records, best: records.find((record) => record.id === id) ?? largest?.record };
+    const best = records.find((record) => record.id === id) ?? largest?.record;
+    if (best) renewLater(id, context);
+    return { records, best };
   }
 
   /**
    * Return a record of the last cached version. If only other sizes are cached, `getImage` shows the largest of them.
    *
    * @param {string} id
+   * @param {unknown} context
    * @returns {Promise<ImageRecord | undefined>}
    */
-  async function lastRecord(id) {
-    const { records, best } = await lastRecords(id);
+  async function lastRecord(id, context) {
+    const { records, best } = await lastRecords(id, context);
     if (!best) return undefined;
     const variants = records.filter((record) => record.id.startsWith(`${id}~`));
     // The proof of another size is of no use.
@@ -123,8 +130,19 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
     const isAnnounced = announcedIds.has(id);
     announcedIds.add(id);
     /** @type {Promise<unknown>} */
-    const removing = isAnnounced ? cache.remove(original) : deleteCachedImage(original);
+    const removing = isAnnounced ? cache.remove(original) : removal.deleteCachedImage(original);
     await reported(removing);
+  }
+
+  /**
+   * Delete an image of which only earlier versions than a record's are cached. Views then load it again.
+   *
+   * @param {string} id
+   * @param {ImageRecord} record
+   */
+  async function renew(id, { token }) {
+    const rows = await rowsOf(originalOf(id));
+    if (rows.every((row) => row.token < token)) await reported(removal.deleteCachedImage(id));
   }
 
   /**
@@ -187,7 +205,7 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
       "record",
       id,
       () => getRecord(id, context),
-      () => lastRecord(id),
+      () => lastRecord(id, context),
     );
 
   online.getImage = (record, imageOptions) =>
@@ -196,7 +214,7 @@ export function addOffline({ options, recipient, cache, memory, reported }, { de
       Object(record).id,
       () => getImage(record, imageOptions),
       async () => {
-        const { best } = await lastRecords(record.id);
+        const { best } = await lastRecords(record.id, imageOptions?.context);
         return best && getImage(best, { signal: imageOptions?.signal }).catch(() => undefined);
       },
     );
