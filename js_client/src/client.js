@@ -114,7 +114,8 @@ export function joined(options, recipient, refreshRecord, download, tabsOf = cre
   };
 
   /**
-   * With `offline`, wait until the client is extended: the extension replaces these functions.
+   * With `offline`, wait until the client is extended: the extension replaces these functions. A call that waits ends by
+   * clear(), too.
    *
    * @template {keyof typeof online} Name
    * @param {Name} name
@@ -123,7 +124,10 @@ export function joined(options, recipient, refreshRecord, download, tabsOf = cre
   const onceExtended = (name) =>
     options.offline
       ? /** @type {any} */ (
-          async (/** @type {[any, any]} */ ...given) => (await recipient.headers(), online[name](...given))
+          async (/** @type {any} */ given, /** @type {any} */ more, asked = inFlight.count()) => (
+            await recipient.headers(),
+            online[name](given, more, asked)
+          )
         )
       : online[name];
   const getImage = onceExtended("getImage");

@@ -185,7 +185,7 @@ export function stateError(state) {
 
 /** @type {Record<number, string>} */
 const STATUS_ADVICE = {
-  0: "the endpoint redirects, which is not followed; check `endpoint`",
+  0: "redirects are not followed; check `endpoint`",
   404: "there is no such endpoint; check `endpoint` or `recordsUrl`",
 };
 
@@ -201,10 +201,10 @@ export function statusError(status, retryAfter) {
   }
   const seconds = Number(retryAfter);
   const ms = Number.isNaN(seconds) ? Date.parse(retryAfter ?? "") - Date.now() : 1000 * seconds;
-  return new FetchError(
-    `HTTP status ${status}: ${STATUS_ADVICE[status] ?? "the server, or a proxy before it, has the reason"}`,
-    { status, retryAfterMs: ms > 0 ? ms : undefined },
-  );
+  return new FetchError(`HTTP status ${status}: ${STATUS_ADVICE[status] ?? "the server or a proxy has the reason"}`, {
+    status,
+    retryAfterMs: ms > 0 ? ms : undefined,
+  });
 }
 
 /**

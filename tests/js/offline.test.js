@@ -3,15 +3,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { IDBObjectStore } from "fake-indexeddb";
+import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
 import { createRecipient } from "../../js_client/src/crypto/recipient.js";
 import { FetchError, NotFoundError, RecordError, RefusedError } from "../../js_client/src/index.js";
-import { pageEvents, setGlobal, settle, textOf, until } from "./support/page.js";
+import { gate, pageEvents, setGlobal, settle, textOf, until } from "./support/page.js";
 import { HEADER, headerOf, sealerFor } from "./support/sealed.js";
 import { successPayload } from "./support/server.js";
 import { createClient as createPlain, errors, ID, isStored, name, server } from "./support/site.js";
-import { dump, fail, keyOf, overwrite, patch } from "./support/storage.js";
+import { done, dump, fail, keyOf, overwrite, patch } from "./support/storage.js";
 
 /** A site with sealed records and images; `mode` sets how both routes answer, `asked` has the paths asked for. */
 function createSite(t) {
@@ -419,6 +419,27 @@ test("after clear() nothing is shown without a network, in any tab, and no recor
   }
   const stored = JSON.stringify(await dump(name));
   for (const text of [record.meta.sealed, plain.meta.iv, ID]) assert.ok(!stored.includes(text), text);
+});
+
+test("a call that waits for the storage ends by clear(), and its image is not stored", async (t) => {
+  const site = createSite(t);
+  const plain = site.save(ID, "picture");
+  await createClient().clear();
+  const { open, passed } = gate();
+  patch(t, IDBFactory.prototype, "open", function hold(original, ...given) {
+    const late = {};
+    passed.then(() => done(original.apply(this, given))).then((result) => Object.assign(late, { result }).onsuccess());
+    return late;
+  });
+  const client = createClient();
+  const image = client.getImage(plain);
+  await settle();
+  const cleared = client.clear();
+  open();
+  await cleared;
+  await assert.rejects(image, { name: "AbortError" });
+  await settle();
+  assert.deepEqual(await entriesOf(), {});
 });
 
 test("each namespace has its own last versions", async (t) => {

@@ -27,9 +27,10 @@ export function createGetImage({ options, refreshRecord: ownRefresh, cache, memo
   /**
    * @param {ImageRecord} record
    * @param {ImageOptions} [imageOptions]
+   * @param {number} [asked]  the number of removals when the caller asked
    * @returns {Promise<Blob>}
    */
-  return async function getImage(record, imageOptions = {}) {
+  return async function getImage(record, imageOptions = {}, asked) {
     const { signal, context, refreshRecord, priority, onProgress } = checkedImageOptions(imageOptions);
     const parsed = parseRecord(record);
     const { id, token } = parsed;
@@ -51,7 +52,7 @@ export function createGetImage({ options, refreshRecord: ownRefresh, cache, memo
       },
       options.timeoutMs,
     );
-    return inFlight.share(request, signal);
+    return inFlight.share(request, signal, asked);
   };
 }
 

@@ -113,10 +113,10 @@ export function createInFlight({ load, memory, counts }) {
      *
      * @param {ImageRequest} request
      * @param {AbortSignal | undefined} signal  the caller leaves when it is aborted
+     * @param {number} [asked]  the number of removals when the caller asked
      * @returns {Promise<Blob>}  rejects with the reason of `abortAll` if that was called meanwhile
      */
-    async share(request, signal) {
-      const asked = removals;
+    async share(request, signal, asked = removals) {
       for (;;) {
         if (asked < abortedAt) throw abortion;
         const joined = joinable.get(nameOf(request)) ?? start(request, asked);
@@ -130,6 +130,9 @@ export function createInFlight({ load, memory, counts }) {
 
     voidAll,
 
+    /** Return the number of removals so far, for the argument `asked`. */
+    count: () => removals,
+
     /**
      * End all loads. Their callers get the reason, and so do callers that are between two loads.
      *
@@ -137,7 +140,10 @@ export function createInFlight({ load, memory, counts }) {
      * @param {number} [at]  Infinity: no load may start any more
      */
     abortAll(reason, at = removals + 1) {
-      if (at > abortedAt) [abortedAt, abortion] = [at, reason];
+      if (at > abortedAt) {
+        abortedAt = at;
+        abortion = reason;
+      }
       voidAll();
       for (const { controller } of underWay) controller.abort(reason);
     },

@@ -33,7 +33,8 @@ import { createRenewal } from "./renewal.js";
 
 /**
  * @typedef {object} Online  the functions of a client that need the network
- * @property {(record: ImageRecord, options?: ImageOptions) => Promise<Blob>} getImage
+ * @property {(record: ImageRecord, options?: ImageOptions, asked?: number) => Promise<Blob>} getImage  `asked`: how many
+ *   removals there were when it was called
  * @property {(id: string, context: unknown) => Promise<ImageRecord>} getRecord
  */
 
@@ -208,14 +209,14 @@ export function addOffline({ options, recipient, cache, memory, reported }, remo
       () => lastRecord(id, context),
     );
 
-  online.getImage = (record, imageOptions) =>
+  online.getImage = (record, imageOptions, asked) =>
     orLast(
       "image",
       Object(record).id,
-      () => getImage(record, imageOptions),
+      () => getImage(record, imageOptions, asked),
       async () => {
         const { best } = await lastRecords(record.id, imageOptions?.context);
-        return best && getImage(best, { signal: imageOptions?.signal }).catch(() => undefined);
+        return best && getImage(best, { signal: imageOptions?.signal }, asked).catch(() => undefined);
       },
     );
 }

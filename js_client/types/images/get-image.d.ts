@@ -44,7 +44,7 @@ export declare function createGetImage({ options, refreshRecord: ownRefresh, cac
         hits: number;
         downloads: number;
     };
-}): (record: ImageRecord, imageOptions?: ImageOptions) => Promise<Blob>;
+}): (record: ImageRecord, imageOptions?: ImageOptions, asked?: number) => Promise<Blob>;
 /**
  * Get many images, and yield each as soon as it is ready.
  *

@@ -27,10 +27,13 @@ export declare function createInFlight({ load, memory, counts }: {
      *
      * @param {ImageRequest} request
      * @param {AbortSignal | undefined} signal  the caller leaves when it is aborted
+     * @param {number} [asked]  the number of removals when the caller asked
      * @returns {Promise<Blob>}  rejects with the reason of `abortAll` if that was called meanwhile
      */
-    share(request: ImageRequest, signal: AbortSignal | undefined): Promise<Blob>;
+    share(request: ImageRequest, signal: AbortSignal | undefined, asked?: number): Promise<Blob>;
     voidAll: (id?: string) => void;
+    /** Return the number of removals so far, for the argument `asked`. */
+    count: () => number;
     /**
      * End all loads. Their callers get the reason, and so do callers that are between two loads.
      *
