@@ -25,6 +25,8 @@ from tests.support.samples import SECRET, large_png, picture
 from tests.support.sqlite import query
 from tests.transfer.npm_files import NpmFiles
 
+pytestmark = pytest.mark.slow
+
 LONG = large_png(1_500_000)
 
 

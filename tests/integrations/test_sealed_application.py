@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 from fastapi import FastAPI
 from opentelemetry.sdk.trace import TracerProvider
@@ -35,6 +36,8 @@ from tests.support.leaks import spellings
 from tests.support.requests import headers
 from tests.support.samples import SECRET, picture
 from tests.support.trackers import captured_locals, sentry_text
+
+pytestmark = pytest.mark.servers
 
 LOG = logging.getLogger("application")
 LOGGERS = ("aiosqlite", "httpx", "uvicorn", "application")

@@ -10,6 +10,8 @@ from pixstore_asgi.store.contract_tests import SharedStoreContract
 from pixstore_asgi.store.files import BodyFolder
 from pixstore_asgi.store.sqlite import SqliteStore
 
+pytestmark = pytest.mark.slow
+
 
 class TestSqliteStoreWithFolder(SharedStoreContract):
     """SqliteStore keeps the contract with its bodies in files, also between processes."""

@@ -27,6 +27,8 @@ from pixstore_asgi.upkeep.verify import verify_rest
 from tests.store.test_files import opened, store_of
 from tests.support.tools import require
 
+pytestmark = pytest.mark.slow
+
 LONG = body_of(WHOLE_BYTES + 3 * CHUNK_BYTES + 7)
 OTHER = body_of(len(LONG), seed=1)
 

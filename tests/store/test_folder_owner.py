@@ -25,6 +25,8 @@ from tests.store.test_files import opened
 from tests.store.test_folder_faults import remount
 from tests.support.sqlite import query
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _all_bodies_are_files(monkeypatch: pytest.MonkeyPatch) -> None:

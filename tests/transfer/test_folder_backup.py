@@ -36,6 +36,8 @@ from tests.support.sqlite import query
 from tests.support.stores import STORES, new_place
 from tests.transfer.copies import Content, content_of
 
+pytestmark = pytest.mark.slow
+
 IMAGES = 6
 
 

@@ -25,6 +25,8 @@ from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 from tests.support.sqlite import make_version_1, query
 from tests.transfer.copies import content_of, copy, counts
 
+pytestmark = pytest.mark.slow
+
 IDS = [f"a:{number:02}" for number in range(30)]
 
 

@@ -31,6 +31,8 @@ from tests.demo.process import running
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 from tests.support.stores import new_place
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("names", "says"),
