@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Self
 from .core.events import event
 from .core.formats import MEDIA_TYPES
 from .core.hidden import hidden_text, hide
-from .core.ids import as_token, is_image_id, is_served_id, range_of_directory, variant_id
+from .core.ids import as_token, is_image_id
 from .core.images import ExportedImage, Image, ImageInfo, Seal
 from .core.keyring import Secret
 from .core.proof import DEFAULT_WINDOW_MS, terms_of
@@ -17,7 +17,6 @@ from .core.recipient import Recipient
 from .core.record import ImageRecord
 from .core.requests import ImageRequest
 from .decoding.task import Variant
-from .errors import InputError
 from .health import Drain, Readiness
 from .keys import rotation
 from .keys.find import SecretSource, given_secrets
@@ -32,7 +31,7 @@ from .saving.source import ImageData, read_file, viewed
 from .serving.decide import Decisions, Inquiry
 from .serving.payload import Payload
 from .serving.proofs import EVERYBODY, CiphertextUrl, Proofs, RecordKind, RecordTerms, check_recipient
-from .serving.rings import read_variants, read_verified, with_ring
+from .serving.reading import Reading
 from .store.connect import BodiesTarget, StoreTarget, connect
 from .store.contract import ImageStore
 from .store.inspection import within
@@ -139,9 +138,7 @@ class Pixstore:
             placeholder=placeholder,
             pad_to=pad_to,
         )
-        self._variants = [variant.name for variant in variants]
         self._saves = Saves(self._store, self._life.opened, self._options, clock_ms)
-        self._backfill = Backfill(self._store, self._life.opened, self.export_image, self._options)
         self._proofs = Proofs(
             window_ms=proof_window_ms,
             bind_token=bind_token,
@@ -151,6 +148,8 @@ class Pixstore:
             clock_ms=clock_ms,
         )
         self._decisions = Decisions(self._life, self._proofs)
+        self._reading = Reading(self._store, self._life, self._proofs, [variant.name for variant in variants])
+        self._backfill = Backfill(self._store, self._life.opened, self._reading.export, self._options)
 
     @property
     def checks_proofs(self) -> bool:
@@ -523,8 +522,7 @@ class Pixstore:
         Raises:
             StoreError: The store failed.
         """
-        await self._life.opened()
-        return is_served_id(image_id) and await self._life.images.get(image_id) is not None
+        return await self._reading.exists(image_id)
 
     async def get_image_record(
         self, image_id: str, *, audience: str | None = None, recipient: Recipient | None = None
@@ -546,14 +544,7 @@ class Pixstore:
             IntegrityError: The row was changed outside this package.
             StoreError: The store failed.
         """
-        terms = self._proofs.terms(audience, recipient)
-        await self._life.opened()
-        if not is_image_id(image_id):
-            return None
-        if self._variants:
-            return (await self.get_image_records([image_id], audience=audience, recipient=recipient)).get(image_id)
-        image = await self._life.images.get(image_id)
-        return await with_ring(self._life, lambda ring: self._proofs.record(ring, [image], terms)) if image else None
+        return await self._reading.record(image_id, self._proofs.terms(audience, recipient))
 
     async def get_image_records(
         self, image_ids: Iterable[str], *, audience: str | None = None, recipient: Recipient | None = None
@@ -574,15 +565,7 @@ class Pixstore:
             IntegrityError: A row was changed outside this package.
             StoreError: The store failed.
         """
-        terms = self._proofs.terms(audience, recipient)
-        if isinstance(image_ids, str):
-            raise InputError("image_ids must be a list of ids, not one text; for one image call get_image_record")
-        await self._life.opened()
-        known = [image_id for image_id in image_ids if is_image_id(image_id)]
-        wanted = [*known, *(variant_id(image_id, name) for image_id in known for name in self._variants)]
-        images = await self._life.images.get_many(wanted)
-        found = [images[image_id] for image_id in wanted if image_id in images]
-        return await with_ring(self._life, lambda ring: self._proofs.records(ring, found, terms))
+        return await self._reading.records(image_ids, self._proofs.terms(audience, recipient))
 
     async def read_image(self, image_id: str) -> Image | None:
         """Return a decrypted and verified image. The whole image is in memory.
@@ -614,8 +597,7 @@ class Pixstore:
             IntegrityError: The stored image was changed.
             StoreError: Part of it is missing, or the store failed.
         """
-        await self._life.opened()
-        return await read_verified(self._store, self._life, image_id) if is_served_id(image_id) else None
+        return await self._reading.export(image_id)
 
     async def export_variants(self, image_id: str) -> list[ExportedImage]:
         """Return the variants of an image. Each is verified and has the form that `export_image` returns.
@@ -627,8 +609,7 @@ class Pixstore:
             IntegrityError: As in `export_image`.
             StoreError: As in `export_image`.
         """
-        await self._life.opened()
-        return await read_variants(self._store, self._life, image_id) if is_image_id(image_id) else []
+        return await self._reading.export_variants(image_id)
 
     async def list_images(
         self, *, directory: str | None = None, after: str | None = None, limit: int = 100, variants: bool = False
@@ -648,13 +629,7 @@ class Pixstore:
             InputError: The limit or the directory is invalid.
             StoreError: The store failed.
         """
-        if limit < 1:
-            raise InputError(f"limit must be at least 1, not {limit}")
-        start, end = range_of_directory(directory)
-        await self._life.opened()
-        after = max(start, after or "")
-        images = await self._store.list(after=after, before=end, limit=limit, originals_only=not variants)
-        return [ImageInfo.of(image) for image in images]
+        return await self._reading.list(directory=directory, after=after, limit=limit, variants=variants)
 
     async def open_payload(
         self,

@@ -1,20 +1,13 @@
-"""Access to the key ring: the current ring, a newer ring if a secret is missing, and reads that need a key."""
+"""Access to the key ring: the current ring, and a newer ring if a secret is missing."""
 
 from collections.abc import Callable
-from contextlib import aclosing
 from typing import Literal, Protocol, TypeVar
 
-import anyio.to_thread
-
-from ..core.cipher import TagCheck, unseal, unwrap, unwrap_key
-from ..core.ids import range_of_variants
-from ..core.images import ExportedImage, Image, Seal, StoredImage
+from ..core.cipher import TagCheck, unwrap_key
+from ..core.images import StoredImage
 from ..core.keyring import KeyRing
 from ..errors import IntegrityError, ProofError
-from ..store.contract import ImageStore
 from .cache import ImageCache
-
-_MOST_VARIANTS = 1000  # of one image
 
 _T = TypeVar("_T")
 
@@ -28,6 +21,11 @@ class Rings(Protocol):
     @property
     def ring(self) -> KeyRing | None:
         """The newest key ring, or None if the store was never opened."""
+        ...
+
+    @property
+    def images(self) -> ImageCache:
+        """The image cache of the running event loop."""
         ...
 
     def opened_nowait(self) -> tuple[ImageCache, KeyRing] | None:
@@ -72,31 +70,3 @@ async def begin_tag_check(rings: Rings, image: StoredImage) -> TagCheck | None:
         )
     except IntegrityError:  # a client with a record already has the key, so it still gets the body
         return None
-
-
-async def read_verified(store: ImageStore, rings: Rings, image_id: str) -> ExportedImage | None:
-    """Read an image completely into memory and check its tag. Return its encrypted and decrypted form, or None if it is
-    missing.
-
-    Raises IntegrityError if the stored image was changed, and StoreError if part of it is missing.
-    """
-    stream = await store.open_stream(image_id)
-    if stream is None:
-        return None
-    async with aclosing(stream):
-        ciphertext = b"".join([chunk async for chunk in stream])
-    image, meta = stream.image, stream.image.meta
-    unwrapped = await with_ring(rings, lambda ring: unwrap(ring, image.id, meta))
-    name, data = await anyio.to_thread.run_sync(
-        lambda: unseal(key=unwrapped.key, iv=meta.iv, tag=meta.tag, ciphertext=ciphertext)
-    )
-    seal = Seal(unwrapped.key, meta.iv, meta.tag, name)
-    return ExportedImage(image.id, image.token, seal, ciphertext, Image(data, name), unwrapped.details)
-
-
-async def read_variants(store: ImageStore, rings: Rings, image_id: str) -> list[ExportedImage]:
-    """Return all variants of an image, each read and checked by `read_verified`."""
-    after, before = range_of_variants(image_id)
-    variants = await store.list(after=after, before=before, limit=_MOST_VARIANTS)
-    exported = [await read_verified(store, rings, variant.id) for variant in variants]
-    return [variant for variant in exported if variant]

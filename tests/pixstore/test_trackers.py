@@ -135,7 +135,7 @@ MOMENTARY = {
     "pixstore.py: import_image: data",
     "saving/source.py: viewed: data",
     "saving/sealing.py: write_bytes: data",
-    "serving/rings.py: read_verified: data",
+    "serving/reading.py: _export: data",
     "asgi/delivery.py: read_body: message",
     "asgi/http.py: read_request: value",
     "core/requests.py: parse_batch: listed",
