@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from ..asgi.http import recipient_of
 from ..core.recipient import Recipient
-from ..errors import ImageTooLarge, InvalidImage, UploadTimeout
 from ..pixstore import Pixstore
-from .starlette import STATUS, add_error_handlers, records_response
+from .answers import UNSUPPORTED_MEDIA_TYPE, UPLOAD_ERRORS, refusal_of_form
+from .starlette import add_error_handlers, records_response
 
 try:
     from fastapi import Depends, Header, HTTPException
@@ -30,23 +30,11 @@ __all__ = [
     "upload_docs",
 ]
 
-_UNSUPPORTED_MEDIA_TYPE = 415
-_ERRORS = {
-    STATUS[InvalidImage]: "no image of an accepted format, or a damaged one",
-    STATUS[UploadTimeout]: "the image did not arrive in time",
-    STATUS[ImageTooLarge]: "the image is too large",
-    _UNSUPPORTED_MEDIA_TYPE: "a multipart form instead of the image",
-}
-
 
 async def _image_upload(request: Request) -> AsyncIterator[bytes]:
     # The body is the image itself. Starlette would write a form's file to a temporary file, unencrypted.
-    if request.headers.get("content-type", "").lower().startswith("multipart/"):
-        raise HTTPException(
-            _UNSUPPORTED_MEDIA_TYPE,
-            "send the image itself as the request's body, not a multipart form, which would be written to disk in "
-            f'clear: fetch(url, {{method: "{request.method}", body: input.files[0]}})',
-        )
+    if refusal := refusal_of_form(request.headers.get("content-type"), request.method):
+        raise HTTPException(UNSUPPORTED_MEDIA_TYPE, refusal)
     return request.stream()
 
 
@@ -122,5 +110,5 @@ def upload_docs(pixstore: Pixstore) -> dict[str, Any]:
     }
     return {
         "requestBody": {"required": True, "content": dict.fromkeys(pixstore.media_types, image)},
-        "responses": {str(status): {"description": text, "content": problem} for status, text in _ERRORS.items()},
+        "responses": {str(status): {"description": text, "content": problem} for status, text in UPLOAD_ERRORS.items()},
     }

@@ -20,7 +20,7 @@ from litestar.types import Scope
 
 from pixstore_asgi import Pixstore, PixstoreApp, PixstoreError, RecordsApp, errors
 from pixstore_asgi.errors import StoreError
-from pixstore_asgi.integrations.starlette import STATUS
+from pixstore_asgi.integrations.answers import STATUS
 from pixstore_asgi.store.memory import MemoryStore
 from tests.docs.conftest import RunSnippet
 from tests.support.asgi import client

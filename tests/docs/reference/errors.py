@@ -2,7 +2,7 @@
 
 from pixstore_asgi import errors
 from pixstore_asgi.errors import PixstoreError
-from pixstore_asgi.integrations.starlette import STATUS
+from pixstore_asgi.integrations.answers import STATUS
 from pixstore_asgi.testing import NoImage
 from tests.docs.reference.docstrings import docstring_of
 from tests.docs.reference.markdown import table
