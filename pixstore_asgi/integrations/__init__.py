@@ -1,1 +1,1 @@
-"""Integrations, one file for each framework. Import the file for your framework. Recipes: docs/recipes.md."""
+"""Integrations, one module for each framework. Import the module for your framework. Recipes: docs/recipes.md."""

@@ -5,8 +5,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import django
-import django.conf
 import flask
 import litestar
 import pytest
@@ -27,6 +25,7 @@ from pixstore_asgi.errors import RecipientError
 from pixstore_asgi.integrations.starlette import add_error_handlers, records_response
 from pixstore_asgi.store.memory import MemoryStore
 from tests.support.asgi import client
+from tests.support.django_setup import configure_django
 from tests.support.samples import SECRET, picture
 from tests.support.sealed import ReferencePage, SealedToAnother
 
@@ -46,9 +45,7 @@ def scope_with(*texts: str) -> dict[str, Any]:
 
 
 def django_request(scope: dict[str, Any]) -> Any:
-    if not django.conf.settings.configured:
-        django.conf.settings.configure(DEBUG=True, SECRET_KEY="django's own", LOGGING_CONFIG=None)
-        django.setup()
+    configure_django()
     return ASGIRequest(scope, io.BytesIO())
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import django
-import django.conf
 import httpx
 import pytest
 from django.test.utils import override_settings
@@ -24,6 +22,7 @@ from pixstore_asgi.integrations.answers import STATUS
 from pixstore_asgi.store.memory import MemoryStore
 from tests.docs.conftest import RunSnippet
 from tests.support.asgi import client
+from tests.support.django_setup import configure_django
 from tests.support.paths import DOCS
 from tests.support.recipes import FILES
 from tests.support.samples import SECRET
@@ -78,9 +77,7 @@ async def test_each_status(
 
 def test_django(run_snippet: RunSnippet, tmp_path: Path) -> None:
     """Django's middleware answers each error, and leaves those of the server to Django."""
-    if not django.conf.settings.configured:
-        django.conf.settings.configure(DEBUG=True, SECRET_KEY="django's own", LOGGING_CONFIG=None)
-        django.setup()
+    configure_django()
     with override_settings(BASE_DIR=tmp_path):
         middleware = run_snippet(FILES["mysite/pictures.py"])["PixstoreErrors"](failing(StoreError("damaged")))
         for error in raised():

@@ -26,6 +26,7 @@ from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.asgi import client
+from tests.support.django_setup import configure_django
 from tests.support.held import nothing_left
 from tests.support.payloads import served
 from tests.support.postgres import Cluster
@@ -202,16 +203,12 @@ def test_litestars_test_client(pix: Pixstore, nothing_is_left: NothingIsLeft) ->
 
 def test_djangos_test_client(pix: Pixstore, nothing_is_left: NothingIsLeft) -> None:
     """Django's test client and `async_to_sync`, as in a command, run each call in an event loop of its own."""
-    import django
     from asgiref.sync import async_to_sync
-    from django.conf import settings
     from django.http import HttpRequest, JsonResponse
     from django.test import Client
     from django.urls import path
 
-    if not settings.configured:
-        settings.configure(ALLOWED_HOSTS=["testserver"], SECRET_KEY=SECRET, LOGGING_CONFIG=None)
-        django.setup()
+    configure_django()
 
     async def save(request: HttpRequest) -> JsonResponse:
         return JsonResponse(await pix.save_image(request.body))

@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from io import StringIO
 from typing import Any
 
-import django
-import django.conf
 import django.views.debug
 import pytest
 import rich.console
@@ -26,6 +24,7 @@ from pixstore_asgi.integrations.starlette import records_response
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.testing import SealedPage
 from tests.support.asgi import client, scope_of
+from tests.support.django_setup import configure_django
 from tests.support.leaks import spellings
 from tests.support.paths import ROOT
 from tests.support.samples import OTHER_SECRET, SECRET, picture
@@ -237,9 +236,7 @@ def structlog_text(error: BaseException) -> str:
 
 @tracker("django")
 def django_page(error: BaseException) -> str:
-    if not django.conf.settings.configured:
-        django.conf.settings.configure(DEBUG=True, SECRET_KEY="django's own", LOGGING_CONFIG=None)
-        django.setup()
+    configure_django()
     page = django.views.debug.ExceptionReporter(None, type(error), error, error.__traceback__)
     return str(page.get_traceback_html() + page.get_traceback_text())
 

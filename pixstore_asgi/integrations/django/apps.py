@@ -1,0 +1,11 @@
+"""The application that a project adds to INSTALLED_APPS."""
+
+from django.apps import AppConfig
+
+
+class PixstoreConfig(AppConfig):
+    """The application `pixstore`. It has no models and no tables."""
+
+    name = "pixstore_asgi.integrations.django"
+    label = "pixstore"
+    verbose_name = "Pictures"
