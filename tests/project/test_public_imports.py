@@ -24,7 +24,7 @@ PUBLIC = {
         "ImageUpload PageRecipient ProofHeaders SentProof add_error_handlers no_store payload_docs records_response "
         "upload_docs"
     ),
-    "pixstore_asgi.integrations.django": "get_pixstore",
+    "pixstore_asgi.integrations.django": "PixstoreStorage get_pixstore",
     "pixstore_asgi.integrations.opentelemetry": "PixstoreTracing",
     "pixstore_asgi.integrations.prometheus": "PrometheusMetrics",
     "pixstore_asgi.cli": "main",

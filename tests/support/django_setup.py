@@ -13,6 +13,7 @@ APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "pixstore_asgi.integrations.django",
+    "tests.integrations.django_app",
 ]
 
 

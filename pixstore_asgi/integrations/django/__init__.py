@@ -9,5 +9,6 @@ except ImportError as error:
     raise ImportError("pixstore_asgi.integrations.django needs Django 5.2 or newer: pip install django") from error
 
 from .setting import get_pixstore
+from .storage import PixstoreStorage
 
-__all__ = ["get_pixstore"]
+__all__ = ["PixstoreStorage", "get_pixstore"]

@@ -1,9 +1,16 @@
 """The setting PIXSTORE, read where it is used, so that a test can replace it by `override_settings`."""
 
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from ...pixstore import Pixstore
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 def get_pixstore() -> Pixstore:
@@ -21,3 +28,8 @@ def get_pixstore() -> Pixstore:
         f"the setting PIXSTORE must be a Pixstore, such as Pixstore(BASE_DIR / 'pixstore.db'), not "
         f"{'missing' if pixstore is None else type(pixstore).__name__}"
     )
+
+
+def call(method: Callable[_P, Coroutine[Any, Any, _T]], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Call a method of the Pixstore from code that is not async, and return its result."""
+    return async_to_sync(method)(*args, **kwargs)

@@ -1,0 +1,78 @@
+"""PixstoreStorage: Django's file storage whose files are the pictures of the setting PIXSTORE."""
+
+import os
+from typing import Any
+
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import Storage
+from django.urls import get_script_prefix
+from django.utils.deconstruct import deconstructible
+
+from ...core.ids import checked_directory, is_served_id
+from ...saving.save import new_id
+from .setting import call, get_pixstore
+
+
+@deconstructible(path="pixstore_asgi.integrations.django.PixstoreStorage")
+class PixstoreStorage(Storage):
+    """A storage for FileField, ImageField and PictureField. The name of each file is the id of an image.
+
+    The folder of a new name, which `upload_to` gives, becomes the directory of the id: its slashes become `-`. The rest
+    of the name is not used. A file opens for reading only, and is decrypted in memory. `url` is the address of a page
+    that shows the picture to users who may see it, never the picture itself.
+    """
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Return the name, because each image gets a new id.
+
+        Raises:
+            SuspiciousFileOperation: The id would be longer than `max_length`. 87 characters are always enough.
+            InputError: The folder of the name is no directory of ids.
+        """
+        length = len(new_id(_directory_of(name)))
+        if max_length is not None and length > max_length:
+            raise SuspiciousFileOperation(
+                f"an image id in this directory has {length} characters: set max_length of the field to 87 or more, "
+                f"not {max_length}"
+            )
+        return name
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is an image with this id."""
+        return call(get_pixstore().image_exists, name)
+
+    def delete(self, name: str) -> None:
+        """Delete the image with this id, if there is one."""
+        call(get_pixstore().delete_image, name)
+
+    def size(self, name: str) -> int:
+        """Return the length of the decrypted image in bytes. The whole image is read.
+
+        Raises:
+            FileNotFoundError: There is no image with this id.
+        """
+        return self._open(name).size
+
+    def url(self, name: str | None) -> str:
+        """Return the path of a page that shows the image to users who may see it."""
+        return f"{get_script_prefix().rstrip('/')}/pixstore-image/-/view/{name}"
+
+    def _save(self, name: str, content: "File[Any]") -> str:
+        data = b"".join(content.chunks())
+        return call(get_pixstore().save_image, data, directory=_directory_of(name)).id
+
+    def _open(self, name: str, mode: str = "rb") -> "File[bytes]":
+        if mode not in ("r", "rb"):
+            raise ValueError(
+                f"a picture opens for reading only: open {name!r:.80} with mode 'rb', and save it as a new file"
+            )
+        image = call(get_pixstore().read_image, name) if is_served_id(name) else None
+        if image is None:
+            raise FileNotFoundError(f"there is no picture with the id {name!r:.80}")
+        return ContentFile(image.data, name)
+
+
+def _directory_of(name: str) -> str | None:
+    folder = os.path.dirname(name).strip("/")
+    return checked_directory(folder.replace("/", "-")) if folder else None

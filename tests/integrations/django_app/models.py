@@ -1,0 +1,18 @@
+"""Models with pictures."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from pixstore_asgi.integrations.django import PixstoreStorage
+
+
+class Photo(models.Model):
+    """Django's own field, on the storage of Pixstore."""
+
+    title: models.CharField[str, str] = models.CharField(max_length=50, unique=True)
+    width: models.PositiveIntegerField[int | None, int | None] = models.PositiveIntegerField(null=True)
+    height: models.PositiveIntegerField[int | None, int | None] = models.PositiveIntegerField(null=True)
+    picture = models.ImageField(
+        upload_to="photos/%Y", storage=PixstoreStorage(), blank=True, width_field="width", height_field="height"
+    )
