@@ -16,7 +16,7 @@ from .core.proof import DEFAULT_WINDOW_MS, terms_of
 from .core.recipient import Recipient
 from .core.record import ImageRecord
 from .core.requests import ImageRequest
-from .decoding.task import Variant
+from .decoding.task import Focus, Variant
 from .health import Drain, Readiness
 from .keys import rotation
 from .keys.find import SecretSource, given_secrets
@@ -223,6 +223,7 @@ class Pixstore:
         *,
         directory: str | None = None,
         strip_metadata: bool | None = None,
+        focus: Focus | None = None,
         on_progress: OnProgress | None = None,
         connection: object = None,
         recipient: Recipient | None = None,
@@ -236,6 +237,8 @@ class Pixstore:
             data: Bytes, an async iterator of bytes, or an object with an async `read(n)`.
             directory: 1 to 64 characters of `[A-Za-z0-9_-]`. They become the part of the id before the colon.
             strip_metadata: Replaces the option of the same name for this call.
+            focus: The point, such as a face, that variants with fit="cover" keep: (x, y), fractions of the picture's
+                width and height as displayed. It is not stored: a later `pixstore-asgi variants` uses the variant's.
             on_progress: Called after each piece with the number of bytes of the image taken so far.
             connection: An asyncpg connection, or an AsyncConnection of psycopg 3.2 or newer, to the store's PostgreSQL.
                 The image is stored in the connection's transaction: together with the application's own rows, or not at
@@ -252,7 +255,7 @@ class Pixstore:
             SecretError: This process may not wrap keys in the store.
             StoreError: The store failed; nothing is stored, except perhaps after a lost connection.
         """
-        data, changes = viewed(data), {"strip_metadata": strip_metadata, "on_progress": on_progress}
+        data, changes = viewed(data), {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress}
         saves = await self._saves_for(connection, recipient, changes)
         saved = await saves.create(new_id(directory), data)
         return self._proofs.record(*saved, RecordTerms(recipient=recipient))
@@ -263,6 +266,7 @@ class Pixstore:
         *,
         directory: str | None = None,
         strip_metadata: bool | None = None,
+        focus: Focus | None = None,
         on_progress: OnProgress | None = None,
         recipient: Recipient | None = None,
     ) -> ImageRecord:
@@ -272,6 +276,7 @@ class Pixstore:
             path: The path of the file.
             directory: As in `save_image`.
             strip_metadata: As in `save_image`.
+            focus: As in `save_image`.
             on_progress: As in `save_image`.
             recipient: As in `save_image`.
 
@@ -281,8 +286,8 @@ class Pixstore:
         Raises:
             InputError: The file can't be read.
         """
-        others: dict[str, Any] = {"strip_metadata": strip_metadata, "on_progress": on_progress, "recipient": recipient}
-        return await self.save_image(read_file(path), directory=directory, **others)
+        others: dict[str, Any] = {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress}
+        return await self.save_image(read_file(path), directory=directory, recipient=recipient, **others)
 
     async def import_image(
         self,
@@ -329,6 +334,7 @@ class Pixstore:
         *,
         if_token: int | None = None,
         strip_metadata: bool | None = None,
+        focus: Focus | None = None,
         on_progress: OnProgress | None = None,
         connection: object = None,
         recipient: Recipient | None = None,
@@ -343,6 +349,7 @@ class Pixstore:
             data: As in `save_image`.
             if_token: Replace only the version with this token.
             strip_metadata: As in `save_image`.
+            focus: As in `save_image`.
             on_progress: As in `save_image`.
             connection: As in `save_image`.
             recipient: As in `save_image`.
@@ -357,7 +364,7 @@ class Pixstore:
             InputError: As in `save_image`.
             StoreError: As in `save_image`.
         """
-        data, changes = viewed(data), {"strip_metadata": strip_metadata, "on_progress": on_progress}
+        data, changes = viewed(data), {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress}
         saves = await self._saves_for(connection, recipient, changes)
         saved = await saves.update(image_id, data, if_token=if_token)
         return self._proofs.record(*saved, RecordTerms(recipient=recipient))
@@ -369,6 +376,7 @@ class Pixstore:
         *,
         if_token: int | None = None,
         strip_metadata: bool | None = None,
+        focus: Focus | None = None,
         on_progress: OnProgress | None = None,
         recipient: Recipient | None = None,
     ) -> ImageRecord:
@@ -379,6 +387,7 @@ class Pixstore:
             path: The path of the file.
             if_token: As in `update_image`.
             strip_metadata: As in `save_image`.
+            focus: As in `save_image`.
             on_progress: As in `save_image`.
             recipient: As in `save_image`.
 
@@ -388,8 +397,8 @@ class Pixstore:
         Raises:
             InputError: The file can't be read.
         """
-        others: dict[str, Any] = {"strip_metadata": strip_metadata, "on_progress": on_progress, "recipient": recipient}
-        return await self.update_image(image_id, read_file(path), if_token=if_token, **others)
+        others: dict[str, Any] = {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress}
+        return await self.update_image(image_id, read_file(path), if_token=if_token, recipient=recipient, **others)
 
     async def delete_image(self, image_id: str, *, connection: object = None) -> bool:
         """Delete an image with its variants. Their keys are overwritten. The store keeps their ids and last tokens.

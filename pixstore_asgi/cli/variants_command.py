@@ -1,5 +1,6 @@
 """The command `pixstore-asgi variants`: adds smaller copies to existing images."""
 
+import re
 from typing import Any
 
 import click
@@ -12,7 +13,8 @@ from ..transfer.variants import make_variants
 from .frame import Move
 from .stores import Database, blobs, existing_database, opened_as_made
 
-_NUMBERS = ("width", "height", "quality")
+_NUMBER, _TEXT, _FOCUS = (re.compile(form) for form in (r"\d+", r".*", r"\d*\.?\d+x\d*\.?\d+"))
+_FORMS = {"width": _NUMBER, "height": _NUMBER, "format": _TEXT, "quality": _NUMBER, "fit": _TEXT, "focus": _FOCUS}
 
 
 def _variants(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> list[Variant]:
@@ -25,11 +27,15 @@ def _variant(value: str) -> Variant:
     options: dict[str, Any] = {}
     for item in text.split(","):
         key, _, given = item.partition("=")
-        if key not in (*_NUMBERS, "format") or key in options or (key in _NUMBERS and not given.isdecimal()):
+        form = _FORMS.get(key)
+        if form is None or key in options or not form.fullmatch(given):
             raise click.BadParameter(
                 f"{value!r} is not a variant such as thumb:width=320,height=320,format=webp,quality=80"
             )
-        options[key] = int(given) if key in _NUMBERS else given
+        if form is _FOCUS:
+            options[key] = tuple(float(each) for each in given.split("x"))
+        else:
+            options[key] = int(given) if form is _NUMBER else given
     try:
         return Variant(name, **options)
     except ConfigError as error:
@@ -45,8 +51,8 @@ def _variant(value: str) -> Variant:
     callback=_variants,
     metavar="NAME:SIZES",
     multiple=True,
-    help="As one of the application's variants, such as thumb:width=320 or card:width=960,height=960,format=webp,"
-    "quality=80; repeatable.",
+    help="As one of the application's variants, such as thumb:width=320, card:width=960,height=960,format=webp,"
+    "quality=80 or avatar:width=96,height=96,fit=cover,focus=0.5x0.3; repeatable.",
 )
 @click.option("--placeholder", is_flag=True, help="As the application's placeholder.")
 @click.option("--pad-to", type=click.Choice(["bucket"]), help="As the application's pad_to.")

@@ -12,7 +12,7 @@ from ..errors import ConfigError, InvalidImage
 from ..process import PerLoop, close_in_child
 from .holding import Budget
 from .pool import Pool
-from .task import Decoded, Limits, Refusal, Task, Variant
+from .task import Decoded, Focus, Limits, Refusal, Task, Variant
 
 _CODECS = ("jpg", "zlib", "webp", "avif", "littlecms2")
 
@@ -51,19 +51,20 @@ class Decoder:
         self._pools: PerLoop[Pool] = PerLoop(Pool.drop)
         close_in_child(self, Decoder._forget)
 
-    async def decode(self, pieces: Sequence[bytes | memoryview], format: str) -> Decoded:
+    async def decode(self, pieces: Sequence[bytes | memoryview], format: str, focus: Focus | None = None) -> Decoded:
         """Decode every frame of a picture, and make its variants and placeholder.
 
         Args:
             pieces: The bytes of the picture.
             format: The name of its format, such as "jpeg". No other format is tried.
+            focus: The focus of the cropped variants. None: each variant's own.
 
         Raises:
             InvalidImage: The picture does not decode, or exceeds a limit.
             StoreBusy: The worker process did not start, was killed or hung, or too many pictures wait. Retry.
         """
         pool = self._pools.get_or_make(partial(Pool, self.task, self.processes))
-        outcome = await pool.decode(pieces, format)
+        outcome = await pool.decode(pieces, format, focus)
         if isinstance(outcome, Refusal):
             raise InvalidImage(outcome.text(format, self.task.limits))
         return outcome

@@ -10,8 +10,13 @@ from typing import Any
 
 from .task import Decoded, EncodedVariant, Refusal, Task, Variant
 
-REQUEST = struct.Struct(">Q8s")
-"""The head of a request: the length of the picture in bytes, and the name of its format, padded with zeros."""
+REQUEST = struct.Struct(">Q8s2d")
+"""The head of a request: the length of the picture in bytes, the name of its format, padded with zeros, and its focus,
+or NO_FOCUS.
+"""
+
+NO_FOCUS = (-1.0, -1.0)
+"""Each variant's own focus is used."""
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 

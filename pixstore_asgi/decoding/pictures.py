@@ -33,6 +33,9 @@ _TURNS = {
 }
 _LYING = 5  # from this orientation on, width and height are swapped
 
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom in pixels."""
+
 Encode = Callable[[Image.Image, int | None], bytes]
 
 
@@ -78,7 +81,7 @@ def _decode(image: ImageFile.ImageFile, file: io.BytesIO, name: str, task: Task)
     turn = orientation_of(image, file)
     stored = image.size
     size = stored[::-1] if turn >= _LYING else stored
-    sizes = [variant.size_of(*size) for variant in task.variants]
+    sizes = [variant.whole_size(*size) for variant in task.variants]
     if task.placeholder:
         sizes.append(_HASH_BOX.size_of(*size))
     largest = max(sizes, default=(1, 1))
@@ -97,7 +100,7 @@ def _made(shrunk: Image.Image, usual: str, size: tuple[int, int], task: Task) ->
     variants = {}
     for variant in task.variants:
         kind = variant.format or usual
-        fitted = _resized(shrunk, variant.size_of(*size))
+        fitted = _resized(shrunk, variant.size_of(*size), _part_of(shrunk, variant.crop_of(*size), size))
         variants[variant.name] = EncodedVariant(_ENCODE[kind](fitted, variant.quality), kind, *fitted.size)
     placeholder = None
     if task.placeholder:
@@ -161,10 +164,18 @@ def _plain(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _part_of(shrunk: Image.Image, crop: Box, size: tuple[int, int]) -> Box:
+    """Return the part of the shrunk picture that shows this part of the original, which has this size."""
+    (width, height), (left, top, right, bottom) = size, crop
+    # Multiply first: the whole picture then keeps its exact size.
+    x, y = left * shrunk.width / width, top * shrunk.height / height
+    return x, y, min(right * shrunk.width / width, shrunk.width), min(bottom * shrunk.height / height, shrunk.height)
+
+
+def _resized(image: Image.Image, size: tuple[int, int], box: Box | None = None) -> Image.Image:
     if image.size == size:
         return image.copy()
-    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
+    return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_REDUCING_GAP)
 
 
 def _saved(image: Image.Image, format: str, **options: object) -> bytes:

@@ -11,9 +11,9 @@ import anyio
 from ..errors import StoreBusy
 from .handle import ForkServerHandle, Lost, WorkerSockets
 from .holding import FULL
-from .messages import MAX_REPLY_BYTES, REQUEST, End, read_reply
+from .messages import MAX_REPLY_BYTES, NO_FOCUS, REQUEST, End, read_reply
 from .places import LAST, Places
-from .task import Decoded, Refusal, Task
+from .task import Decoded, Focus, Refusal, Task
 
 _READ_BYTES = 256 * 1024
 _GRACE_S = 10  # extra time for a worker to end itself, and for a fork server to start
@@ -43,8 +43,10 @@ class Pool:
         self._server: ForkServerHandle | None = None
         self._workers: set[WorkerSockets] = set()
 
-    async def decode(self, pieces: Sequence[bytes | memoryview], format: str) -> Decoded | Refusal:
-        request = REQUEST.pack(sum(map(len, pieces)), format.encode())
+    async def decode(
+        self, pieces: Sequence[bytes | memoryview], format: str, focus: Focus | None = None
+    ) -> Decoded | Refusal:
+        request = REQUEST.pack(sum(map(len, pieces)), format.encode(), *(focus or NO_FOCUS))
         until_s = asyncio.get_running_loop().time() + _MAX_WAIT_S
         for turns in itertools.count():
             await self._take_place(turns, until_s)

@@ -6,7 +6,7 @@ import socket
 import sys
 from typing import NoReturn
 
-from .messages import MAX_REPLY_BYTES, REQUEST, write_refusal, write_reply
+from .messages import MAX_REPLY_BYTES, NO_FOCUS, REQUEST, write_refusal, write_reply
 from .pictures import Refused, decode
 from .sandbox import Confinement, use_spare_memory
 from .task import Refusal, Task
@@ -36,7 +36,9 @@ def live(task: Task, confinement: Confinement) -> NoReturn:
 def answer(link: socket.socket, task: Task) -> bytes:
     """Return the reply for the picture that arrives on the link. Raises ConnectionError if the link is closed."""
     try:
-        size, name = REQUEST.unpack(_received(link, REQUEST.size).getvalue())
+        size, name, *x_y = REQUEST.unpack(_received(link, REQUEST.size).getvalue())
+        if (focus := (x_y[0], x_y[1])) != NO_FOCUS:
+            task = task.with_focus(focus)
         return _reply(_received(link, size), name.rstrip(b"\0").decode(), task)
     except MemoryError:
         pass

@@ -12,8 +12,8 @@ from ..core.formats import check_formats
 from ..core.options import check_numbers
 from ..core.padding import longest_within
 from ..decoding.decoder import Decoder
-from ..decoding.task import Variant
-from ..errors import ConfigError
+from ..decoding.task import Focus, Variant, is_focus
+from ..errors import ConfigError, InputError
 from ..store.contract import ImageStore
 
 DEFAULT_MAX_IMAGE_BYTES = 32 * 1024 * 1024
@@ -52,6 +52,10 @@ class SaveOptions:
         pad: Whether to pad the ciphertext (core/padding.py).
         decoder: Decodes each picture and makes its variants. None: do not decode.
         on_progress: Called after each piece.
+        focus: The focus of the cropped variants. None: each variant's own.
+
+    Raises:
+        InputError: The focus is invalid, or no variant is cropped.
     """
 
     formats: frozenset[str]
@@ -60,6 +64,15 @@ class SaveOptions:
     pad: bool = False
     decoder: Decoder | None = None
     on_progress: OnProgress | None = None
+    focus: Focus | None = None
+
+    def __post_init__(self) -> None:
+        if self.focus is None:
+            return
+        if not is_focus(self.focus):
+            raise InputError("focus must be two numbers from 0 to 1, such as (0.5, 0.3)")
+        if self.decoder is None or not self.decoder.task.crops:
+            raise InputError('focus has no effect: this Pixstore has no Variant with fit="cover"')
 
     @classmethod
     def of(

@@ -150,7 +150,7 @@ class Saves:
             if options.decoder is None or held is None:
                 return await self._commit([original], terms)
             try:
-                decoded = await options.decoder.decode(held.whole(), original.format)
+                decoded = await options.decoder.decode(held.whole(), original.format, options.focus)
             finally:
                 held.release()
             written = [replace(original, details=Details(decoded.width, decoded.height, decoded.placeholder))]

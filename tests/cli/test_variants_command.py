@@ -327,6 +327,12 @@ def test_ctrl_c_ends_with_a_report(database: Path) -> None:
         "thumb:format=webp",
         "thumb:width=1,format=bmp",
         "thumb:width=1,quality=0",
+        "thumb:width=1,height=1,fit=fill",
+        "thumb:width=1,fit=cover",
+        "thumb:width=1,height=1,focus=0x0",
+        "thumb:width=1,height=1,fit=cover,focus=0.5",
+        "thumb:width=1,height=1,fit=cover,focus=0.5x2",
+        "thumb:width=1,height=1,fit=cover,focus=1.2.3x0",
         "Thumb:width=1",
         ":width=1",
         "a~b:width=1",
@@ -354,3 +360,12 @@ def test_the_wrong_secret_is_one_line(database: Path) -> None:
     assert "the store was written with secret" in result.stderr
     assert run(database.with_name("none.db"), *WANTED).exit_code == 2
     assert not database.with_name("none.db").exists()
+
+
+@pytest.mark.slow
+def test_a_variant_may_cover_its_box(database: Path) -> None:
+    """The command takes fit and focus of a variant."""
+    assert run(database, "--variant", "avatar:width=16,height=24,fit=cover,focus=0.5x.25").exit_code == 0
+    avatar = Variant("avatar", 16, 24, fit="cover", focus=(0.5, 0.25))
+    made = [record.variants["avatar"] for record in records_of(database, variants=(avatar,)).values()]
+    assert [(each.width, each.height) for each in made] == [(16, 24)] * COUNT

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from benchmarks import pictures
-from pixstore_asgi.decoding.messages import REQUEST, read_reply
+from pixstore_asgi.decoding.messages import NO_FOCUS, REQUEST, read_reply
 from pixstore_asgi.decoding.task import Decoded, Limits, Refusal, Task, Variant
 from pixstore_asgi.decoding.worker import answer
 
@@ -42,7 +42,9 @@ def said(data: bytes, kind: str, what: Task) -> Decoded | Refusal:
     application, link = socket.socketpair()
     with application, link:
         sender = threading.Thread(
-            target=application.sendall, args=[REQUEST.pack(len(data), kind.encode()) + data], daemon=True
+            target=application.sendall,
+            args=[REQUEST.pack(len(data), kind.encode(), *NO_FOCUS) + data],
+            daemon=True,
         )
         sender.start()
         reply = answer(link, what)

@@ -23,6 +23,7 @@ from pixstore_asgi import (
 )
 from pixstore_asgi.core.images import RewrappedKey
 from pixstore_asgi.core.padding import bucket_bytes
+from pixstore_asgi.errors import InputError
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -319,3 +320,52 @@ async def test_an_upload_that_outlives_its_store_starts_no_process() -> None:
     with pytest.raises(StoreError, match="was closed"):
         await pix.save_image(upload())
     assert fork_servers() == []
+
+
+AVATAR = Variant("avatar", 24, 24, format="png", fit="cover", focus=(0, 0.5))
+LEFT, RIGHT = (255, 0, 0), (0, 0, 255)
+
+
+def halves() -> bytes:
+    """Return a picture of 96 by 48 pixels, red on the left and blue on the right."""
+    output = io.BytesIO()
+    picture = Image.new("RGB", (96, 48), RIGHT)
+    picture.paste(LEFT, (0, 0, 48, 48))
+    picture.save(output, "png")
+    return output.getvalue()
+
+
+async def colour_of_avatar(pix: Pixstore, record: ImageRecord) -> Any:
+    avatar = record.variants["avatar"]
+    assert (avatar.width, avatar.height) == (24, 24)
+    state, data = await served(pix, avatar)
+    assert state is WireState.SUCCESS
+    return Image.open(io.BytesIO(data)).convert("RGB").getpixel((12, 12))
+
+
+async def test_a_focus_belongs_to_one_save(tmp_path: Path) -> None:
+    """A save and an update crop around their own focus, and without one around that of the variant."""
+    (tmp_path / "halves.png").write_bytes(halves())
+    async with Pixstore(MemoryStore(), secret=SECRET, variants=(*VARIANTS, AVATAR)) as pix:
+        record = await pix.save_image(halves())
+        assert (record.width, record.height, record.variants["thumb"].height) == (96, 48, 8)
+        assert await colour_of_avatar(pix, record) == LEFT
+        right = (1, 0.5)
+        assert await colour_of_avatar(pix, await pix.save_image(halves(), focus=right)) == RIGHT
+        assert await colour_of_avatar(pix, await pix.update_image(record.id, halves(), focus=right)) == RIGHT
+        assert await colour_of_avatar(pix, await pix.update_image(record.id, halves())) == LEFT
+        path = tmp_path / "halves.png"
+        assert await colour_of_avatar(pix, await pix.save_image_from_file(path, focus=right)) == RIGHT
+        assert await colour_of_avatar(pix, await pix.update_image_from_file(record.id, path, focus=right)) == RIGHT
+
+
+async def test_a_focus_that_cannot_be_is_refused(gallery: Pixstore) -> None:
+    """An invalid focus, and a focus if no variant is cropped, raise InputError, and nothing is stored."""
+    with pytest.raises(InputError, match="no Variant with fit"):
+        await gallery.save_image(halves(), focus=(0.5, 0.5))
+    async with Pixstore(MemoryStore(), secret=SECRET, variants=(AVATAR,)) as pix:
+        for focus in [(0.5, 2), (0.5,), "ab", (None, 1)]:
+            with pytest.raises(InputError, match="two numbers from 0 to 1"):
+                await pix.save_image(halves(), focus=focus)  # type: ignore[arg-type]
+        assert await pix.list_images() == []
+    assert await gallery.list_images() == []

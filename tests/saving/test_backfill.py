@@ -398,3 +398,22 @@ async def test_errors_of_variants_name_them(store: MemoryStore, plain: Pixstore,
     store._versions[f"{record.id}~thumb"] = replace(version, body=b"x" * version.meta.size)
     with pytest.raises(IntegrityError, match="its variant thumb: the image fails authentication"):
         await parts_of(full).backfill.complete(record.id)
+
+
+async def test_backfill_crops_around_the_variants_own_focus(store: MemoryStore, plain: Pixstore) -> None:
+    """A cropped variant is added with its size in the record, and again after a save that had a focus of its own."""
+    output = io.BytesIO()
+    picture = Image.new("RGB", (96, 48), "blue")
+    picture.paste("red", (0, 0, 48, 48))
+    picture.save(output, "png")
+    old = await plain.save_image(output.getvalue())
+    avatar = Variant("avatar", 24, 24, format="png", fit="cover", focus=(0, 0))
+    async with Pixstore(store, secret=SECRET, variants=(avatar,)) as pix:
+        new = await pix.save_image(output.getvalue(), focus=(1, 1))
+        assert await ended(pix, old.id, new.id) == [("MOVED", ""), ("PRESENT", "")]
+        seen = [await pixels(pix, f"{record.id}~avatar") for record in (old, new)]
+        assert [each.getpixel((12, 12)) for each in seen] == [(255, 0, 0), (0, 0, 255)]
+        assert await ended(pix, new.id, again=True) == [("MOVED", "")]
+        assert (await pixels(pix, f"{new.id}~avatar")).getpixel((12, 12)) == (255, 0, 0)
+        made = (await record_of(pix, old.id)).variants["avatar"]
+        assert (made.width, made.height) == (24, 24)
