@@ -10,7 +10,7 @@ from .core.events import event
 from .core.formats import MEDIA_TYPES
 from .core.hidden import hidden_text, hide
 from .core.ids import as_token, is_image_id
-from .core.images import ExportedImage, Image, ImageInfo, Seal
+from .core.images import ExportedImage, Image, ImageInfo, Seal, Usage
 from .core.keyring import Secret
 from .core.proof import DEFAULT_WINDOW_MS, terms_of
 from .core.recipient import Recipient
@@ -639,6 +639,25 @@ class Pixstore:
             StoreError: The store failed.
         """
         return await self._reading.list(directory=directory, after=after, limit=limit, variants=variants)
+
+    async def usage(self, directory: str | None = None) -> Usage:
+        """Count the images of a directory and their stored bytes. Reads no bodies; 10,000 images take about a
+        millisecond.
+
+        Replaced and deleted images and uploads in progress do not count, although their bytes may still be in the store
+        until gc removes them.
+
+        Args:
+            directory: The directory. None: all images.
+
+        Returns:
+            The number of images without variants, and the bytes of ciphertext with variants and padding.
+
+        Raises:
+            InputError: The directory is invalid.
+            StoreError: The store failed.
+        """
+        return await self._reading.usage(directory)
 
     async def open_payload(
         self,

@@ -197,6 +197,18 @@ class ExportedImage:
     details: Details | None = None
 
 
+class Usage(NamedTuple):
+    """The room that images take.
+
+    Attributes:
+        images: The number of images, without their variants.
+        bytes: The stored bytes of these images and their variants: of ciphertext, padding included.
+    """
+
+    images: int
+    bytes: int
+
+
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
     """One image in a list.

@@ -7,10 +7,11 @@ import anyio.to_thread
 
 from ..core.cipher import unseal, unwrap
 from ..core.ids import is_image_id, is_served_id, range_of_directory, range_of_variants, variant_id
-from ..core.images import ExportedImage, Image, ImageInfo, Seal
+from ..core.images import ExportedImage, Image, ImageInfo, Seal, Usage
 from ..core.record import ImageRecord
 from ..errors import InputError
 from ..store.contract import ImageStore
+from ..store.inspection import countable
 from .proofs import Proofs, RecordTerms
 from .rings import Rings, with_ring
 
@@ -89,6 +90,12 @@ class Reading:
         after = max(start, after or "")
         images = await self._store.list(after=after, before=end, limit=limit, originals_only=not variants)
         return [ImageInfo.of(image) for image in images]
+
+    async def usage(self, directory: str | None) -> Usage:
+        """Count images and bytes. Raises InputError if the directory is invalid, or if the store can't count."""
+        after, before = range_of_directory(directory)
+        await self._rings.opened()
+        return await countable(self._store).usage(after=after, before=before)
 
     async def _export(self, image_id: str) -> ExportedImage | None:
         stream = await self._store.open_stream(image_id)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequen
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from ..core.images import StoredImage, Tombstone
+from ..core.images import StoredImage, Tombstone, Usage
 from ..errors import InputError, StoreBusy, StoreDamaged, StoreError
 from .contract import Expect, Expected, ImageStore, ImageWriter
 from .objects import Bodies
@@ -116,6 +116,18 @@ class Inspectable(Protocol):
 
 
 @runtime_checkable
+class Countable(Protocol):
+    """An open store that can count the images of a directory."""
+
+    async def usage(self, *, after: str | None = None, before: str | None = None) -> Usage:
+        """Return the usage of all current images between these bounds, which are those of `ImageStore.list`.
+
+        It reads no bodies, and must be fast: a save with a limit calls it.
+        """
+        ...
+
+
+@runtime_checkable
 class Freezable(Protocol):
     """An open store that offers a snapshot of itself while others write."""
 
@@ -152,6 +164,13 @@ def within(store: ImageStore, connection: object) -> ImageWrites:
             "connection needs a store in PostgreSQL: no other store shares a transaction of the application"
         )
     return store.within(connection)
+
+
+def countable(store: object) -> Countable:
+    """Return a store that can count its images. Raises InputError if it can't."""
+    if not isinstance(store, Countable):
+        raise InputError(f"{type(store).__name__} can't count its images: it has no method `usage`")
+    return store
 
 
 async def found_by(look: Awaitable[Sequence[Fault]]) -> Sequence[Fault]:

@@ -16,6 +16,7 @@ from ..core.images import (
     RewrappedKey,
     StoredImage,
     Tombstone,
+    Usage,
     database_id_of,
 )
 from ..process import Clock, wall_clock_ms
@@ -137,6 +138,10 @@ class MemoryStore:
         return list((await self.get_many(listed[:limit])).values())
 
     @_in_turn
+    async def usage(self, *, after: str | None = None, before: str | None = None) -> Usage:
+        return self._usage(after, before)
+
+    @_in_turn
     async def raise_epoch(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         ids = self._reached(image_id, expect)
         self._raise_epochs(ids)
@@ -182,6 +187,14 @@ class MemoryStore:
             self._note(image.id, image.token, image.epoch)
             self._versions[image.id] = _Version(image.meta, b"".join(version.chunks), image.created_ms)
         return images
+
+    def _usage(self, after: str | None, before: str | None) -> Usage:
+        sizes = {
+            image_id: version.meta.size
+            for image_id, version in self._versions.items()
+            if _is_between(image_id, after, before)
+        }
+        return Usage(sum(VARIANT_MARK not in image_id for image_id in sizes), sum(sizes.values()))
 
     def _delete(self, image_ids: Collection[str]) -> None:
         for image_id in image_ids:

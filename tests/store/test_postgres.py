@@ -599,6 +599,27 @@ async def test_tables_in_use_are_not_migrated(postgres: Cluster, schema: str) ->
         assert await store.get("a") == saved
 
 
+async def test_tables_of_an_earlier_version_get_sizes_into_their_index(postgres: Cluster, schema: str) -> None:
+    """Tables of schema version 3 are migrated: directories are counted from the index, without reading rows."""
+    async with opened(postgres.url(), schema) as store:
+        saved = await save(store, "ada:a", b"12345")
+    postgres.run(
+        f"ALTER TABLE {schema}.image DROP CONSTRAINT image_pkey, ADD PRIMARY KEY (id);"
+        f" UPDATE {schema}.store SET schema_version = 3"
+    )
+    async with opened(postgres.url(), schema) as first, opened(postgres.url(), schema) as second:
+        assert await first.get("ada:a") == saved
+        assert await second.usage(after="ada:", before="ada;") == (1, 5)
+        await first.delete("ada:a")
+    assert postgres.run(f"SELECT schema_version FROM {schema}.store") == str(len(MIGRATIONS))
+    postgres.run(f"VACUUM ANALYZE {schema}.image")
+    plan = postgres.run(
+        "SET enable_seqscan = off; SET enable_bitmapscan = off;"
+        f" EXPLAIN SELECT sum(size) FROM {schema}.image WHERE id > 'ada:' AND id < 'ada;'"
+    )
+    assert "Index Only Scan using image_pkey" in plan
+
+
 async def test_a_moment_whose_connection_falls_silent_ends(postgres: Cluster, schema: str) -> None:
     """A backup's reads from a connection that says nothing any more end in time, and so does the backup."""
     async with (

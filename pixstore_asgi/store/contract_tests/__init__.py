@@ -25,7 +25,7 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"{__name__} needs pytest: pip install pytest", name="pytest") from error
 
 # Before the suite is imported, so that a failed assertion in it shows the values that it compared.
-_PARTS = ("copying", "grouping", "keeping", "reading", "sharing", "variants", "wrapping", "writing")
+_PARTS = ("copying", "counting", "grouping", "keeping", "reading", "sharing", "variants", "wrapping", "writing")
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 
 from .fixtures import SetClock  # noqa: E402

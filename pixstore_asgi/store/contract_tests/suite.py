@@ -1,6 +1,7 @@
 """The test suites, put together from one class for each part of the contract."""
 
 from .copying import CopyingContract
+from .counting import CountingContract
 from .grouping import GroupingContract
 from .keeping import KeepingContract
 from .reading import ReadingContract
@@ -18,6 +19,7 @@ class StoreContract(
     CopyingContract,
     GroupingContract,
     VariantsContract,
+    CountingContract,
 ):
     """The tests for every ImageStore."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from ...core.images import StoredImage
+from ...core.images import StoredImage, Usage
 from ...errors import InputError, StoreBusy
 from ...process import Clock, running_loop
 from ..contract import Expect, Expected, ImageWriter
@@ -44,6 +44,10 @@ class HostTransaction:
     async def get(self, image_id: str) -> StoredImage | None:
         """Return one image as this transaction sees it, or None."""
         return (await self._run(images.get_many, [image_id])).get(image_id)
+
+    async def usage(self, *, after: str | None = None, before: str | None = None) -> Usage:
+        """Return the usage of all images between these bounds, as this transaction sees them."""
+        return await self._run(images.usage, after, before)
 
     async def begin_write(self, image_id: str, version: bytes) -> ImageWriter:
         """Begin a new version of an image."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
-from ...core.images import StoredImage, Tombstone
+from ...core.images import StoredImage, Tombstone, Usage
 from ...errors import StoreError
 from ...process import Clock, PerLoop
 from ..contract import Expect, Expected, ImageStream, KeyChecks
@@ -149,6 +149,9 @@ class TableStore(ABC, Generic[E]):
         return await self._engines.opened().read(
             images.list_images, after, before, limit, originals_only=originals_only
         )
+
+    async def usage(self, *, after: str | None = None, before: str | None = None) -> Usage:
+        return await self._engines.opened().read_all(images.usage, after, before)
 
     async def list_tombstones(
         self, *, after: str | None = None, before: str | None = None, limit: int = 100

@@ -16,7 +16,7 @@ from pixstore_asgi import (
     Variant,
     testing,
 )
-from pixstore_asgi.core.images import ExportedImage, Image, ImageInfo, Seal
+from pixstore_asgi.core.images import ExportedImage, Image, ImageInfo, Seal, Usage
 from pixstore_asgi.core.recipient import Recipient
 from pixstore_asgi.keys.rotation import KeyStatus
 from pixstore_asgi.testing import fixtures
@@ -31,6 +31,7 @@ METHODS = {
         "image_exists",
         "read_image",
         "list_images",
+        "usage",
         "open_payload",
     ],
     "revoke": ["revoke", "reseal_image"],
@@ -116,7 +117,7 @@ def applications() -> str:
 
 def results() -> str:
     """Return the table of the objects that methods return, and of their fields."""
-    kinds = (ImageRecord, ImageInfo, Image, ExportedImage, Seal, KeyStatus, Payload, Variant, Recipient)
+    kinds = (ImageRecord, ImageInfo, Usage, Image, ExportedImage, Seal, KeyStatus, Payload, Variant, Recipient)
     rows = [_fields(each) for each in kinds]
     return table(["object", "meaning", "fields and properties"], rows)
 
