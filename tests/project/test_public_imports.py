@@ -25,6 +25,7 @@ PUBLIC = {
         "upload_docs"
     ),
     "pixstore_asgi.integrations.django": "PixstoreStorage get_pixstore",
+    "pixstore_asgi.integrations.sqlalchemy": "NewPicture PictureType SessionPictures",
     "pixstore_asgi.integrations.opentelemetry": "PixstoreTracing",
     "pixstore_asgi.integrations.prometheus": "PrometheusMetrics",
     "pixstore_asgi.cli": "main",

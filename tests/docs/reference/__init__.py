@@ -20,6 +20,7 @@ from pixstore_asgi import (
 )
 from pixstore_asgi.core.recipient import Recipient
 from pixstore_asgi.integrations import fastapi, opentelemetry, prometheus, starlette
+from pixstore_asgi.integrations.sqlalchemy import NewPicture, PictureType, SessionPictures
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -55,6 +56,13 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     ),
     "starlette": partial(integrations, starlette),
     "fastapi": partial(integrations, fastapi),
+    "sqlalchemy": partial(
+        things,
+        ("PictureType", PictureType),
+        ("NewPicture", NewPicture),
+        ("SessionPictures", SessionPictures),
+        ("SessionPictures.gc", SessionPictures.gc),
+    ),
     "prometheus": partial(integrations, prometheus),
     "opentelemetry": partial(integrations, opentelemetry),
     "testing": tools_for_tests,

@@ -1,0 +1,103 @@
+"""The type of a picture column, and the new pictures that an application assigns to it."""
+
+from typing import Any, Self
+
+from sqlalchemy import Dialect, String, TypeDecorator
+from sqlalchemy.types import TypeEngine
+
+from ...core.hidden import Hidden, hide
+from ...core.ids import checked_directory, is_image_id
+from ...errors import InputError
+from ...saving.options import OnProgress
+from ...saving.source import viewed
+
+_ID_CHARACTERS = 193  # a directory of 64, a colon, a name of 128
+
+
+class PictureType(TypeDecorator[str]):
+    """The type of a column with the id of a picture: a VARCHAR(193).
+
+    Assign a `NewPicture` to save one. The column then has its id, a `str`. None: the row has no picture.
+
+    Args:
+        directory: The directory of new pictures, unless `NewPicture` has one.
+
+    Raises:
+        InputError: The directory is invalid.
+    """
+
+    impl = String(_ID_CHARACTERS)
+    cache_ok = True
+
+    def __init__(self, directory: str | None = None) -> None:
+        super().__init__()
+        self.directory = None if directory is None else checked_directory(directory)
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Refuse a picture that was not saved, and any other text that is not an id."""
+        if isinstance(value, NewPicture):
+            raise InputError(
+                "a NewPicture was written without being saved: assign it to a mapped object in a session that "
+                "SessionPictures watches; insert(), update() and bulk calls do not save pictures"
+            )
+        if value is not None and not is_image_id(value):
+            raise InputError(
+                f"a picture column takes the id of an image, a NewPicture or None, not {value!r:.80}: "
+                "assign the NewPicture after a validation, which makes a plain text of it"
+            )
+        return value
+
+    def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
+        """Return the type of a value that the column is compared with, such as a pattern of LIKE."""
+        return String()
+
+
+class NewPicture(str):
+    """A picture to save: assign it to a `PictureType` attribute of a mapped object.
+
+    The session's flush saves it, and the attribute then has its id. Until then it is a placeholder text. It is a `str`,
+    so that type checkers accept it for `Mapped[str]`.
+
+    Args:
+        data: Bytes, an async iterator of bytes, or an object with an async `read(n)`. In a session that is not async:
+            as in `SyncPixstore.save_image`.
+        directory: The directory of the picture. Default: the directory of the column.
+        strip_metadata: As in `Pixstore.save_image`.
+        on_progress: As in `Pixstore.save_image`.
+    """
+
+    __slots__ = ("_data", "_is_read", "directory", "options")
+
+    _data: Hidden[Any]
+    _is_read: bool
+    directory: str | None
+    options: dict[str, Any]
+
+    def __new__(
+        cls,
+        data: Any,
+        *,
+        directory: str | None = None,
+        strip_metadata: bool | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Self:
+        self = super().__new__(cls, "(a new picture)")  # no id, so that a copy of the text is never stored
+        self._data = hide(viewed(data))
+        self._is_read = False
+        self.directory = directory
+        self.options = {"strip_metadata": strip_metadata, "on_progress": on_progress}
+        return self
+
+    def take(self) -> Any:
+        """Return the data. Raises InputError if it is an upload that was read before."""
+        data = self._data()
+        if self._is_read and not isinstance(data, memoryview):
+            raise InputError("the upload of this NewPicture was read before: assign a NewPicture of a new upload")
+        self._is_read = True
+        return data
+
+    def __repr__(self) -> str:
+        return "NewPicture()"
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__

@@ -1,0 +1,278 @@
+"""SessionPictures: saves, replaces and deletes pictures together with the rows of a session."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, MetaData, event, inspect, select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.orm import (
+    ColumnProperty,
+    InstanceState,
+    Mapper,
+    Session,
+    SessionTransaction,
+    object_session,
+    scoped_session,
+    sessionmaker,
+)
+
+from ...core.events import event as log_event
+from ...pixstore import Pixstore
+from .calls import Calls
+from .column import NewPicture, PictureType
+from .unnamed import unnamed_pictures
+
+Sessions = (
+    sessionmaker[Any] | async_sessionmaker[Any] | scoped_session[Any] | type[Session] | type[AsyncSession] | Session
+)
+"""The sessions to watch: of a factory, or of a class."""
+
+_log = logging.getLogger("pixstore_asgi")
+_INFO_KEY = "pixstore_asgi"
+
+
+class _Saved(NamedTuple):
+    """A picture that a flush has saved, with the object and attribute that it was assigned to."""
+
+    image_id: str
+    instance: object
+    attribute: str
+    picture: NewPicture
+
+
+@dataclass
+class _Changes:
+    """The pictures of one transaction or savepoint.
+
+    rows: by id, how many rows name a picture more than at the beginning. A new picture begins at -1, because it needs
+    one row. Pictures below 0 are deleted after the commit. may_be_committed: the commit has begun.
+    """
+
+    saved: list[_Saved] = field(default_factory=list)
+    rows: Counter[str] = field(default_factory=Counter)
+    may_be_committed: bool = False
+    is_committed: bool = False
+
+    def unnamed(self) -> list[str]:
+        """Return the pictures to delete after a commit."""
+        return [image_id for image_id, count in self.rows.items() if count < 0]
+
+
+class SessionPictures:
+    """Keeps pictures and rows together, for all `PictureType` columns of the sessions that it watches.
+
+    - A flush saves each `NewPicture`, before it writes a row.
+    - After a rollback, of a savepoint too, or a close without a commit, the pictures saved meanwhile are deleted.
+    - After a commit, pictures are deleted if their row was deleted or has another picture now. If that fails, it is
+      logged as `picture_not_deleted`.
+
+    A picture belongs to one row; it may move to another row within one transaction. Pictures that a killed process or a
+    failed commit left without a row are found by `gc`. `insert()`, `update()`, `delete()` and bulk calls are not seen:
+    they refuse a `NewPicture`, and leave the pictures of deleted rows to `gc`.
+
+    Args:
+        pix: The Pixstore.
+        sessions: A `sessionmaker`, an `async_sessionmaker`, or a class of sessions, such as SQLModel's `Session`.
+        in_transaction: Whether pictures are saved and deleted in the session's own transaction. It needs async sessions
+            with asyncpg or psycopg on the PostgreSQL database of `pix`, with a pool of its own, and READ COMMITTED.
+    """
+
+    def __init__(self, pix: Pixstore, sessions: Sessions, *, in_transaction: bool = False) -> None:
+        self._calls = Calls(pix)
+        self._in_transaction = in_transaction
+        self._changes: WeakKeyDictionary[SessionTransaction, _Changes] = WeakKeyDictionary()
+        watched = _watched(sessions)
+        event.listen(watched, "before_flush", self._before_flush)
+        event.listen(watched, "before_commit", self._before_commit)
+        event.listen(watched, "after_commit", self._after_commit)
+        event.listen(watched, "after_transaction_end", self._after_transaction_end)
+
+    def gc(
+        self,
+        session: Session,
+        metadata: MetaData,
+        *,
+        directory: str | None,
+        grace_s: float = 3600,
+        delete: bool = False,
+    ) -> list[str]:
+        """Find pictures that no row names, and delete them if `delete` is set.
+
+        In async code: `await session.run_sync(pictures.gc, Base.metadata, directory="posts")`.
+
+        Args:
+            session: A new session, in no transaction.
+            metadata: The tables that name pictures in `PictureType` columns: all that use the directory.
+            directory: The directory. None: all pictures of the Pixstore.
+            grace_s: Leave out pictures saved within the last `grace_s` seconds. Choose it longer than the longest
+                transaction: its pictures have no committed row yet.
+            delete: Whether to delete them. Call it without this first, and look at the result.
+
+        Returns:
+            Their ids.
+
+        Raises:
+            InputError: The metadata has no such column, the session is in a transaction, or the directory is invalid.
+            StoreError: The store failed.
+        """
+        unnamed = []
+        for image_id in unnamed_pictures(self._calls, session, metadata, directory=directory, grace_s=grace_s):
+            unnamed.append(image_id)
+            if delete:
+                self._calls.delete_image(image_id)
+        return unnamed
+
+    def count(self, session: Session, removed: object, added: object) -> None:
+        """Note that a row that is about to be written names another picture."""
+        rows = self._changes_of(session).rows
+        if isinstance(removed, str):
+            rows[removed] -= 1
+        if isinstance(added, str):
+            rows[added] += 1
+
+    def _before_flush(self, session: Session, *_: object) -> None:
+        session.info[_INFO_KEY] = self
+        for instance in [*session.new, *session.dirty]:
+            state = inspect(instance)
+            for attribute in _picture_attributes(state.mapper):
+                picture = state.dict.get(attribute.key)
+                if isinstance(picture, NewPicture):
+                    self._save(session, instance, attribute, picture)
+
+    def _save(self, session: Session, instance: object, attribute: ColumnProperty[Any], picture: NewPicture) -> None:
+        kind = attribute.columns[0].type
+        assert isinstance(kind, PictureType)
+        directory = picture.directory or kind.directory
+        options = {**picture.options, "directory": directory, **self._connection(session)}
+        image_id = self._calls.save_image(picture.take(), **options)
+        changes = self._changes_of(session)
+        changes.saved.append(_Saved(image_id, instance, attribute.key, picture))
+        changes.rows[image_id] -= 1
+        setattr(instance, attribute.key, image_id)
+
+    def _before_commit(self, session: Session) -> None:
+        if session.get_nested_transaction() is not None:
+            return
+        session.flush()
+        changes = self._changes.get(_transaction(session))
+        if changes is None:
+            return
+        if self._in_transaction:
+            for image_id in changes.unnamed():
+                self._calls.delete_image(image_id, **self._connection(session))
+                del changes.rows[image_id]
+        changes.may_be_committed = True
+
+    def _after_commit(self, session: Session) -> None:
+        changes = self._changes.get(_transaction(session))
+        if changes is not None:
+            changes.is_committed = True
+
+    def _after_transaction_end(self, session: Session, transaction: SessionTransaction) -> None:
+        changes = self._changes.pop(transaction, None)
+        if changes is None:
+            return
+        if not changes.is_committed:
+            self._roll_back(changes)
+        elif transaction.parent is not None:
+            outer = self._changes.setdefault(transaction.parent, _Changes())
+            outer.saved += changes.saved
+            outer.rows.update(changes.rows)
+        else:
+            self._delete(changes.unnamed())
+
+    def _roll_back(self, changes: _Changes) -> None:
+        for saved in changes.saved:
+            # The object may be added again, so that its next flush saves the picture again.
+            state = inspect(saved.instance)
+            if state.transient and state.dict.get(saved.attribute) == saved.image_id:
+                setattr(saved.instance, saved.attribute, saved.picture)
+        # If a commit fails, its rows may be stored all the same: their pictures must stay.
+        if not (self._in_transaction or changes.may_be_committed):
+            self._delete(saved.image_id for saved in changes.saved)
+
+    def _delete(self, image_ids: Iterable[str]) -> None:
+        for image_id in image_ids:
+            try:
+                self._calls.delete_image(image_id)
+            except Exception as error:
+                _log.warning(
+                    "picture %s has no row and was not deleted: %s",
+                    image_id,
+                    error,
+                    extra=log_event("picture_not_deleted", image_id=image_id),
+                )
+
+    def _changes_of(self, session: Session) -> _Changes:
+        return self._changes.setdefault(_transaction(session), _Changes())
+
+    def _connection(self, session: Session) -> dict[str, Any]:
+        """Return the argument `connection` of a call, if the session's transaction takes pictures."""
+        if not self._in_transaction:
+            return {}
+        connection = session.connection()
+        connection.exec_driver_sql("SELECT 1")  # the driver begins its transaction with the first statement
+        return {"connection": connection.connection.driver_connection}
+
+
+def _transaction(session: Session) -> SessionTransaction:
+    """Return the innermost savepoint or transaction. A flush has one of its own inside, which does not count."""
+    return session.get_nested_transaction() or session.get_transaction() or session.begin()
+
+
+def _watched(sessions: Sessions) -> Any:
+    """Return the target of session events. An async_sessionmaker gets a class of sync sessions of its own."""
+    if isinstance(sessions, async_sessionmaker):
+        base = sessions.kw.get("sync_session_class") or sessions.class_.sync_session_class
+        watched = type(base.__name__, (base,), {})
+        sessions.configure(sync_session_class=watched)
+        return watched
+    if isinstance(sessions, type) and issubclass(sessions, AsyncSession):
+        return sessions.sync_session_class
+    return sessions
+
+
+def _picture_attributes(mapper: Mapper[Any]) -> list[ColumnProperty[Any]]:
+    return [each for each in mapper.column_attrs if isinstance(each.columns[0].type, PictureType)]
+
+
+def _stored(session: Session, state: InstanceState[Any], attribute: ColumnProperty[Any]) -> object:
+    """Return the value in the row, for an attribute that was not loaded before it was changed."""
+    if state.identity is None:
+        return None
+    keys = [state.mapper.get_property_by_column(column).class_attribute for column in state.mapper.primary_key]
+    is_its_row = [key == value for key, value in zip(keys, state.identity, strict=True)]
+    return session.scalar(select(attribute.class_attribute).where(*is_its_row))
+
+
+# These listen to all mappers, because mapped classes may be defined after SessionPictures is made.
+
+
+@event.listens_for(Mapper, "before_insert")
+@event.listens_for(Mapper, "before_update")
+def _before_write(mapper: Mapper[Any], _: Connection, instance: object) -> None:
+    _count(mapper, instance, is_deleted=False)
+
+
+@event.listens_for(Mapper, "before_delete")
+def _before_delete(mapper: Mapper[Any], _: Connection, instance: object) -> None:
+    _count(mapper, instance, is_deleted=True)
+
+
+def _count(mapper: Mapper[Any], instance: object, *, is_deleted: bool) -> None:
+    session = object_session(instance)
+    pictures = session.info.get(_INFO_KEY) if session else None
+    if session is None or pictures is None:
+        return
+    state = inspect(instance)
+    for attribute in _picture_attributes(mapper):
+        history = state.attrs[attribute.key].history
+        if not (is_deleted or history.has_changes()):
+            continue
+        known = history.deleted or (history.unchanged if is_deleted else ())
+        removed = known[0] if known else _stored(session, state, attribute)
+        pictures.count(session, removed, None if is_deleted else history.added and history.added[0])

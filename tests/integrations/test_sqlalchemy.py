@@ -1,0 +1,393 @@
+"""The integration with SQLAlchemy: a picture is there together with its row, whatever the session does."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import String, create_engine, delete, insert, select
+from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, sessionmaker
+from sqlalchemy.schema import ForeignKey
+
+from pixstore_asgi import InvalidImage, Pixstore
+from pixstore_asgi.errors import InputError, StoreBusy
+from pixstore_asgi.integrations.sqlalchemy import NewPicture, PictureType, SessionPictures
+from tests.support.samples import SECRET, picture
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Cluster
+
+Case = Callable[[Session], None]
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Album(Base):
+    __tablename__ = "album"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    posts: Mapped[list["Post"]] = relationship(cascade="all, delete-orphan")
+
+
+class Post(Base):
+    __tablename__ = "post"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), unique=True)
+    picture: Mapped[str | None] = mapped_column(PictureType("posts"))
+    album_id: Mapped[int | None] = mapped_column(ForeignKey(Album.id))
+
+
+class World:
+    """A table and a Pixstore. `run` gives each case a new session of the watched factory, and closes it."""
+
+    def __init__(self, url: str, pix: Pixstore, *, in_transaction: bool = False) -> None:
+        self.pix = pix
+        self.is_async = "+asyncpg" in url or "+aiosqlite" in url or in_transaction
+        self.url = url
+        self.in_transaction = in_transaction
+
+    def run(self, *cases: Case) -> None:
+        if self.is_async:
+            asyncio.run(self._run_async(cases))
+            return
+        engine = create_engine(self.url)
+        sessions = sessionmaker(engine)
+        SessionPictures(self.pix, sessions)
+        Base.metadata.create_all(engine)
+        try:
+            for case in cases:
+                with sessions() as session:
+                    case(session)
+        finally:
+            engine.dispose()
+
+    async def _run_async(self, cases: tuple[Case, ...]) -> None:
+        async with self.pix, self.sessions() as sessions:
+            for case in cases:
+                async with sessions() as session:
+                    await session.run_sync(case)
+
+    @contextlib.asynccontextmanager
+    async def sessions(self, **options: Any) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
+        engine = create_async_engine(self.url)
+        sessions = async_sessionmaker(engine, **options)
+        SessionPictures(self.pix, sessions, in_transaction=self.in_transaction)
+        async with engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+        try:
+            yield sessions
+        finally:
+            await engine.dispose()
+
+    def images(self) -> set[str]:
+        """Return the ids in the store."""
+        return {image.id for image in asyncio.run(self.pix.list_images())}
+
+    def named(self) -> set[str]:
+        """Return the ids in the table."""
+        found: set[str] = set()
+        self.run(lambda session: found.update(session.scalars(select(Post.picture).where(Post.picture.is_not(None)))))
+        return found
+
+    def agrees(self, count: int) -> bool:
+        """Return whether there are this many pictures, and each has its row."""
+        images = self.images()
+        return images == self.named() and len(images) == count
+
+
+FULL = ["sqlite", "aiosqlite", "postgres asyncpg in transaction"]
+SHORT = ["postgres psycopg", "postgres asyncpg", "postgres psycopg in transaction"]
+everywhere = pytest.mark.parametrize("world", [*FULL, *SHORT], indirect=True)
+
+
+@pytest.fixture(params=FULL)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    kind: str = request.param
+    if "postgres" not in kind:
+        driver = "sqlite" if kind == "sqlite" else "sqlite+aiosqlite"
+        yield World(f"{driver}:///{tmp_path}/app.db", Pixstore(tmp_path / "pixstore.db", secret=SECRET))
+        return
+    cluster: Cluster = request.getfixturevalue("postgres")
+    in_transaction = kind.endswith("in transaction")
+    with cluster.lent() as url:
+        store = url if in_transaction else tmp_path / "pixstore.db"
+        pix = Pixstore(store, secret=SECRET)
+        driver = f"postgresql+{kind.split()[1]}:"
+        yield World(url.replace("postgresql:", driver), pix, in_transaction=in_transaction)
+
+
+def new(name: str = "a", seed: int = 0, **values: Any) -> Post:
+    return Post(name=name, picture=NewPicture(picture(seed=seed)), **values)
+
+
+def post(session: Session, name: str = "a") -> Post:
+    return session.scalars(select(Post).where(Post.name == name)).one()
+
+
+def add(session: Session) -> None:
+    session.add(new())
+    session.commit()
+
+
+def add_another(session: Session) -> None:
+    session.add(new("b", 1))
+    session.commit()
+
+
+def remove(session: Session) -> None:
+    session.delete(post(session))
+    session.commit()
+
+
+@everywhere
+def test_a_commit_keeps_picture_and_row(world: World) -> None:
+    """After a flush the attribute has an id in the column's directory, and after the commit the picture is readable."""
+    ids = []
+
+    def save(session: Session) -> None:
+        saved = new()
+        session.add(saved)
+        assert repr(saved.picture) == "NewPicture()"
+        session.flush()
+        assert saved.picture is not None
+        assert saved.picture.startswith("posts:")
+        ids.append(saved.picture)
+        session.commit()
+
+    world.run(save)
+    assert world.agrees(1)
+    read = asyncio.run(world.pix.read_image(ids[0]))
+    assert read is not None
+    assert read.data == picture()
+
+
+@everywhere
+@pytest.mark.parametrize("ends_by", ["rollback", "close"])
+def test_a_rollback_leaves_no_picture(world: World, ends_by: str) -> None:
+    """A rollback, or a close without a commit, leaves neither row nor picture, and keeps the replaced one."""
+
+    def replace(session: Session) -> None:
+        post(session).picture = NewPicture(picture(seed=1))
+        session.add(new("b", 2))
+        session.flush()
+        getattr(session, ends_by)()
+
+    world.run(add, replace)
+    assert world.agrees(1)
+
+
+def test_a_failed_flush_leaves_no_picture(world: World) -> None:
+    """A picture whose row the database refuses is deleted. If its object is added again, it is saved again."""
+
+    def twice(session: Session) -> None:
+        again = new("a", 1)
+        session.add(again)
+        with pytest.raises(IntegrityError):
+            session.commit()
+        session.rollback()
+        again.name = "b"
+        session.add(again)
+        session.commit()
+
+    world.run(add, twice)
+    assert world.agrees(2)
+
+
+@everywhere
+def test_a_savepoint_is_its_own(world: World) -> None:
+    """A savepoint rolled back deletes its pictures; those before and after it, and of a released one, stay."""
+
+    def nest(session: Session) -> None:
+        session.add(new("before"))
+        with pytest.raises(IntegrityError), session.begin_nested():
+            session.add_all([new("b", 1), new("before", 2)])
+        with session.begin_nested() as savepoint:
+            session.add(new("c", 3))
+            session.flush()
+            savepoint.rollback()
+        with session.begin_nested():
+            session.add(new("released", 4))
+        session.add(new("after", 5))
+        session.commit()
+
+    world.run(nest)
+    assert world.agrees(3)
+
+
+def test_a_replacement_undone_with_its_savepoint(world: World) -> None:
+    """A picture replaced or removed within a savepoint that is rolled back stays."""
+
+    def nest(session: Session) -> None:
+        first = post(session)
+        with session.begin_nested() as savepoint:
+            first.picture = NewPicture(picture(seed=1))
+            session.flush()
+            first.picture = None
+            session.flush()
+            savepoint.rollback()
+        session.commit()
+
+    world.run(add, nest)
+    assert world.agrees(1)
+
+
+@everywhere
+def test_replaced_twice(world: World) -> None:
+    """Two replacements in one transaction leave the last picture, if the attribute is loaded or not."""
+
+    def twice(session: Session) -> None:
+        first = post(session)
+        for seed in (1, 2):
+            first.picture = NewPicture(picture(seed=seed))
+            session.flush()
+        session.commit()
+        first.picture = NewPicture(picture(seed=3))  # expired by the commit
+        session.commit()
+        session.expire(first, ["picture"])
+        first.picture = NewPicture(picture(seed=4))
+        session.commit()
+
+    world.run(add, twice)
+    assert world.agrees(1)
+
+
+def test_set_and_unset(world: World) -> None:
+    """A picture that is set and unset in one transaction is not kept, flushed in between or not."""
+
+    def unset(session: Session) -> None:
+        first = post(session)
+        first.picture = NewPicture(picture(seed=1))
+        first.picture = None
+        session.flush()
+        first.picture = NewPicture(picture(seed=2))
+        session.flush()
+        first.picture = None
+        session.commit()
+
+    world.run(add, unset)
+    assert world.agrees(0)
+
+
+def test_a_deleted_row(world: World) -> None:
+    """A deleted row takes its picture along after the commit, loaded or not, and not after a rollback."""
+
+    def undo(session: Session) -> None:
+        session.delete(post(session))
+        session.flush()
+        session.rollback()
+
+    def remove_unloaded(session: Session) -> None:
+        second = post(session, "b")
+        session.expire(second, ["picture"])
+        session.delete(second)
+        session.commit()
+
+    world.run(add, add_another, undo)
+    assert world.agrees(2)
+    world.run(remove_unloaded)
+    assert world.agrees(1)
+    world.run(remove)
+    assert world.agrees(0)
+
+
+def test_orphans_of_a_relationship(world: World) -> None:
+    """A row that is deleted as an orphan takes its picture along; a new orphan that is never written leaves none."""
+
+    def fill(session: Session) -> None:
+        session.add(Album(id=1, posts=[new("a"), new("b", 1)]))
+        session.commit()
+
+    def take_out(session: Session) -> None:
+        album = session.get_one(Album, 1)
+        first, second = album.posts
+        session.expire(first, ["picture"])
+        album.posts.remove(first)
+        never = new("c", 2)
+        album.posts.append(never)
+        album.posts.remove(never)
+        session.commit()
+        assert album.posts == [second]
+
+    world.run(fill, take_out)
+    assert world.agrees(1)
+
+
+def test_a_picture_moves_between_rows(world: World) -> None:
+    """A picture may move to another row within one transaction, in either order and over several flushes."""
+
+    def move(session: Session) -> None:
+        first, second = post(session), Post(name="b")
+        second.picture, first.picture = first.picture, None
+        session.add(second)
+        session.commit()
+        first.picture = second.picture
+        session.flush()
+        second.picture = None
+        session.flush()
+        session.commit()
+        moved = first.picture
+        session.delete(first)
+        session.flush()
+        second.picture = moved
+        session.commit()
+
+    world.run(add, move)
+    assert world.agrees(1)
+
+
+def test_a_refused_picture_stops_the_flush(world: World) -> None:
+    """A file that is no image raises in the flush. After a rollback, or another assignment, the session goes on."""
+
+    def refuse(session: Session) -> None:
+        first, second = post(session), post(session, "b")
+        second.picture, first.picture = first.picture, NewPicture(b"no image")
+        with pytest.raises(InvalidImage):
+            session.commit()
+        first.picture = None
+        session.commit()
+
+    world.run(add, add_another, refuse)
+    assert world.agrees(1)
+
+
+def test_statements_do_not_save(world: World) -> None:
+    """A statement refuses a new picture and a text that is no id, and its deleted rows leave their pictures."""
+
+    def refuse(session: Session) -> None:
+        for value, reason in [(NewPicture(picture()), "without being saved"), ("(a new picture)", "takes the id")]:
+            with pytest.raises(StatementError, match=reason) as refused:
+                session.execute(insert(Post).values(name="b", picture=value))
+            assert isinstance(refused.value.orig, InputError)
+        assert session.scalars(select(Post).where(Post.picture.like("posts:%"), Post.picture != "")).all()
+        session.execute(delete(Post))
+        session.commit()
+
+    world.run(add, refuse)
+    assert len(world.images()) == 1
+    assert world.named() == set()
+
+
+def test_a_failed_deletion_is_logged(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If a picture can't be deleted after the commit, the application gets no error, and the log has its id."""
+    if world.in_transaction:
+        pytest.skip("in a transaction, the deletion is a part of the commit")
+
+    async def fail(*_: object) -> bool:
+        raise StoreBusy("it is locked")
+
+    world.run(add)
+    (image_id,) = world.images()
+    monkeypatch.setattr(world.pix, "delete_image", fail)
+    world.run(remove)
+    (line,) = caplog.records
+    assert line.getMessage() == f"picture {image_id} has no row and was not deleted: it is locked"
+    assert (line.event, line.image_id) == ("picture_not_deleted", image_id)  # type: ignore[attr-defined]
