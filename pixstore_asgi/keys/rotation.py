@@ -3,6 +3,7 @@
 Only the bytes of wrapped keys change. Ciphertext, tokens and versions stay the same.
 """
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from ..store.contract import ImageStore
 from ..store.inspection import pages_of_images
 from .find import find_ring
 
-OnRewrapped = Callable[[int, int], None]
+OnRewrapped = Callable[[int, int], object]
 """Called with the number of rewrapped keys so far, and the total."""
 
 _BATCH = 100
@@ -87,8 +88,8 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
             return done
         async for count in _rewrap_all(store, ring, failures):
             done += count
-            if on_progress:
-                on_progress(done, max(done, total))
+            if on_progress and asyncio.iscoroutine(told := on_progress(done, max(done, total))):
+                await told  # a callback of SyncPixstore runs in the calling thread
         if failures:
             raise failures[0]
     return done

@@ -18,7 +18,7 @@ from ..store.contract import ImageStore
 
 DEFAULT_MAX_IMAGE_BYTES = 32 * 1024 * 1024
 
-OnProgress = Callable[[int], None]
+OnProgress = Callable[[int], object]
 """Called with the number of the image's bytes taken so far."""
 
 

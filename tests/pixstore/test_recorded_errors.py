@@ -1,5 +1,6 @@
 """If an error leaves the package, the locals of its frames, which an error tracker records, have no key or secret."""
 
+import io
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -16,6 +17,7 @@ from pixstore_asgi.errors import IntegrityError, InvalidImage, SecretError, Stor
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.serving.decide import Inquiry
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.sync import SyncPixstore
 from pixstore_asgi.transfer.exports import open_npm_target
 from tests.support.leaks import spellings
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
@@ -288,3 +290,16 @@ async def test_a_secret_in_place_of_its_key_id_where_nothing_opens(tmp_path: Pat
     with pytest.raises(StoreError) as caught:
         await Pixstore(tmp_path / "nowhere" / "pixstore.db", secret=SECRET).retire_key(OTHER_SECRET)
     assert leaks(caught.value, OTHER_SECRET, SECRET) == set()
+
+
+def test_calls_from_sync_code() -> None:
+    """If a call of SyncPixstore fails, its frames have no key id, proof or byte of the image."""
+    images = SyncPixstore(Pixstore(MemoryStore(), secret=SECRET))
+    with pytest.raises(PixstoreError) as caught:
+        images.retire_key(SHORT)
+    assert leaks(caught.value, SHORT) == set()
+    data = picture()[:-20]
+    for each in (data, io.BytesIO(data), iter([data])):
+        with pytest.raises(InvalidImage) as refused:
+            images.save_image(each)
+        assert leaks(refused.value, data) == set()

@@ -8,7 +8,7 @@ DIRECTION = [
     ["keys", "saving", "serving", "health"],
     ["life"],
     ["pixstore"],
-    ["asgi"],
+    ["asgi", "sync"],
     ["__init__"],
     ["integrations"],
     ["transfer", "demo", "upkeep"],

@@ -19,6 +19,7 @@ PUBLIC = {
     "pixstore_asgi.store.contract_tests": "SharedStoreContract StoreContract",
     "pixstore_asgi.store.sqlite": "Durability SqliteStore",
     "pixstore_asgi.store.memory": "MemoryStore",
+    "pixstore_asgi.sync": "SyncImageData SyncPayload SyncPixstore SyncReader",
     "pixstore_asgi.integrations.starlette": "add_error_handlers records_response",
     "pixstore_asgi.integrations.fastapi": (
         "ImageUpload PageRecipient ProofHeaders SentProof add_error_handlers no_store payload_docs records_response "

@@ -1,0 +1,161 @@
+"""One call of an async method from sync code: the thread waits, and runs the functions that the method needs it for."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+
+import anyio.to_thread
+
+from ..errors import StoreError
+from ..saving.source import ImageData, viewed
+from ..store.contract import CHUNK_BYTES
+from .loops import check_may_wait, run_on_loop
+
+T = TypeVar("T")
+R = TypeVar("R")
+P = ParamSpec("P")
+
+_END = object()
+
+
+class SyncReader(Protocol):
+    """Any object with a `read(n)`, such as a file in binary mode or Django's UploadedFile."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+SyncImageData = ImageData | Iterator[bytes] | SyncReader
+"""Image data of SyncPixstore: all that Pixstore accepts, iterators and files."""
+
+
+class Call(Generic[T]):
+    """One call. Its coroutine runs on an event loop, and the calling thread waits for its result.
+
+    Raises StoreError if the calling thread may not wait.
+
+    loop: the event loop, once `run` was called.
+    """
+
+    def __init__(self) -> None:
+        check_may_wait()
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[T] | None = None
+        self._functions: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+
+    def run(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop | None = None) -> T:
+        """Run a coroutine on `loop`, or on the event loop of this thread's application. Return its result.
+
+        If an exception such as KeyboardInterrupt interrupts the thread, the coroutine is cancelled first. Raises
+        StoreError if the event loop has ended.
+        """
+        try:
+            if loop is None:
+                self.loop = run_on_loop(partial(self._start, coroutine))
+            else:
+                self.loop = loop
+                loop.call_soon_threadsafe(self._start, coroutine)
+        except RuntimeError:
+            coroutine.close()
+            raise _ended() from None
+        try:
+            while function := self._functions.get():
+                function()
+        except BaseException:
+            self._cancel(self.loop)
+            raise
+        return self._result()
+
+    def _start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(_lend_thread(coroutine))
+        self._task.add_done_callback(self._end)
+        return loop
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        if not task.cancelled():
+            task.exception()  # asyncio would log an error that nothing has asked for
+        self._functions.put(None)
+
+    def _cancel(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Cancel the task, and wait for its end."""
+        with suppress(RuntimeError):  # an event loop that has ended has ended its tasks
+            loop.call_soon_threadsafe(lambda: self._task and self._task.cancel())
+        while self._functions.get():
+            pass
+
+    def _result(self) -> T:
+        task, self._task = self._task, None
+        assert task is not None
+        try:
+            return task.result()
+        except asyncio.CancelledError:
+            raise _ended() from None
+        finally:
+            del task  # it has its error, which has this frame in its traceback
+
+    async def in_thread(self, function: Callable[[], R]) -> R:
+        """Run a function in the calling thread. Return its result, or raise its error."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+
+        def run() -> None:
+            try:
+                result = function()
+            except Exception as error:
+                loop.call_soon_threadsafe(_settle, future, partial(future.set_exception, error))
+            else:
+                loop.call_soon_threadsafe(_settle, future, partial(future.set_result, result))
+
+        self._functions.put(run)
+        return await future
+
+    def of(
+        self, method: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, T]:
+        """Return the coroutine of a method. Callbacks among its arguments run in the calling thread."""
+        others = {name: self._adapted(value) for name, value in kwargs.items()}
+        return method(*map(self._adapted, args), **others)  # type: ignore[arg-type]
+
+    def _adapted(self, value: object) -> object:
+        return (lambda *given: self.in_thread(partial(value, *given))) if callable(value) else value
+
+    def source(self, data: Any) -> Any:
+        """Return image data that is read in the calling thread, unless it is async or in memory."""
+        if isinstance(data, AsyncIterator):
+            return data
+        if (read := getattr(data, "read", None)) is None:
+            return self._pieces(partial(next, data, _END)) if isinstance(data, Iterator) else data
+        return data if inspect.iscoroutinefunction(read) else self._pieces(partial(read, CHUNK_BYTES), ends_empty=True)
+
+    async def _pieces(self, read: Callable[[], Any], *, ends_empty: bool = False) -> AsyncIterator[Any]:
+        while True:
+            piece = await self.in_thread(lambda: viewed(read()))
+            if piece is _END or (ends_empty and not piece):
+                return
+            yield piece
+
+
+def _settle(future: asyncio.Future[R], settle: Callable[[], None]) -> None:
+    if not future.done():  # the coroutine may have been cancelled meanwhile
+        settle()
+
+
+async def _lend_thread(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine, and let one more worker thread run meanwhile, because the calling thread only waits.
+
+    Otherwise calls in all worker threads of an application would wait for a free one for ever.
+    """
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    limiter.total_tokens += 1
+    try:
+        return await coroutine
+    finally:
+        limiter.total_tokens -= 1
+
+
+def _ended() -> StoreError:
+    return StoreError("the event loop that served this call has ended: the application is shutting down")

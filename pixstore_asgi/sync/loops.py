@@ -1,0 +1,108 @@
+"""The event loop that serves the calls of a thread: the application's, or one in the background of the process."""
+
+import asyncio
+import atexit
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from contextvars import Context, copy_context
+from threading import Lock
+
+from anyio import from_thread
+
+from ..errors import StoreError
+from ..process import close_in_child
+
+
+class BackgroundLoop:
+    """One event loop in a daemon thread. It starts at its first use, and ends at the end of the process."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = Lock()
+        self._parts = ExitStack()
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def started(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop. If there is none, start it."""
+        with self._lock:
+            if self.loop is None:
+                portal = self._parts.enter_context(from_thread.start_blocking_portal(name="pixstore_asgi.sync"))
+                self.loop = portal.call(_running_loop)
+                atexit.register(self._parts.close)  # closes the stores that are still open
+            return self.loop
+
+    def forget(self) -> None:
+        """Drop the event loop of the parent process, in a forked child: its thread does not run here."""
+        atexit.unregister(self._parts.close)
+        self._reset()
+
+
+background = BackgroundLoop()
+close_in_child(background, BackgroundLoop.forget)
+
+
+async def _running_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.get_running_loop()
+
+
+def _loop_here() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that the calling thread runs, or None."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def check_may_wait() -> None:
+    """Raise StoreError if the calling thread runs an event loop, because the loop stops while the thread waits.
+
+    An interactive console or notebook may wait: its event loop only runs the user's code.
+    """
+    loop = _loop_here()
+    if loop is not None and (loop is background.loop or not hasattr(sys, "ps1")):
+        raise StoreError("SyncPixstore was called in an event loop, which it would block: await the Pixstore instead")
+
+
+def run_on_loop(start: Callable[[], asyncio.AbstractEventLoop]) -> asyncio.AbstractEventLoop:
+    """Run `start` on the event loop of the application if the thread is one of its workers, else in the background.
+
+    The worker threads of anyio (Starlette, FastAPI) and of asgiref (Django) are known. `start` has the caller's context
+    variables, and returns the event loop that runs it. Raises RuntimeError if the loop has ended.
+    """
+    loop = None
+    if _loop_here() is None:
+        with suppress(RuntimeError):  # no worker thread of anyio, or one under trio
+            return from_thread.run_sync(start)
+        loop = _loop_of_asgiref()
+    if loop is None:
+        loop = background.started()
+        loop.call_soon_threadsafe(start)
+    else:
+        loop.call_soon_threadsafe(start, context=_off_this_thread())
+    return loop
+
+
+def _loop_of_asgiref() -> asyncio.AbstractEventLoop | None:
+    """Return the running event loop that has called this thread by asgiref's `sync_to_async`, or None."""
+    asgiref = sys.modules.get("asgiref.sync")
+    if asgiref is None:
+        return None
+    called = asgiref.SyncToAsync.threadlocal
+    loop: asyncio.AbstractEventLoop | None = getattr(called, "main_event_loop", None)
+    is_running = loop is not None and getattr(called, "main_event_loop_pid", None) == os.getpid() and loop.is_running()
+    return loop if is_running else None
+
+
+def _off_this_thread() -> Context:
+    """Return the current context, except that asgiref's `sync_to_async` uses another thread than the calling one.
+
+    Otherwise an async source of secrets that calls `sync_to_async` would wait for this thread, which waits for it.
+    """
+    asgiref, context = sys.modules["asgiref.sync"], copy_context()
+    context.run(asgiref.SyncToAsync.thread_sensitive_context.set, asgiref.ThreadSensitiveContext())
+    context.run(setattr, asgiref.AsyncToSync.executors, "current", None)
+    return context
