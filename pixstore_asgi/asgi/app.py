@@ -38,19 +38,24 @@ AnyASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI application of any framework. It is untyped: each framework has its own types for scope and messages."""
 
 
-class AppOptions(TypedDict, total=False):
-    """The keyword options of PixstoreApp, as a type for callers that pass them on."""
+class ServingOptions(TypedDict, total=False):
+    """The keyword options of PixstoreApp that decide how images are served, as a type for callers that pass them on."""
 
     allow_origins: Sequence[str] | None
+    service_worker_scope: str | None
+    on_served: OnServed | Observer | Sequence[OnServed | Observer] | None
+    send_timeout_s: float
+    max_stream_s: float
+
+
+class AppOptions(ServingOptions, total=False):
+    """All keyword options of PixstoreApp: also those that decide which requests get images."""
+
     authorize: Authorize | None
     authorize_many: AuthorizeMany | None
     audience: AudienceOf | None
     allow_unproven: bool
     public_ciphertext: bool
-    service_worker_scope: str | None
-    on_served: OnServed | Observer | Sequence[OnServed | Observer] | None
-    send_timeout_s: float
-    max_stream_s: float
 
 
 class PixstoreApp:

@@ -96,7 +96,7 @@ class RecordsApp:
         await send_json(status, answer, headers, scope, send)
 
     async def _records(self, scope: Scope) -> Mapping[str, ImageRecord]:
-        image_ids, recipient = _ids_in(scope), recipient_of(scope)
+        image_ids, recipient = ids_in(scope), recipient_of(scope)
         # Before the rule, so that this answer does not tell which images the rule admits.
         self._proofs.need_recipient(recipient)
         audience = await self._audience.name(scope) if self._audience else None
@@ -110,7 +110,7 @@ class RecordsApp:
         return await self._pixstore.get_image_records(admitted, audience=audience, recipient=recipient)
 
 
-def _ids_in(scope: Scope) -> list[str]:
+def ids_in(scope: Scope) -> list[str]:
     """Return the valid image ids of the request, each once. Skip invalid ids and the ids of variants.
 
     Raises HTTPException with status 400 if the request has no valid id or more than `MOST_RECORDS` ids.

@@ -12,6 +12,7 @@ DJANGO_SECRET = "django's own"
 APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
+    "django.contrib.sessions",
     "pixstore_asgi.integrations.django",
     "tests.integrations.django_app",
 ]

@@ -1,4 +1,4 @@
-"""The setting PIXSTORE, read where it is used, so that a test can replace it by `override_settings`."""
+"""The settings of a project, read where they are used, so that a test can replace them by `override_settings`."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
@@ -28,6 +28,11 @@ def get_pixstore() -> Pixstore:
         f"the setting PIXSTORE must be a Pixstore, such as Pixstore(BASE_DIR / 'pixstore.db'), not "
         f"{'missing' if pixstore is None else type(pixstore).__name__}"
     )
+
+
+def get_route() -> str:
+    """Return the path of the images: the setting PIXSTORE_ROUTE, "/pixstore-image" if it is missing."""
+    return str(getattr(settings, "PIXSTORE_ROUTE", "/pixstore-image"))
 
 
 def call(method: Callable[_P, Coroutine[Any, Any, _T]], *args: _P.args, **kwargs: _P.kwargs) -> _T:
