@@ -270,3 +270,17 @@ def test_the_page_script_is_cached_by_its_version(project: MemoryPixstore) -> No
         settings_url, element_url = script_urls()
         assert settings_url.startswith("/pictures/-/page.js?")
         assert anyio.run(ask) == [(200, "public"), (200, "no-cache"), (200, "public")]
+
+
+def test_the_page_of_an_image_names_no_other_path(project: MemoryPixstore) -> None:
+    """It has the id, relative paths and a strict policy, and another text than an id is a 404."""
+    app = pixstore_application(no_django, authorize=is_ada)
+
+    async def ask(name: str) -> httpx.Response:
+        async with client(app) as http:
+            return await http.get(f"{ROUTE}/-/view/{name}")
+
+    page = anyio.run(ask, "photos:abc~thumb")
+    assert 'src-id="photos:abc~thumb"' in page.text
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert [anyio.run(ask, name).status_code for name in ("%22%3E", "a/b", "")] == [404, 404, 404]

@@ -6,10 +6,10 @@ from django.apps import apps
 from starlette.types import Receive, Scope, Send
 
 from ...asgi.app import AnyASGIApp, PixstoreMiddleware, ServingOptions
-from ...asgi.http import mounted, route_path
+from ...asgi.http import route_path
 from ...asgi.records import RecordsApp
 from ...errors import ConfigError
-from .page import PAGE_PATH, RECORDS_PATH, PageScript
+from .page import PAGE_PATH, RECORDS_PATH, VIEW_PATH, PageFiles
 from .sessions import ManyRule, SessionRules, UserRule
 from .setting import get_pixstore, get_route
 
@@ -26,9 +26,9 @@ def pixstore_application(
     """Return the ASGI application of a project: Django, and the images of the setting PIXSTORE at PIXSTORE_ROUTE.
 
     It opens the Pixstore at the server's startup and closes it at the shutdown. Below the route, `/-/records` is a
-    RecordsApp. The rule receives the user of the session's cookie, as `request.user` of a view, or an AnonymousUser.
-    Proofs and records are bound to the session, so they are invalid after the session's end. Each request loads session
-    and user once.
+    RecordsApp, and `/-/view/{image id}` a page that shows the image. The rule receives the user of the session's
+    cookie, as `request.user` of a view, or an AnonymousUser. Proofs and records are bound to the session, so they are
+    invalid after its end. Each request loads session and user once.
 
     Args:
         django: The result of `get_asgi_application()`.
@@ -47,10 +47,8 @@ def pixstore_application(
         raise ConfigError(f"pixstore_application needs {' and '.join(missing)} in INSTALLED_APPS")
     pixstore, route = get_pixstore(), get_route()
     rules = SessionRules(authorize, authorize_many)
-    beside: dict[str, AnyASGIApp] = {
-        route + RECORDS_PATH: RecordsApp(pixstore, authorize_many=rules.admitted, audience=rules.audience_of_records),
-        route + PAGE_PATH: PageScript(),
-    }
+    records = RecordsApp(pixstore, authorize_many=rules.admitted, audience=rules.audience_of_records)
+    page_files = PageFiles()
     images = PixstoreMiddleware(
         django,
         pixstore,
@@ -62,8 +60,10 @@ def pixstore_application(
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         path = route_path(scope) if scope["type"] == "http" else ""
-        if path in beside:
-            await beside[path](mounted(scope, path), receive, send)
+        if path == route + RECORDS_PATH:
+            await records(scope, receive, send)
+        elif path == route + PAGE_PATH or path.startswith(route + VIEW_PATH + "/"):
+            await page_files(scope, receive, send)
         else:
             await images(scope, receive, send)
 

@@ -1,4 +1,4 @@
-"""The scripts of a page: the settings of the browser client, and the element `<pix-image>`."""
+"""The scripts of a page (the client's settings and the element `<pix-image>`), and a page that shows one image."""
 
 from functools import cache
 
@@ -7,9 +7,11 @@ from starlette.types import Receive, Scope, Send
 
 from ...asgi.client_files import ClientFiles
 from ...asgi.http import refuse
+from ...core.ids import is_served_id
+from ...serving.payload import RawHeaders
 from .setting import get_route
 
-RECORDS_PATH, PAGE_PATH = "/-/records", "/-/page.js"
+RECORDS_PATH, PAGE_PATH, VIEW_PATH = "/-/records", "/-/page.js", "/-/view"
 """The paths below the route of the images."""
 
 _CLIENT = "/-/client"
@@ -19,11 +21,32 @@ import {{ initPixstoreFrontend }} from "{client}";
 
 initPixstoreFrontend({{ recordsUrl: new URL("records", import.meta.url).pathname, keyPair: "stored" }});
 """
+_VIEW = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Picture</title>
+<script type="module" src="../page.js?{version}"></script>
+<script type="module" src="{element}"></script>
+<pix-image src-id="{id}" loading="eager" alt=""><p slot="error" hidden>This picture cannot be shown.</p></pix-image>
+</html>
+"""
+_HEADERS_OF_VIEW: RawHeaders = [
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"content-security-policy", b"default-src 'none'; script-src 'self'; connect-src 'self'; img-src blob:"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+
+def mount_url() -> str:
+    """Return the path of the images, with the prefix of a project that is not at the root of its host."""
+    return get_script_prefix().rstrip("/") + get_route()
 
 
 def script_urls() -> tuple[str, str]:
     """Return the URLs of the two module scripts of a page, in their order: the client's settings, and the element."""
-    mount = get_script_prefix().rstrip("/") + get_route()
+    mount = mount_url()
     return f"{mount}{PAGE_PATH}?{_version()}", f"{mount}{_CLIENT}{_path_of('element.js')}"
 
 
@@ -37,27 +60,38 @@ def _version() -> str:
     return _path_of("index.js").split("/")[1]
 
 
-class PageScript:
-    """Serves the module that sets up the client of a page for the records and the key pair of this integration.
+class PageFiles:
+    """Serves `/-/page.js` and `/-/view/{image id}`, below the route of the images.
 
-    It also exports the client's functions. Its paths are relative, so it is the same file behind each proxy. A
-    Content-Security-Policy of `script-src 'self'` admits it.
+    The first is the module that sets up the client of a page for the records and the key pair of this integration. It
+    also exports the client's functions. The second is a page that shows one image. All paths in both are relative, so
+    they are the same behind each proxy. A Content-Security-Policy of `script-src 'self'` admits the module.
     """
 
     def __init__(self) -> None:
-        self._body = _SCRIPT.format(client=f"./client{_path_of('index.js')}").encode()
+        self._script = _SCRIPT.format(client=f"./client{_path_of('index.js')}").encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = scope["path"].rpartition(VIEW_PATH + "/")[2]
         if scope["method"] not in ("GET", "HEAD"):
             await refuse(405, [(b"allow", b"GET, HEAD")], send)
-            return
-        is_current = scope["query_string"] == _version().encode()
-        headers = [
-            (b"content-type", b"text/javascript; charset=utf-8"),
-            (b"content-length", str(len(self._body)).encode()),
-            (b"cache-control", b"public, max-age=31536000, immutable" if is_current else b"no-cache"),
+        elif scope["path"].endswith(PAGE_PATH):
+            is_current = scope["query_string"] == _version().encode()
+            caching = b"public, max-age=31536000, immutable" if is_current else b"no-cache"
+            await self._send(self._script, [(b"content-type", b"text/javascript; charset=utf-8")], caching, scope, send)
+        elif is_served_id(name):
+            page = _VIEW.format(version=_version(), element=f"../client{_path_of('element.js')}", id=name).encode()
+            await self._send(page, _HEADERS_OF_VIEW, b"no-cache", scope, send)
+        else:
+            await refuse(404, [], send)
+
+    async def _send(self, body: bytes, headers: RawHeaders, caching: bytes, scope: Scope, send: Send) -> None:
+        start = [
+            *headers,
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", caching),
             (b"cross-origin-resource-policy", b"same-origin"),
             (b"x-content-type-options", b"nosniff"),
         ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else self._body})
+        await send({"type": "http.response.start", "status": 200, "headers": start})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

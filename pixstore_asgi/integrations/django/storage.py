@@ -1,4 +1,4 @@
-"""PixstoreStorage: Django's file storage whose files are the pictures of the setting PIXSTORE."""
+"""PixstoreStorage: a file storage of Django. Its files are the pictures of the setting PIXSTORE."""
 
 import os
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
-from django.urls import get_script_prefix
 from django.utils.deconstruct import deconstructible
 
 from ...core.ids import checked_directory, is_served_id
 from ...saving.save import new_id
+from .page import VIEW_PATH, mount_url
 from .setting import call, get_pixstore
 
 
@@ -20,7 +20,7 @@ class PixstoreStorage(Storage):
 
     The folder of a new name, which `upload_to` gives, becomes the directory of the id: its slashes become `-`. The rest
     of the name is not used. A file opens for reading only, and is decrypted in memory. `url` is the address of a page
-    that shows the picture to users who may see it, never the picture itself.
+    that shows the picture if the user may see it, never the picture itself.
     """
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
@@ -55,8 +55,8 @@ class PixstoreStorage(Storage):
         return self._open(name).size
 
     def url(self, name: str | None) -> str:
-        """Return the path of a page that shows the image to users who may see it."""
-        return f"{get_script_prefix().rstrip('/')}/pixstore-image/-/view/{name}"
+        """Return the path of a page that shows the image if the user may see it."""
+        return f"{mount_url()}{VIEW_PATH}/{name}"
 
     def _save(self, name: str, content: "File[Any]") -> str:
         data = b"".join(content.chunks())
