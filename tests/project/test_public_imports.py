@@ -29,6 +29,7 @@ PUBLIC = {
     "pixstore_asgi.integrations.sqlalchemy": "NewPicture PictureType SessionPictures",
     "pixstore_asgi.integrations.django.asgi": "pixstore_application",
     "pixstore_asgi.integrations.django.sessions": "audience_of",
+    "pixstore_asgi.integrations.litestar": "ImageUpload PageRecipient PixstorePlugin no_store",
     "pixstore_asgi.integrations.opentelemetry": "PixstoreTracing",
     "pixstore_asgi.integrations.prometheus": "PrometheusMetrics",
     "pixstore_asgi.cli": "main",
