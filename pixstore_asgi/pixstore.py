@@ -714,6 +714,7 @@ class Parts(NamedTuple):
     decisions: Decisions
     backfill: Backfill
     readiness: Readiness
+    options: SaveOptions
 
 
 def parts_of(pixstore: Pixstore) -> Parts:
@@ -725,4 +726,5 @@ def parts_of(pixstore: Pixstore) -> Parts:
         decisions=pixstore._decisions,
         backfill=pixstore._backfill,
         readiness=pixstore._readiness,
+        options=pixstore._options,
     )

@@ -25,7 +25,9 @@ PUBLIC = {
         "ImageUpload PageRecipient ProofHeaders SentProof add_error_handlers no_store payload_docs records_response "
         "upload_docs"
     ),
-    "pixstore_asgi.integrations.django": "PixstoreStorage get_pixstore",
+    "pixstore_asgi.integrations.django": (
+        "MemoryUploadHandler PixstoreErrors PixstoreStorage get_asgi_application get_pixstore"
+    ),
     "pixstore_asgi.integrations.sqlalchemy": "NewPicture PictureType SessionPictures",
     "pixstore_asgi.integrations.django.asgi": "pixstore_application",
     "pixstore_asgi.integrations.django.sessions": "audience_of",

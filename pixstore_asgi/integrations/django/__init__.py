@@ -8,7 +8,9 @@ try:
 except ImportError as error:
     raise ImportError("pixstore_asgi.integrations.django needs Django 5.2 or newer: pip install django") from error
 
+from .answers import PixstoreErrors
 from .setting import get_pixstore
 from .storage import PixstoreStorage
+from .uploads import MemoryUploadHandler, get_asgi_application
 
-__all__ = ["PixstoreStorage", "get_pixstore"]
+__all__ = ["MemoryUploadHandler", "PixstoreErrors", "PixstoreStorage", "get_asgi_application", "get_pixstore"]
