@@ -29,9 +29,12 @@ PUBLIC = {
         "MemoryUploadHandler PixstoreErrors PixstoreStorage get_asgi_application get_pixstore"
     ),
     "pixstore_asgi.integrations.sqlalchemy": "NewPicture PictureType SessionPictures",
+    "pixstore_asgi.integrations.django.admin": "PictureAdminMixin picture_column",
     "pixstore_asgi.integrations.django.asgi": "pixstore_application",
+    "pixstore_asgi.integrations.django.elements": "page_records",
     "pixstore_asgi.integrations.django.sessions": "audience_of",
     "pixstore_asgi.integrations.litestar": "ImageUpload PageRecipient PixstorePlugin no_store",
+    "pixstore_asgi.integrations.django.widgets": "PictureInput",
     "pixstore_asgi.integrations.opentelemetry": "PixstoreTracing",
     "pixstore_asgi.integrations.prometheus": "PrometheusMetrics",
     "pixstore_asgi.cli": "main",
