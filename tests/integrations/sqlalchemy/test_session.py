@@ -1,149 +1,21 @@
 """The integration with SQLAlchemy: a picture is there together with its row, whatever the session does."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import String, create_engine, delete, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError, StatementError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, sessionmaker
-from sqlalchemy.schema import ForeignKey
+from sqlalchemy.orm import Session
 
-from pixstore_asgi import InvalidImage, Pixstore
+from pixstore_asgi import InvalidImage
 from pixstore_asgi.errors import InputError, StoreBusy
-from pixstore_asgi.integrations.sqlalchemy import NewPicture, PictureType, SessionPictures
-from tests.support.samples import SECRET, picture
+from pixstore_asgi.integrations.sqlalchemy import NewPicture
+from tests.integrations.sqlalchemy.conftest import FULL
+from tests.integrations.sqlalchemy.posts import Album, Post, World, add, add_another, new, post, remove
+from tests.support.samples import picture
 
-if TYPE_CHECKING:
-    from tests.support.postgres import Cluster
-
-Case = Callable[[Session], None]
-
-
-class Base(DeclarativeBase):
-    pass
-
-
-class Album(Base):
-    __tablename__ = "album"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    posts: Mapped[list["Post"]] = relationship(cascade="all, delete-orphan")
-
-
-class Post(Base):
-    __tablename__ = "post"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(40), unique=True)
-    picture: Mapped[str | None] = mapped_column(PictureType("posts"))
-    album_id: Mapped[int | None] = mapped_column(ForeignKey(Album.id))
-
-
-class World:
-    """A table and a Pixstore. `run` gives each case a new session of the watched factory, and closes it."""
-
-    def __init__(self, url: str, pix: Pixstore, *, in_transaction: bool = False) -> None:
-        self.pix = pix
-        self.is_async = "+asyncpg" in url or "+aiosqlite" in url or in_transaction
-        self.url = url
-        self.in_transaction = in_transaction
-
-    def run(self, *cases: Case) -> None:
-        if self.is_async:
-            asyncio.run(self._run_async(cases))
-            return
-        engine = create_engine(self.url)
-        sessions = sessionmaker(engine)
-        SessionPictures(self.pix, sessions)
-        Base.metadata.create_all(engine)
-        try:
-            for case in cases:
-                with sessions() as session:
-                    case(session)
-        finally:
-            engine.dispose()
-
-    async def _run_async(self, cases: tuple[Case, ...]) -> None:
-        async with self.pix, self.sessions() as sessions:
-            for case in cases:
-                async with sessions() as session:
-                    await session.run_sync(case)
-
-    @contextlib.asynccontextmanager
-    async def sessions(self, **options: Any) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
-        engine = create_async_engine(self.url)
-        sessions = async_sessionmaker(engine, **options)
-        SessionPictures(self.pix, sessions, in_transaction=self.in_transaction)
-        async with engine.begin() as connection:
-            await connection.run_sync(Base.metadata.create_all)
-        try:
-            yield sessions
-        finally:
-            await engine.dispose()
-
-    def images(self) -> set[str]:
-        """Return the ids in the store."""
-        return {image.id for image in asyncio.run(self.pix.list_images())}
-
-    def named(self) -> set[str]:
-        """Return the ids in the table."""
-        found: set[str] = set()
-        self.run(lambda session: found.update(session.scalars(select(Post.picture).where(Post.picture.is_not(None)))))
-        return found
-
-    def agrees(self, count: int) -> bool:
-        """Return whether there are this many pictures, and each has its row."""
-        images = self.images()
-        return images == self.named() and len(images) == count
-
-
-FULL = ["sqlite", "aiosqlite", "postgres asyncpg in transaction"]
 SHORT = ["postgres psycopg", "postgres asyncpg", "postgres psycopg in transaction"]
 everywhere = pytest.mark.parametrize("world", [*FULL, *SHORT], indirect=True)
-
-
-@pytest.fixture(params=FULL)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    kind: str = request.param
-    if "postgres" not in kind:
-        driver = "sqlite" if kind == "sqlite" else "sqlite+aiosqlite"
-        yield World(f"{driver}:///{tmp_path}/app.db", Pixstore(tmp_path / "pixstore.db", secret=SECRET))
-        return
-    cluster: Cluster = request.getfixturevalue("postgres")
-    in_transaction = kind.endswith("in transaction")
-    with cluster.lent() as url:
-        store = url if in_transaction else tmp_path / "pixstore.db"
-        pix = Pixstore(store, secret=SECRET)
-        driver = f"postgresql+{kind.split()[1]}:"
-        yield World(url.replace("postgresql:", driver), pix, in_transaction=in_transaction)
-
-
-def new(name: str = "a", seed: int = 0, **values: Any) -> Post:
-    return Post(name=name, picture=NewPicture(picture(seed=seed)), **values)
-
-
-def post(session: Session, name: str = "a") -> Post:
-    return session.scalars(select(Post).where(Post.name == name)).one()
-
-
-def add(session: Session) -> None:
-    session.add(new())
-    session.commit()
-
-
-def add_another(session: Session) -> None:
-    session.add(new("b", 1))
-    session.commit()
-
-
-def remove(session: Session) -> None:
-    session.delete(post(session))
-    session.commit()
 
 
 @everywhere

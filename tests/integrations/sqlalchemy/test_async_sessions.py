@@ -1,0 +1,126 @@
+"""Pictures in an AsyncSession, as a route of an application uses it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from pixstore_asgi import ImageRecord, Pixstore
+from pixstore_asgi.errors import InputError
+from pixstore_asgi.integrations.sqlalchemy import NewPicture
+from tests.integrations.sqlalchemy.posts import Post, World
+from tests.support.samples import picture
+
+Sessions = async_sessionmaker[AsyncSession]
+
+
+@pytest.fixture
+async def sessions(tmp_path: Path, pix: Pixstore) -> AsyncIterator[Sessions]:
+    async with World(f"sqlite+aiosqlite:///{tmp_path}/app.db", pix).sessions(expire_on_commit=False) as sessions:
+        yield sessions
+
+
+async def images(pix: Pixstore) -> list[str]:
+    return [image.id for image in await pix.list_images()]
+
+
+async def test_an_upload_is_saved_while_it_arrives(sessions: Sessions, pix: Pixstore) -> None:
+    """A flush takes an async iterator, and other tasks of the event loop run meanwhile."""
+    half_taken, go_on = asyncio.Event(), asyncio.Event()
+    data = picture()
+
+    async def upload() -> AsyncIterator[bytes]:
+        yield data[:50]
+        half_taken.set()
+        await go_on.wait()
+        yield data[50:]
+
+    async def add_post() -> str | None:
+        async with sessions.begin() as session:
+            post = Post(name="a", picture=NewPicture(upload(), directory="others"))
+            session.add(post)
+        return post.picture
+
+    adding = asyncio.create_task(add_post())
+    await half_taken.wait()
+    async with sessions() as other:
+        assert (await other.scalars(select(Post))).all() == []
+    go_on.set()
+    image_id = await adding
+    assert image_id is not None
+    assert image_id.startswith("others:")
+    read = await pix.read_image(image_id)
+    assert read is not None
+    assert read.data == data
+
+
+async def test_an_upload_is_read_once(sessions: Sessions, pix: Pixstore) -> None:
+    """An upload that was consumed before a rollback is refused at the second try, with a text that says so."""
+
+    async def upload() -> AsyncIterator[bytes]:
+        yield picture()
+
+    async with sessions() as session:
+        post = Post(name="a", picture=NewPicture(upload()))
+        session.add(post)
+        await session.flush()
+        await session.rollback()
+        session.add(post)
+        with pytest.raises(InputError, match="was read before"):
+            await session.flush()
+    assert await images(pix) == []
+
+
+async def test_a_cancelled_request_leaves_no_picture(sessions: Sessions, pix: Pixstore) -> None:
+    """A task that is cancelled between flush and commit leaves neither picture nor row."""
+    is_flushed = asyncio.Event()
+
+    async def add_post() -> None:
+        async with sessions.begin() as session:
+            session.add(Post(name="a", picture=NewPicture(picture())))
+            await session.flush()
+            is_flushed.set()
+            await asyncio.sleep(60)
+
+    adding = asyncio.create_task(add_post())
+    await is_flushed.wait()
+    assert len(await images(pix)) == 1
+    adding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await adding
+    assert await images(pix) == []
+
+
+async def test_a_commit_without_an_answer_keeps_the_picture(
+    sessions: Sessions, pix: Pixstore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a commit raises although the database has committed, the row keeps its picture."""
+    async with sessions() as session:
+        dialect = (await session.connection()).dialect
+        commit = dialect.do_commit
+
+        def lose_the_answer(connection: Any) -> None:
+            commit(connection)
+            raise OperationalError("COMMIT", None, Exception("the connection was lost"))
+
+        session.add(Post(name="a", picture=NewPicture(picture())))
+        monkeypatch.setattr(dialect, "do_commit", lose_the_answer)
+        with pytest.raises(OperationalError):
+            await session.commit()
+        monkeypatch.undo()
+    async with sessions() as session:
+        assert (await session.scalars(select(Post.picture))).all() == await images(pix)
+
+
+async def test_records_of_many_rows(sessions: Sessions, pix: Pixstore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The records of a list of rows come from one query."""
+    async with sessions.begin() as session:
+        posts = [Post(name=str(seed), picture=NewPicture(picture(seed=seed))) for seed in range(3)]
+        session.add_all(posts)
+    records: dict[str, ImageRecord] = await pix.get_image_records(post.picture for post in posts if post.picture)
+    assert list(records) == [post.picture for post in posts]
