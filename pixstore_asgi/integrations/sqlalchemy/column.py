@@ -7,6 +7,7 @@ from sqlalchemy.types import TypeEngine
 
 from ...core.hidden import Hidden, hide
 from ...core.ids import checked_directory, is_image_id
+from ...decoding.task import Focus
 from ...errors import InputError
 from ...saving.options import OnProgress
 from ...saving.source import viewed
@@ -59,10 +60,10 @@ class NewPicture(str):
     so that type checkers accept it for `Mapped[str]`.
 
     Args:
-        data: Bytes, an async iterator of bytes, or an object with an async `read(n)`. In a session that is not async:
-            as in `SyncPixstore.save_image`.
+        data: As in `Pixstore.save_image`. In a session that is not async, as in `SyncPixstore.save_image`.
         directory: The directory of the picture. Default: the directory of the column.
         strip_metadata: As in `Pixstore.save_image`.
+        focus: As in `Pixstore.save_image`.
         on_progress: As in `Pixstore.save_image`.
     """
 
@@ -79,13 +80,14 @@ class NewPicture(str):
         *,
         directory: str | None = None,
         strip_metadata: bool | None = None,
+        focus: Focus | None = None,
         on_progress: OnProgress | None = None,
     ) -> Self:
         self = super().__new__(cls, "(a new picture)")  # no id, so that a copy of the text is never stored
         self._data = hide(viewed(data))
         self._is_read = False
         self.directory = directory
-        self.options = {"strip_metadata": strip_metadata, "on_progress": on_progress}
+        self.options = {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress}
         return self
 
     def take(self) -> Any:
