@@ -181,6 +181,7 @@ async def _pieces(request: _AnyRequest) -> AsyncIterator[bytes]:
     try:
         async for piece in request.stream():
             yield piece
+            del piece  # a traceback must not show it
     except InternalServerException:
         if not request.is_connected:  # the application has read the body before
             raise

@@ -35,6 +35,7 @@ PUBLIC = {
     "pixstore_asgi.integrations.django.sessions": "audience_of",
     "pixstore_asgi.integrations.litestar": "ImageUpload PageRecipient PixstorePlugin no_store",
     "pixstore_asgi.integrations.django.widgets": "PictureInput",
+    "pixstore_asgi.integrations.quart": "add_error_handlers add_pixstore image_upload no_store",
     "pixstore_asgi.integrations.opentelemetry": "PixstoreTracing",
     "pixstore_asgi.integrations.prometheus": "PrometheusMetrics",
     "pixstore_asgi.cli": "main",

@@ -19,7 +19,7 @@ from pixstore_asgi import (
     recipient_of,
 )
 from pixstore_asgi.core.recipient import Recipient
-from pixstore_asgi.integrations import fastapi, litestar, opentelemetry, prometheus, starlette
+from pixstore_asgi.integrations import fastapi, litestar, opentelemetry, prometheus, quart, starlette
 from pixstore_asgi.integrations.sqlalchemy import NewPicture, PictureType, SessionPictures
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
@@ -64,6 +64,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
         ("SessionPictures.gc", SessionPictures.gc),
     ),
     "litestar": partial(integrations, litestar),
+    "quart": partial(integrations, quart),
     "prometheus": partial(integrations, prometheus),
     "opentelemetry": partial(integrations, opentelemetry),
     "testing": tools_for_tests,
