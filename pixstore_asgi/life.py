@@ -11,6 +11,7 @@ import anyio
 from .core.events import event
 from .core.keyring import KeyRing
 from .errors import SecretError, StoreError
+from .keys.find import GivenSecrets
 from .keys.secrets import Secrets
 from .process import PerLoop
 from .serving.cache import ImageCache, ReadTimes, check_cache_bytes
@@ -97,6 +98,11 @@ class Life:
     def ring(self) -> KeyRing | None:
         """The newest key ring, or None if the store was never opened."""
         return self._secrets.ring
+
+    @property
+    def given_secrets(self) -> GivenSecrets:
+        """The secrets that the application has given."""
+        return self._secrets.given
 
     def opened_nowait(self) -> tuple[ImageCache, KeyRing] | None:
         """Return this event loop's image cache and the key ring, or None if this loop has no open store."""

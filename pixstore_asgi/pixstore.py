@@ -32,7 +32,7 @@ from .serving.decide import Decisions, Inquiry
 from .serving.payload import Payload
 from .serving.proofs import EVERYBODY, CiphertextUrl, Proofs, RecordKind, RecordTerms, check_recipient
 from .serving.reading import Reading
-from .store.connect import BodiesTarget, StoreTarget, connect
+from .store.connect import BodiesTarget, StorePlace, StoreTarget, connect
 from .store.contract import ImageStore
 from .store.inspection import within
 
@@ -121,6 +121,7 @@ class Pixstore:
     ) -> None:
         hidden = hide(secret)
         del secret  # see hidden.py
+        self._place = StorePlace(store, blobs)
         self._store = connect(store, blobs, clock_ms)
         self._drain = Drain(drain_s)
         secrets = Secrets(self._store, given_secrets(hidden))
@@ -708,6 +709,7 @@ class Pixstore:
 class Parts(NamedTuple):
     """The inner objects of one Pixstore, for the other packages of this project and for its tests."""
 
+    place: StorePlace
     store: ImageStore
     life: Life
     proofs: Proofs
@@ -720,6 +722,7 @@ class Parts(NamedTuple):
 def parts_of(pixstore: Pixstore) -> Parts:
     """Return the inner objects of a Pixstore."""
     return Parts(
+        place=pixstore._place,
         store=pixstore._store,
         life=pixstore._life,
         proofs=pixstore._proofs,

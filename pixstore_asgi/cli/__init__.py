@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 from .installed import require
 
@@ -13,15 +15,20 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # stays open until the process ends
 
 
-def main() -> None:
-    """Run the command line. If an extra is not installed, exit with one line that names it."""
+def main(arguments: Sequence[str] | None = None, **options: Any) -> None:
+    """Run the command line. If an extra is not installed, exit with one line that names it.
+
+    Args:
+        arguments: The arguments. Default: those of the process.
+        options: Further options of click's `Command.main`.
+    """
     _open_closed_streams()
     require("cli", "click", "uvicorn")
     try:
         from .commands import commands
 
         try:
-            commands()
+            commands(arguments, **options)
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:

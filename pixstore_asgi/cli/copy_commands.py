@@ -7,7 +7,7 @@ import click
 
 from ..errors import SecretError
 from ..keys.file import read_key_file
-from ..keys.find import find_configured_ring, is_in_environment
+from ..keys.find import configured_place, find_configured_ring
 from ..store.connect import bodies_at
 from ..store.files import BodyFolder
 from ..store.inspection import lacks_its_bucket
@@ -123,7 +123,7 @@ def _is_same(source: Database, target: Database) -> bool:
 
 def _what_opens(source_file: Path | None, target_file: Path | None) -> str:
     """Return a note for the user: which secret the target needs, and how to provide it."""
-    if is_in_environment() or source_file is None or not source_file.exists():
+    if configured_place() or source_file is None or not source_file.exists():
         return "It opens with the source's secret."
     if target_file is None:
         return f"It opens with the secret in {source_file}: set PIXSTORE_SECRET to the content of that file."

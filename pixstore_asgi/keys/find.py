@@ -1,7 +1,9 @@
 """Finds the key ring of a store, and checks that the store was written with it."""
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import anyio
@@ -21,8 +23,26 @@ _LONGEST_S = 10.0  # while the source is asked, the store can't be opened or clo
 SecretSource = Callable[[], Awaitable[Secret | Sequence[Secret]]]
 """An application's async function that returns one secret, or a list of secrets, oldest to newest."""
 
+GivenSecrets = KeyRing | SecretSource | None
+"""The `secret` option of a Pixstore, or None to read PIXSTORE_SECRET or the key file."""
 
-def given_secrets(secret: Hidden[Any]) -> KeyRing | SecretSource | None:
+_of_project: ContextVar[GivenSecrets] = ContextVar("secrets_of_project", default=None)
+
+
+@contextmanager
+def secrets_of_project(given: GivenSecrets) -> Iterator[None]:
+    """During the block, use these secrets for every store that is opened without some of its own.
+
+    For the commands of an application that passes `secret=`, such as Django's `manage.py`.
+    """
+    token = _of_project.set(given)
+    try:
+        yield
+    finally:
+        _of_project.reset(token)
+
+
+def given_secrets(secret: Hidden[Any]) -> GivenSecrets:
     """Turn the `secret` option into a key ring. An async function gives a SecretSource, None gives None."""
     # Keep the secret out of local variables, which tracebacks would show.
     if secret() is None or not callable(secret()):
@@ -34,11 +54,13 @@ def given_secrets(secret: Hidden[Any]) -> KeyRing | SecretSource | None:
     return source
 
 
-async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> KeyRing:
-    """Return the key ring for an open store. Its source is `given`, else PIXSTORE_SECRET, else the key file.
+async def find_ring(store: ImageStore, given: GivenSecrets) -> KeyRing:
+    """Return the key ring for an open store. Its source is `given`, else the secrets of the project, else
+    PIXSTORE_SECRET, else the key file.
 
     Raises SecretError if there is no secret, or if the ring lacks a secret that images need.
     """
+    given = given or _of_project.get()
     found = await _ask(given) if callable(given) else given or await _find_secret(store)
     ring = found.bound_to(await store.database_id())
     missing = (await store.key_checks()).in_use - set(ring.check_values)
@@ -49,17 +71,19 @@ async def find_ring(store: ImageStore, given: KeyRing | SecretSource | None) -> 
 
 
 async def find_configured_ring(store: ImageStore) -> KeyRing | None:
-    """Return the key ring for an open store, or None if there is neither PIXSTORE_SECRET nor a key file.
+    """Return the key ring for an open store, or None if no secret is configured.
 
     No key file is created. Raises SecretError if the secret found is not the one the images were encrypted with.
     """
     has_file = store.key_file is not None and store.key_file.exists()
-    return await find_ring(store, None) if has_file or is_in_environment() else None
+    return await find_ring(store, None) if has_file or configured_place() else None
 
 
-def is_in_environment() -> bool:
-    """Return whether PIXSTORE_SECRET is set. It takes precedence over the key file."""
-    return _listed_in_environment() is not None
+def configured_place() -> str | None:
+    """Return the place of the secrets that take precedence over a key file, in words, or None if there are none."""
+    if _of_project.get() is not None:
+        return "the option secret of the project"
+    return ENVIRONMENT_VARIABLE if _listed_in_environment() is not None else None
 
 
 def _listed_in_environment() -> Hidden[list[str]] | None:

@@ -9,7 +9,7 @@ from ..core.images import KEY_ID_BYTES
 from ..core.keyring import KeyRing
 from ..errors import SecretError, StoreError
 from ..store.contract import ImageStore
-from .find import SecretSource, find_ring
+from .find import GivenSecrets, find_ring
 
 _log = logging.getLogger("pixstore_asgi")
 
@@ -24,10 +24,10 @@ class Secrets:
     or the key file. The attribute `ring` is the current key ring, or None until the store was opened once.
     """
 
-    def __init__(self, store: ImageStore, given: KeyRing | SecretSource | None) -> None:
+    def __init__(self, store: ImageStore, given: GivenSecrets) -> None:
         self.ring: KeyRing | None = None
         self._store = store
-        self._given = given
+        self.given = given
         self._looked_s = {"proof": -math.inf, "row": -math.inf}
         self._failed: tuple[float, SecretError] | None = None
         self._unneeded: frozenset[bytes] = frozenset()  # secrets that the store knows, but no image needs
@@ -35,7 +35,7 @@ class Secrets:
     async def load(self) -> KeyRing:
         """Find and return the key ring, while the store is being opened. Raises SecretError or StoreError."""
         try:
-            self.ring = await find_ring(self._store, self._given)
+            self.ring = await find_ring(self._store, self.given)
         except SecretError as error:
             self._failed = (time.monotonic(), error)
             raise
@@ -44,7 +44,7 @@ class Secrets:
 
     async def reload(self) -> None:
         """Find the key ring again. If this raises SecretError or StoreError, `ring` stays unchanged."""
-        self.ring = await find_ring(self._store, self._given)
+        self.ring = await find_ring(self._store, self.given)
 
     async def renew(self, stale: KeyRing, by: str) -> KeyRing | None:
         """Return a key ring newer than `stale`, or None if there is none. Searches at most once in 10 s for each value

@@ -21,6 +21,24 @@ StoreTarget = str | os.PathLike[str] | ImageStore
 BodiesTarget = str | os.PathLike[str]
 
 
+class StorePlace:
+    """The two arguments of `connect`. The repr hides them, because a URL may hold a password."""
+
+    def __init__(self, target: StoreTarget, blobs: BodiesTarget | None) -> None:
+        self.target = target
+        self.blobs = blobs
+
+    def texts(self) -> dict[str, str]:
+        """Return the command line's options `database` and `blobs` for this place.
+
+        The result is empty if the target is a store, because its place is no text.
+        """
+        if not isinstance(self.target, str | os.PathLike):
+            return {}
+        given = {"database": self.target, "blobs": self.blobs}
+        return {name: os.fspath(place) for name, place in given.items() if place is not None}
+
+
 class Driver(NamedTuple):
     """One kind of store. example: a URL of its scheme. connect: makes the store for a URL and options, without I/O."""
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..decoding.sandbox import Sandbox
 from ..errors import PixstoreError, SecretError
 from ..keys.file import read_key_file
-from ..keys.find import ENVIRONMENT_VARIABLE, find_configured_ring, is_in_environment
+from ..keys.find import ENVIRONMENT_VARIABLE, configured_place, find_configured_ring
 from ..store.contract import ImageStore
 from ..store.files import BodyFolder
 from ..store.files.folder import PARTS
@@ -62,13 +62,13 @@ async def examine_bodies(store: ImageStore) -> AsyncIterator[Finding]:
 
 
 async def _secret(store: ImageStore) -> Finding:
-    where = ENVIRONMENT_VARIABLE if is_in_environment() else f"the key file {store.key_file}"
+    where = configured_place() or f"the key file {store.key_file}"
     try:
         ring = await find_configured_ring(store)
         if ring is None:
             how = f"set {ENVIRONMENT_VARIABLE} to the application's secret"
             return Finding("secret", f"neither {ENVIRONMENT_VARIABLE} nor a key file is there", how)
-        if not is_in_environment() and store.key_file:
+        if not configured_place() and store.key_file:
             read_key_file(store.key_file)
         usage = await store.key_usage()
     except SecretError as error:

@@ -1,0 +1,75 @@
+"""Django: `manage.py pixstore` runs the commands of `pixstore-asgi` for the store and the secret of the project."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test.utils import override_settings
+
+from pixstore_asgi import Pixstore
+from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.sync import SyncPixstore
+from tests.support.django_setup import configure_django
+from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
+
+configure_django()
+
+pytestmark = pytest.mark.slow
+
+
+def exit_code(*arguments: str) -> Any:
+    with pytest.raises(SystemExit) as ended:
+        call_command("pixstore", *arguments)
+    return ended.value.code
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Any:
+    """A project with a folder of bodies, and a secret that only its settings have."""
+    pixstore = Pixstore(tmp_path / "pixstore.db", blobs=tmp_path / "bodies", secret=SECRET)
+    images = SyncPixstore(pixstore)
+    images.save_image(picture())
+    images.save_image(large_png(2_000_000))
+    with override_settings(PIXSTORE=pixstore):
+        yield pixstore
+
+
+def test_commands_use_the_store_and_the_secret_of_the_project(
+    project: Pixstore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """verify reads all bodies and keys, keys knows the secret, and backup finds the folder, without an option."""
+    assert exit_code("verify") == 0
+    assert "2 images" in capsys.readouterr().out
+    assert exit_code("keys", "status") == 0
+    assert "signs" in capsys.readouterr().out
+    assert exit_code("gc", "--sweep-grace-s", "0") == 0
+    assert exit_code("backup", "--to", os.fspath(tmp_path / "backup.db"), "--to-blobs", f"{tmp_path}/copies") == 0
+    assert exit_code("doctor") == 0
+    assert "the option secret of the project opens this store" in capsys.readouterr().out
+
+
+def test_a_named_store_has_its_own_bodies(
+    project: Pixstore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--database leaves the folder of the project out, and the secret still has to be the right one."""
+    other = SyncPixstore(Pixstore(tmp_path / "other.db", secret=OTHER_SECRET))
+    other.save_image(picture())
+    assert exit_code("stats", "--database", f"{tmp_path}/other.db") == 0
+    assert "1 image" in capsys.readouterr().out
+    assert exit_code("verify", f"--database={tmp_path}/other.db") == 1
+
+
+def test_help_and_mistakes_are_those_of_the_command_line(project: Pixstore, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without arguments the commands are listed, and a mistake is a usage error."""
+    assert exit_code() == 0
+    assert "manage.py pixstore [OPTIONS] COMMAND" in capsys.readouterr().out
+    assert exit_code("gc", "--no-such-option") == 2
+
+
+def test_a_store_object_needs_the_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """A project that gives its store as an object names the database in the command."""
+    with override_settings(PIXSTORE=Pixstore(MemoryStore(), secret=SECRET)):
+        assert exit_code("stats") == 2
+    assert "Missing option '--database'" in capsys.readouterr().err
