@@ -15,6 +15,7 @@ from ..transfer.npm_import import ALL_FORMATS, NpmImport
 from ..transfer.npm_source import EXTENSION, open_npm_source
 from ..transfer.steps import Step, list_ids
 from .frame import Move
+from .plain_commands import import_files
 from .stores import SOURCE, Database, DatabaseType, NewPath, blobs, existing_database, is_made, opened, opened_as_made
 
 _T = TypeVar("_T")
@@ -108,7 +109,10 @@ def _export(
 
 @click.group("import")
 def import_from() -> None:
-    """Take images over from another store."""
+    """Take over another store, or plain files."""
+
+
+import_from.add_command(import_files)
 
 
 @import_from.command("npm")

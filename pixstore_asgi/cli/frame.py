@@ -141,11 +141,15 @@ class Move:
     def _hint(self) -> str:
         return "Run the same command again to continue." if self.goes_on else ""
 
-    async def follow(self, steps: AsyncIterator[Step], total: int) -> None:
-        """Iterate the steps of a move, count them, and show the progress on a terminal."""
+    async def follow(
+        self, steps: AsyncIterator[Step], total: int, on_step: Callable[[Step], None] | None = None
+    ) -> None:
+        """Iterate the steps of a move, count them, and show the progress on a terminal. on_step: called with each."""
         with progress_bar(self.doing, total) as bar:
             async for step in steps:
                 self.report.add(step)
+                if on_step:
+                    on_step(step)
                 bar.update(1, self.report.bytes)
 
     def _show(self, error: BaseException | None) -> str:
@@ -161,8 +165,10 @@ class Move:
             click.echo(f"{report.counts[Outcome.DELETED]} {self.deleted}")
         if report.left:
             click.echo(f"{report.counts[Outcome.LEFT]} left alone:")
-        names = [quoted(step.image_id) for step in report.left]
+        names = [quoted(step.name or step.image_id) for step in report.left]
         column = min(max(map(len, names), default=0), _WIDEST)
         for name, step in zip(names, report.left, strict=True):
             click.echo(f"  {name:<{column}}  {printable(step.reason)}")
+        if more := report.counts[Outcome.LEFT].total - len(report.left):
+            click.echo(f"  and {more:,} more: the file of --report lists all of them")
         return self._hint

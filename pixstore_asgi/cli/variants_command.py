@@ -1,7 +1,8 @@
 """The command `pixstore-asgi variants`: adds smaller copies to existing images."""
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -13,13 +14,18 @@ from ..transfer.variants import make_variants
 from .frame import Move
 from .stores import Database, blobs, existing_database, opened_as_made
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
 _NUMBER, _TEXT, _FOCUS = (re.compile(form) for form in (r"\d+", r".*", r"\d*\.?\d+x\d*\.?\d+"))
 _FORMS = {"width": _NUMBER, "height": _NUMBER, "format": _TEXT, "quality": _NUMBER, "fit": _TEXT, "focus": _FOCUS}
 
 
 def _variants(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> list[Variant]:
     """Turn texts such as `NAME:width=320,format=webp` into Variants. An invalid text is a usage error."""
-    return [_variant(value) for value in values]
+    wanted = [_variant(value) for value in values]
+    if len({variant.name for variant in wanted}) < len(wanted):
+        raise click.UsageError("--variant names the same variant twice: give each a name of its own")
+    return wanted
 
 
 def _variant(value: str) -> Variant:
@@ -42,20 +48,32 @@ def _variant(value: str) -> Variant:
         raise click.BadParameter(str(error)) from error
 
 
+_OPTIONS = (
+    click.option(
+        "--variant",
+        "wanted",
+        callback=_variants,
+        metavar="NAME:SIZES",
+        multiple=True,
+        help="As one of the application's variants, such as thumb:width=320, card:width=960,height=960,format=webp,"
+        "quality=80 or avatar:width=96,height=96,fit=cover,focus=0.5x0.3; repeatable.",
+    ),
+    click.option("--placeholder", is_flag=True, help="As the application's placeholder."),
+    click.option("--pad-to", type=click.Choice(["bucket"]), help="As the application's pad_to."),
+)
+
+
+def variant_options(command: _Command) -> _Command:
+    """Add `--variant`, `--placeholder` and `--pad-to` to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
 @click.command()
 @existing_database
 @blobs
-@click.option(
-    "--variant",
-    "wanted",
-    callback=_variants,
-    metavar="NAME:SIZES",
-    multiple=True,
-    help="As one of the application's variants, such as thumb:width=320, card:width=960,height=960,format=webp,"
-    "quality=80 or avatar:width=96,height=96,fit=cover,focus=0.5x0.3; repeatable.",
-)
-@click.option("--placeholder", is_flag=True, help="As the application's placeholder.")
-@click.option("--pad-to", type=click.Choice(["bucket"]), help="As the application's pad_to.")
+@variant_options
 @click.option("--directory", metavar="NAME", help="Only the images of this directory.  [default: all]")
 @click.option("--again", is_flag=True, help="Make existing variants again too, all of them in each run.")
 @click.option("--dry-run", is_flag=True, help="Read and decode everything, write nothing.")
@@ -79,8 +97,6 @@ def variants(
     Run it again to continue after an interruption: complete images are skipped, except with --again. Images that do not
     decode are listed at the end with the reason. Then the exit code is 1.
     """
-    if len({variant.name for variant in wanted}) < len(wanted):
-        raise click.UsageError("--variant names the same variant twice: give each a name of its own")
     done = f"would be completed in {database}; nothing was written" if dry_run else f"completed in {database}"
     doing, goes_on = "Checking" if dry_run else "Making variants", not (again or dry_run)
     move = Move(doing, done, present="skipped, complete already", goes_on=goes_on)

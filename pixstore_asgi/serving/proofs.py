@@ -93,6 +93,10 @@ class Proofs:
         self._only_sealed = records == "sealed"
         self._keys: ProofKeys | None = None
 
+    def now_ms(self) -> int:
+        """Return the time by the clock of the Pixstore, in epoch milliseconds."""
+        return self._clock_ms()
+
     def need_recipient(self, recipient: Recipient | None) -> None:
         """Raise RecipientError if there is none although this Pixstore hands out only sealed records.
 
@@ -144,7 +148,7 @@ class Proofs:
 
         first: the id of an image that gets its own record in any case, even if it is a variant.
         """
-        now_ms = self._clock_ms()
+        now_ms = self.now_ms()
         expires_at_ms = self.windows.expires_at_ms(now_ms) if self.are_checked else None
         sealer = self._sealer(terms.recipient)
         records: dict[str, ImageRecord] = {}
@@ -178,7 +182,7 @@ class Proofs:
         if self._bind_token and not token:
             raise ProofError("token", "the token of the request is missing or malformed")
         bound = token if self._bind_token and token else 0
-        keys, now_ms = self._keys_of(ring), self._clock_ms()
+        keys, now_ms = self._keys_of(ring), self.now_ms()
         return keys.verify(terms, sent or "", image_id=image_id, token=bound, now_ms=now_ms)
 
     def check_update(self, proven: Proven) -> None:

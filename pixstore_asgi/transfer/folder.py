@@ -1,4 +1,4 @@
-"""Folder: reads and writes files inside one folder. It follows no link and overwrites no file."""
+"""Folder: lists, reads and writes files inside one folder. It follows no link and overwrites no file."""
 
 import errno
 import os
@@ -7,18 +7,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from ..errors import ConfigError, ImageTooLarge, InputError, StoreError
 
 FilePath = tuple[str, ...]
-"""A file below a folder: (name,) or (subfolder, name), without slashes in the names."""
+"""A file below a folder: the names of its subfolders, then its own. No name contains a slash."""
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)  # Windows does not have these flags
 _BASE = _CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # do not block on a pipe
 _DIRECTORY = os.O_RDONLY | _CLOEXEC | getattr(os, "O_DIRECTORY", 0)
 _READ_BYTES = 1024 * 1024
+_MOST_LEVELS = 100  # each level that is listed holds an open file
 _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+
+
+class ReadFile(NamedTuple):
+    """A file's bytes, and the time of its last change in epoch milliseconds."""
+
+    data: bytes
+    modified_ms: int
 
 
 class Folder:
@@ -56,18 +64,50 @@ class Folder:
     ) -> None:
         os.close(self._descriptor)
 
+    def files(self, below: FilePath = ()) -> Iterator[FilePath]:
+        """Yield each file of the folder and its subfolders, in no order, and never all names of a folder at once.
+
+        It also yields links, other special files, and subfolders that can't be listed: `read` gives the reason.
+        """
+        try:
+            with self._entered(below) as folder, os.scandir(folder) as entries:
+                for entry in entries:
+                    path = (*below, entry.name)
+                    if entry.is_dir(follow_symlinks=False) and len(path) < _MOST_LEVELS:
+                        yield from self.files(path)
+                    else:
+                        yield path
+        except OSError:
+            if not below:
+                raise InputError("the folder can't be listed: check its mode and its disk") from None
+            yield below
+
     def read(self, path: FilePath, *, max_bytes: int) -> bytes:
         """Return the bytes of a file.
 
         Raises InputError if the file is missing, behind a link or not a regular file, and ImageTooLarge if it is longer
         than `max_bytes`.
         """
-        with self._open(path, os.O_RDONLY) as file:
-            size = os.fstat(file).st_size
-            data = _read(file, max_bytes + 1) if size <= max_bytes else b""
-        if max(size, len(data)) > max_bytes:
-            raise ImageTooLarge(f"its file has {max(size, len(data))} bytes, which is more than max_image_bytes allows")
-        return data
+        return self.read_whole(path, max_bytes=max_bytes).data
+
+    def read_whole(self, path: FilePath, *, max_bytes: int) -> ReadFile:
+        """Return the bytes of a file, with the time of its last change.
+
+        Raises InputError if the file changes meanwhile, and the errors of `read`.
+        """
+        try:
+            with self._open(path, os.O_RDONLY) as file:
+                before = os.fstat(file)
+                data = _read(file, max_bytes + 1) if before.st_size <= max_bytes else b""
+                after = os.fstat(file)
+        except OSError as error:
+            raise InputError(f"{'/'.join(path)} can't be read: {error.strerror}") from error
+        size = max(before.st_size, len(data))
+        if size > max_bytes:
+            raise ImageTooLarge(f"its file has {size} bytes, which is more than max_image_bytes allows")
+        if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, len(data)):
+            raise InputError("its file changed while it was read: run the same command again")
+        return ReadFile(data, before.st_mtime_ns // 1_000_000)
 
     def place(self, path: FilePath, data: bytes) -> bool:
         """Write a new file (mode 0600). Return False if the file already exists with this data.
@@ -128,6 +168,10 @@ class Folder:
             return
         descriptor = os.open(subfolders[0], _DIRECTORY | _BASE, dir_fd=self._descriptor)
         try:
+            for name in subfolders[1:]:
+                outer = descriptor
+                descriptor = os.open(name, _DIRECTORY | _BASE, dir_fd=outer)
+                os.close(outer)
             yield descriptor
         finally:
             os.close(descriptor)

@@ -1,8 +1,10 @@
 """Parts that all moves share: the ids to move, the outcome of each image, and safe printing of foreign text."""
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from ..core.ids import Count, is_variant_id, original_of, range_of_directory
 from ..errors import ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict, StoreDamaged
@@ -27,13 +29,14 @@ class Outcome(Enum):
 @dataclass(frozen=True, slots=True)
 class Step:
     """One image of a move. image_id: as found in the source, possibly invalid. reason: why the image was skipped.
-    bytes: how many were read for it.
+    bytes: how many were read for it. name: its name in the source, if that is not its id.
     """
 
     image_id: str
     outcome: Outcome
     reason: str = ""
     bytes: int = 0
+    name: str = ""
 
 
 async def step_of(image_id: str, work: Awaitable[Step]) -> Step:
@@ -44,21 +47,62 @@ async def step_of(image_id: str, work: Awaitable[Step]) -> Step:
         return Step(image_id, Outcome.LEFT, str(error))
 
 
+Work = Coroutine[Any, Any, Step | None]
+"""Returns the step of one image, or None if there is nothing to report."""
+
+
+async def run_together(works: Iterable[Work] | AsyncIterable[Work], most: int) -> AsyncGenerator[Step, None]:
+    """Run up to `most` of these coroutines at the same time. Yield each step as soon as its coroutine has ended."""
+    running: set[asyncio.Task[Step | None]] = set()
+    try:
+        async for work in _iterated(works):
+            running.add(asyncio.create_task(work))
+            if len(running) == most:
+                async for step in _ended(running):
+                    yield step
+        while running:
+            async for step in _ended(running):
+                yield step
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _iterated(works: Iterable[Work] | AsyncIterable[Work]) -> AsyncIterator[Work]:
+    if isinstance(works, AsyncIterable):
+        async for work in works:
+            yield work
+    else:
+        for work in works:
+            yield work
+
+
+async def _ended(running: set[asyncio.Task[Step | None]]) -> AsyncIterator[Step]:
+    """Wait until a task has ended. Remove all ended tasks, and yield their steps before an error is raised."""
+    ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    running -= ended
+    for task in sorted(ended, key=lambda each: each.exception() is not None):
+        if step := task.result():
+            yield step
+
+
 @dataclass(slots=True)
 class Report:
     """The totals of a move. counts: the images by outcome. left: the steps of skipped images. bytes: how many were
-    read.
+    read. most_left: keep only so many steps in `left`.
     """
 
     counts: dict[Outcome, Count] = field(default_factory=lambda: dict.fromkeys(Outcome, Count()))
     left: list[Step] = field(default_factory=list)
     bytes: int = 0
+    most_left: int | None = None
 
     def add(self, step: Step) -> None:
         """Count one step."""
         self.bytes += step.bytes
         self.counts[step.outcome] = self.counts[step.outcome].plus(step.image_id)
-        if step.outcome is Outcome.LEFT:
+        if step.outcome is Outcome.LEFT and (self.most_left is None or len(self.left) < self.most_left):
             self.left.append(step)
 
     @property

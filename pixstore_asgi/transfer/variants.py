@@ -2,14 +2,14 @@
 running.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 
 from ..decoding.pool import DecodingKilled
 from ..errors import ImageNotFound, StoreConflict
 from ..pixstore import Pixstore, parts_of
 from ..saving.backfill import Backfill
-from .steps import REFUSALS, Outcome, Step
+from .steps import REFUSALS, Outcome, Step, run_together
 
 _ATTEMPTS = 3
 
@@ -32,29 +32,10 @@ async def make_variants(
         StoreError: The store fails.
     """
     backfill = parts_of(pix).backfill
-    most = backfill.decoder.processes
-    running: set[asyncio.Task[Step | None]] = set()
-    try:
-        for image_id in image_ids:
-            async for step in _ended(running, most):
-                yield step
-            running.add(asyncio.create_task(_step(backfill, image_id, again=again, is_dry=dry_run)))
-        async for step in _ended(running, 1):
+    works = (_step(backfill, image_id, again=again, is_dry=dry_run) for image_id in image_ids)
+    async with aclosing(run_together(works, backfill.decoder.processes)) as steps:
+        async for step in steps:
             yield step
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-
-
-async def _ended(running: set[asyncio.Task[Step | None]], most: int) -> AsyncIterator[Step]:
-    """Wait until fewer than `most` tasks run. Yield the steps of the tasks that have ended."""
-    while len(running) >= most:
-        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for task in [each for each in running if each.done()]:
-            running.remove(task)
-            if step := task.result():
-                yield step
 
 
 async def _step(backfill: Backfill, image_id: str, *, again: bool, is_dry: bool) -> Step | None:

@@ -24,6 +24,7 @@ from pixstore_asgi.integrations.sqlalchemy import NewPicture, PictureType, Sessi
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.transfer import import_plain_file, import_plain_image, plain_image_id
 from pixstore_asgi.transfer.variants import make_variants
 from tests.docs.reference.api import (
     METHODS,
@@ -53,6 +54,9 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
         ("Recipient.parse", Recipient.parse),
         ("ImageRecord.parse", ImageRecord.parse),
         ("make_variants", make_variants),
+        ("import_plain_file", import_plain_file),
+        ("import_plain_image", import_plain_image),
+        ("plain_image_id", plain_image_id),
     ),
     "starlette": partial(integrations, starlette),
     "fastapi": partial(integrations, fastapi),

@@ -1,0 +1,245 @@
+"""Imports plain pictures, from files, objects of a bucket or bytes.
+
+The id of a picture follows from its name, and its token is the time of the file's last change. So no list of finished
+files is needed:
+
+- A repeated import finds each picture under the same id, and compares its bytes.
+- A changed file has a higher token than the picture.
+- A picture that was updated or deleted in the store since then has a higher last token than the file.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from ..core.ids import is_image_id
+from ..decoding.pool import DecodingKilled
+from ..errors import InputError, IntegrityError, StoreConflict
+from ..pixstore import Pixstore, parts_of
+from ..saving.sealing import Encryption, begin_sealing
+from ..saving.source import read_pieces, stripped, viewed
+from .folder import Folder, ReadFile
+from .plain_names import file_path, plain_image_id
+from .steps import REFUSALS, Outcome, Step, run_together
+
+_AT_ONCE = 8  # pictures at the same time, each of them in memory
+_ATTEMPTS = 3
+
+
+class Entry(NamedTuple):
+    """One file to import. image_id: its id, or an empty text for the id that follows from the name."""
+
+    name: str
+    image_id: str = ""
+
+
+class PlainPlace(Protocol):
+    """A folder or a bucket's prefix with plain pictures."""
+
+    def names(self) -> AsyncIterator[str]:
+        """Yield the names of all files."""
+        ...
+
+    async def read(self, name: str, *, max_bytes: int) -> ReadFile:
+        """Return a file's bytes and time. Raises one of REFUSALS if this file can't be read."""
+        ...
+
+
+class PlainFolder:
+    """A folder of plain pictures. Its names are those of files in all subfolders."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    async def names(self) -> AsyncIterator[str]:
+        """Yield the names of all files."""
+        for path in self._folder.files():
+            yield "/".join(path)
+
+    async def read(self, name: str, *, max_bytes: int) -> ReadFile:
+        """Return a file's bytes and time. Raises InputError or ImageTooLarge."""
+        return await asyncio.to_thread(self._folder.read_whole, file_path(name), max_bytes=max_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainImport:
+    """One import. Iterate `steps`: one step for each file.
+
+    Args:
+        place: The files.
+        target: A Pixstore with the options of the application. In a dry run without a store, one in memory.
+        directory: The directory of ids that follow from names.
+        updates: Replace a picture of an earlier import if its file has changed since.
+        dry_run: Do everything except writing.
+    """
+
+    place: PlainPlace
+    target: Pixstore
+    directory: str | None = None
+    updates: bool = False
+    dry_run: bool = False
+
+    async def steps(self, entries: AsyncIterator[Entry]) -> AsyncIterator[Step]:
+        """Yield a step for each entry, in the order in which they are done.
+
+        Raises InputError if the entries can't be read, and StoreError if the bucket or the target fails.
+        """
+        async with aclosing(run_together(self._works(entries), _AT_ONCE)) as steps:
+            async for step in steps:
+                yield step
+
+    async def _works(self, entries: AsyncIterator[Entry]) -> AsyncIterator[Coroutine[Any, Any, Step]]:
+        async for entry in entries:
+            yield self._step(entry)
+
+    async def _step(self, entry: Entry) -> Step:
+        image_id = entry.image_id
+        try:
+            image_id = image_id or plain_image_id(entry.name, self.directory)
+            file = await self.place.read(entry.name, max_bytes=parts_of(self.target).backfill.options.limits.max_bytes)
+            outcome = await _take_over(
+                self.target, image_id, file.data, file.modified_ms, updates=self.updates, dry_run=self.dry_run
+            )
+        except (*REFUSALS, DecodingKilled) as error:
+            return Step(image_id, Outcome.LEFT, str(error), name=entry.name)
+        return Step(image_id, outcome, bytes=len(file.data), name=entry.name)
+
+
+async def import_plain_image(
+    pix: Pixstore,
+    name: str,
+    data: bytes,
+    *,
+    image_id: str | None = None,
+    directory: str | None = None,
+    modified_ms: int = 1,
+    update: bool = False,
+) -> str:
+    """Save a plain picture under the id that follows from its name, unless it is there already. Repeat it at will.
+
+    Args:
+        pix: The application's Pixstore.
+        name: The old name, unique in the application: `avatars/ada.png`.
+        data: The picture.
+        image_id: Another id for it.
+        directory: The directory of the id that follows from the name, as in `save_image`.
+        modified_ms: The time of its last change, in epoch milliseconds. It becomes the token. A picture that was
+            deleted or updated in the store after this time stays so.
+        update: Replace the picture if it is older than `modified_ms` and has other bytes.
+
+    Returns:
+        The id.
+
+    Raises:
+        InvalidImage: As in `save_image`.
+        InputError: The name, the id or the directory is invalid.
+        StoreConflict: The store has another picture under this id, or had one that was deleted.
+        StoreError: The store failed.
+    """
+    wanted = plain_image_id(name, directory) if image_id is None else image_id
+    await _take_over(pix, wanted, data, modified_ms, updates=update)
+    return wanted
+
+
+async def import_plain_file(
+    pix: Pixstore,
+    folder: str | os.PathLike[str],
+    name: str,
+    *,
+    image_id: str | None = None,
+    directory: str | None = None,
+    update: bool = False,
+) -> str:
+    """Save a plain file as `import_plain_image` does, and as `pixstore-asgi import files` does. The file stays.
+
+    Args:
+        pix: The application's Pixstore.
+        folder: The folder of the application's pictures.
+        name: The path of the file below the folder. It follows no link.
+        image_id: As in `import_plain_image`.
+        directory: As in `import_plain_image`.
+        update: As in `import_plain_image`.
+
+    Returns:
+        The id.
+
+    Raises:
+        InputError: The file can't be read, or changes meanwhile.
+        ConfigError: The system can't open files without following links (Windows).
+    """
+    limits = parts_of(pix).backfill.options.limits
+    with Folder(Path(folder)) as opened:
+        file = await PlainFolder(opened).read(name, max_bytes=limits.max_bytes)
+    options: dict[str, Any] = {"image_id": image_id, "directory": directory, "update": update}
+    return await import_plain_image(pix, name, file.data, modified_ms=file.modified_ms, **options)
+
+
+async def _take_over(
+    pix: Pixstore,
+    image_id: str,
+    data: bytes | memoryview,
+    modified_ms: int,
+    *,
+    updates: bool = False,
+    dry_run: bool = False,
+) -> Outcome:
+    """Save a picture, unless the store has the same bytes. Compare the saved bytes with those of the source."""
+    if not is_image_id(image_id):
+        raise InputError(f"{image_id!r:.80} is not a valid image id: see docs/wire-format.md")
+    data = viewed(data)
+    digest = await _digest_as_saved(pix, data)
+    token = min(max(modified_ms, 1), parts_of(pix).proofs.now_ms())
+    for attempt in range(1, _ATTEMPTS + 1):
+        there = await pix.export_image(image_id)
+        if there and hashlib.sha256(there.image.data).digest() == digest:
+            return Outcome.PRESENT
+        if there and not (updates and there.token < token):
+            raise StoreConflict(_conflict(token, there.token))
+        if dry_run:
+            await _check(pix, data)
+            return Outcome.MOVED
+        try:
+            await pix.import_image(image_id, data, token=token, if_token=there.token if there else None)
+            break
+        except StoreConflict:  # perhaps another process has just saved it
+            if not there and not await pix.image_exists(image_id):
+                raise StoreConflict(_DELETED) from None
+            if attempt == _ATTEMPTS:
+                raise
+    saved = await pix.export_image(image_id)
+    if saved is None or hashlib.sha256(saved.image.data).digest() != digest:
+        raise IntegrityError("the store returned other bytes than were saved: run `pixstore-asgi verify`", "bytes")
+    return Outcome.MOVED
+
+
+_DELETED = "it was deleted in the store since: to import it again, give it another id"
+
+
+def _conflict(token: int, there: int) -> str:
+    if there < token:
+        return "its file has changed since, or another picture has its id: pass --update to replace that picture"
+    return "the store has another picture under its id, or a newer version, or saved it with another --strip-metadata"
+
+
+async def _digest_as_saved(pix: Pixstore, data: bytes | memoryview) -> bytes:
+    """Return the SHA-256 of the bytes that the store has after a save: with strip_metadata, of the stripped ones."""
+    options, digest = parts_of(pix).backfill.options, hashlib.sha256()
+    pieces = read_pieces(data, options.limits)
+    async for piece in stripped(pieces) if options.strip_metadata else pieces:
+        digest.update(piece)
+    return digest.digest()
+
+
+async def _check(pix: Pixstore, data: bytes | memoryview) -> None:
+    """Raise the error that saving this picture would raise, without saving it."""
+    options = parts_of(pix).backfill.options
+    sealing = await begin_sealing(read_pieces(data, options.limits), options.formats, Encryption.fresh())
+    async for _ in sealing:
+        pass
+    if options.decoder:
+        await options.decoder.decode([data], sealing.format)

@@ -1,0 +1,71 @@
+"""CSV files of an import of plain files: the list of its files, and its report.
+
+Both have the columns path and id, so the report of one import is a list for the next one. They are UTF-8; bytes of a
+name that are not stay as they are.
+"""
+
+import csv
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from ..errors import InputError, StoreError
+from .plain_import import Entry, PlainPlace
+from .steps import Outcome, Step, printable
+
+_TEXT: dict[str, Any] = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
+
+
+async def all_entries(place: PlainPlace) -> AsyncIterator[Entry]:
+    """Yield an entry for each file of a place."""
+    async for name in place.names():
+        yield Entry(name)
+
+
+async def listed_entries(table: Path) -> AsyncIterator[Entry]:
+    """Yield an entry for each row of a CSV file: its path, and its id if it has one. Raises InputError."""
+    for row in _rows(table):
+        yield Entry(row["path"] or "", row.get("id") or "")
+
+
+def _rows(table: Path) -> Iterator[dict[str, str]]:
+    try:
+        with table.open(**_TEXT) as file:
+            reader = csv.DictReader(file)
+            if "path" not in (reader.fieldnames or ()):
+                raise InputError(f"{table} has no column path: its first line must be path,id or path")
+            yield from reader
+    except (OSError, csv.Error) as error:
+        raise InputError(f"{table} can't be read: {printable(error)}") from error
+
+
+class ReportFile:
+    """A CSV file with the path and id of each image, or its path and the reason why it was skipped.
+
+    It appears when the import has ended. An interrupted import leaves an earlier report as it was.
+    """
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+        writer.writerow(("path", "id", "reason"))
+
+    def add(self, step: Step) -> None:
+        """Write the row of one step."""
+        is_left = step.outcome is Outcome.LEFT
+        self._writer.writerow((step.name, "" if is_left else step.image_id, printable(step.reason)))
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path) -> Iterator[Self]:
+        """Write a report during the block. Raises StoreError if it can't be written."""
+        part = path.with_name(f"{path.name}.part")
+        try:
+            with part.open("w", **{**_TEXT, "encoding": "utf-8"}) as file:
+                yield cls(csv.writer(file, lineterminator="\n"))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            raise StoreError(f"the report {path} can't be written: {error.strerror}") from error

@@ -1,0 +1,274 @@
+"""`pixstore-asgi import files`, and the functions that import one plain picture: ids, tokens, lists and reports."""
+
+import asyncio
+import csv
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from pixstore_asgi import Pixstore, StoreConflict
+from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.errors import ImageTooLarge, InputError, IntegrityError, InvalidImage
+from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.testing import MemoryPixstore
+from pixstore_asgi.transfer import import_plain_file, import_plain_image, plain_image_id
+from pixstore_asgi.transfer.npm_import import ALL_FORMATS
+from tests.support.metadata import SECRET_WORD
+from tests.support.samples import SECRET, picture
+from tests.support.tagged import phone_jpeg
+
+MODIFIED_MS = 1_700_000_000_000
+NAMES = ["ada.png", "avatars/bob.jpeg", "avatars/old/eve.webp", "grüße, ünd\nmore.png"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with four pictures, one of them with a name that CSV has to quote."""
+    for number, name in enumerate(NAMES):
+        write(tmp_path / "media" / name, picture(name.rpartition(".")[2], seed=number))
+    return tmp_path / "media"
+
+
+@pytest.fixture
+async def pix() -> AsyncIterator[Pixstore]:
+    async with Pixstore(MemoryStore(), secret=SECRET, image_formats=ALL_FORMATS) as opened:
+        yield opened
+
+
+def write(path: Path, data: bytes, modified_ms: int = MODIFIED_MS) -> None:
+    """Write a file with this time of its last change."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    os.utime(path, ns=(0, modified_ms * 1_000_000))
+
+
+def run(folder: Path, *more: str) -> Result:
+    """Import a folder into the database beside it."""
+    arguments = ["import", "files", str(folder), "--into", str(folder.parent / "ours.db"), *more]
+    return CliRunner().invoke(commands, arguments, env={"PIXSTORE_SECRET": SECRET})
+
+
+def stored(database: Path, **options: Any) -> dict[str, bytes]:
+    """Return the bytes of all images and variants of a database."""
+
+    async def read() -> dict[str, bytes]:
+        async with Pixstore(database, secret=SECRET, **options) as pix:
+            infos = await pix.list_images(limit=100_000, variants=True)
+            images = [(info.id, await pix.read_image(info.id)) for info in infos]
+            return {image_id: image.data for image_id, image in images if image}
+
+    return asyncio.run(read())
+
+
+def rows_of(report: Path) -> dict[str, tuple[str, str]]:
+    """Return id and reason of each path of a report."""
+    with report.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return {row["path"]: (row["id"], row["reason"]) for row in csv.DictReader(file)}
+
+
+def files_of(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Return the bytes and the time of each file."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+
+def test_a_folder_is_imported_and_compared_again(folder: Path) -> None:
+    """Each picture of all subfolders is saved under the id of its path, and a second run compares and skips it."""
+    before, report = files_of(folder), folder.parent / "report.csv"
+    first = run(folder, "--report", str(report))
+    assert (first.exit_code, first.stderr) == (0, "")
+    assert first.stdout == f"4 images imported into {folder.parent / 'ours.db'}\n"
+    assert rows_of(report) == {name: (plain_image_id(name), "") for name in NAMES}
+    report.unlink()
+    second = run(folder, "--report", str(report))
+    assert (second.exit_code, second.stdout.splitlines()[1]) == (0, "4 images skipped, there already")
+    assert rows_of(report) == {name: (plain_image_id(name), "") for name in NAMES}
+    expected = {plain_image_id(name): data for name, (data, _) in before.items()}
+    assert stored(folder.parent / "ours.db") == expected
+    assert files_of(folder) == before
+
+
+def test_a_dry_run_writes_nothing(folder: Path) -> None:
+    """--dry-run checks each file as a save does, decoding included, and leaves no file; a truncated picture shows."""
+    write(folder / "broken.png", picture("png")[:-20] + bytes(4) + picture("png")[-16:])
+    before = sorted(os.listdir(folder.parent))
+    result = run(folder, "--dry-run", "--check-pixels")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[0].startswith("4 images would be imported into")
+    assert "'broken.png'  " in result.stdout
+    assert sorted(os.listdir(folder.parent)) == before
+    run(folder)
+    held = stored(folder.parent / "ours.db")
+    write(folder / "more.png", picture(seed=9))
+    result = run(folder, "--dry-run")
+    assert result.stdout.startswith("1 image would be imported into")
+    assert stored(folder.parent / "ours.db") == held
+
+
+def test_the_list_gives_files_and_ids(folder: Path) -> None:
+    """--csv takes only its files, under its ids, else under their usual ids in --directory. A report is a list, too."""
+    table, report = folder.parent / "list.csv", folder.parent / "report.csv"
+    table.write_text('id,other,path\nplayers:ada,1,ada.png\n,2,"avatars/bob.jpeg"\n', encoding="utf-8-sig")
+    result = run(folder, "--csv", str(table), "--report", str(report), "--directory", "players")
+    assert (result.exit_code, result.stderr) == (0, "")
+    bob = plain_image_id("avatars/bob.jpeg", "players")
+    assert bob.startswith("players:")
+    assert rows_of(report) == {"ada.png": ("players:ada", ""), "avatars/bob.jpeg": (bob, "")}
+    again = run(folder, "--csv", str(report), "--report", str(report))
+    assert (again.exit_code, again.stdout.splitlines()[1]) == (0, "2 images skipped, there already")
+    assert sorted(stored(folder.parent / "ours.db")) == sorted(["players:ada", bob])
+
+
+def test_bad_rows_of_a_list_are_reported(folder: Path) -> None:
+    """A path out of the folder, an id that is none, a missing file and a short row are refused alone."""
+    (folder.parent / "secret.png").write_bytes(picture(seed=77))
+    paths = ["../secret.png", str(folder.parent / "secret.png"), "avatars//bob.jpeg", "", "gone.png", "a\0.png"]
+    table, report = folder.parent / "list.csv", folder.parent / "report.csv"
+    with table.open("w", newline="") as file:
+        rows = [
+            *([path, f"id{n}"] for n, path in enumerate(paths)),
+            ["ada.png", "a/b"],
+            ["avatars/bob.jpeg", "a~thumb"],
+        ]
+        csv.writer(file).writerows([["path", "id"], *rows, ["avatars/old/eve.webp"]])
+    result = run(folder, "--csv", str(table), "--report", str(report))
+    assert result.exit_code == 1
+    found = rows_of(report)
+    assert found.pop("avatars/old/eve.webp") == (plain_image_id("avatars/old/eve.webp"), "")
+    assert all(image_id == "" and reason for image_id, reason in found.values())
+    assert len(found) == len(paths) + 2
+    assert "below the folder" in found["../secret.png"][1]
+    assert len(stored(folder.parent / "ours.db")) == 1
+
+
+@pytest.mark.parametrize("text", ["name,id\nada.png,a\n", "", 'path\n"' + "x" * 200_000])
+def test_a_list_that_is_none_is_one_line(folder: Path, text: str) -> None:
+    """A list without a column path, or with a field without an end, is one line on stderr with its name."""
+    table = folder.parent / "list.csv"
+    table.write_text(text)
+    result = run(folder, "--csv", str(table))
+    assert (result.exit_code, result.stderr.count("\n"), "list.csv" in result.stderr) == (1, 1, True)
+
+
+def test_two_paths_with_one_id(folder: Path) -> None:
+    """Of two pictures under one id one is saved, and the other one is reported; two files of one picture are no
+    conflict.
+    """
+    for name in ("copy.png", "again.png"):
+        write(folder / name, (folder / "ada.png").read_bytes())
+    table, report = folder.parent / "list.csv", folder.parent / "report.csv"
+    table.write_text("path,id\nada.png,one\navatars/bob.jpeg,one\nagain.png,two\ncopy.png,two\n")
+    for _ in range(2):
+        result = run(folder, "--csv", str(table), "--report", str(report))
+        assert result.exit_code == 1
+        refused = [path for path, (image_id, _) in rows_of(report).items() if not image_id]
+        assert refused in (["ada.png"], ["avatars/bob.jpeg"])
+        assert "another picture" in rows_of(report)[refused[0]][1]
+    assert sorted(stored(folder.parent / "ours.db")) == ["one", "two"]
+
+
+def test_an_interrupted_report_leaves_the_earlier_one(folder: Path) -> None:
+    """A list that ends in an error does not replace the report of an earlier run, not even in the same file."""
+    table = folder.parent / "list.csv"
+    table.write_text('path,id\nada.png,one\n"' + "x" * 200_000)
+    before = table.read_text()
+    assert run(folder, "--csv", str(table), "--report", str(table)).exit_code == 1
+    assert table.read_text() == before
+
+
+def test_metadata_and_variants(folder: Path) -> None:
+    """--strip-metadata, --variant and --placeholder save as the application does, and a second run agrees."""
+    write(folder / "tagged.jpg", phone_jpeg(Image.new("RGB", (48, 48))))
+    options = ("--strip-metadata", "--variant", "thumb:width=16", "--placeholder")
+    for moved in (5, 0):
+        result = run(folder, *options)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout.startswith(f"{moved} images imported")
+    held = stored(folder.parent / "ours.db")
+    assert len(held) == 10
+    assert not any(SECRET_WORD.encode() in data for data in held.values())
+    assert run(folder).stdout.splitlines()[-1].startswith("  'tagged.jpg'")  # the stored one has no metadata
+
+
+async def test_the_functions_are_idempotent(folder: Path, pix: Pixstore) -> None:
+    """A name gives the same id each time, as in the command; the picture is saved once."""
+    for _ in range(2):
+        assert await import_plain_file(pix, folder, "avatars/bob.jpeg") == plain_image_id("avatars/bob.jpeg")
+        assert await import_plain_image(pix, "avatars/bob.jpeg", (folder / "avatars/bob.jpeg").read_bytes())
+        assert await import_plain_image(pix, "row 7", picture(), directory="posts") == plain_image_id("row 7", "posts")
+        assert await import_plain_image(pix, "row 8", picture(), image_id="posts:8") == "posts:8"
+    infos = await pix.list_images()
+    assert {info.token for info in infos} == {1, MODIFIED_MS}
+    assert len(infos) == 3
+
+
+async def test_a_changed_file_needs_update(folder: Path, pix: Pixstore) -> None:
+    """A newer file replaces the picture only with update. An older file never does."""
+    image_id = await import_plain_file(pix, folder, "ada.png")
+    write(folder / "ada.png", picture(seed=50), MODIFIED_MS + 1)
+    with pytest.raises(StoreConflict, match="--update"):
+        await import_plain_file(pix, folder, "ada.png")
+    await import_plain_file(pix, folder, "ada.png", update=True)
+    write(folder / "ada.png", picture(seed=51), MODIFIED_MS)
+    with pytest.raises(StoreConflict, match="newer version"):
+        await import_plain_file(pix, folder, "ada.png", update=True)
+    image = await pix.read_image(image_id)
+    assert image is not None
+    assert image.data == picture(seed=50)
+
+
+async def test_the_store_wins_after_the_switch(folder: Path, pix: Pixstore) -> None:
+    """A picture that the application updated or deleted in the store stays so, with update too."""
+    updated, deleted = [await import_plain_file(pix, folder, name) for name in NAMES[:2]]
+    await pix.update_image(updated, picture(seed=60))
+    await pix.delete_image(deleted)
+    for name, reason in zip(NAMES[:2], ("newer version", "was deleted"), strict=True):
+        with pytest.raises(StoreConflict, match=reason):
+            await import_plain_file(pix, folder, name, update=True)
+    assert [info.id for info in await pix.list_images()] == [updated]
+
+
+async def test_a_time_in_the_future_is_taken_as_now(folder: Path) -> None:
+    """A file from the future, or before 1970, gets a valid token, by the clock of the Pixstore."""
+    pix = MemoryPixstore()
+    for name, modified_ms in (("future.png", pix.clock.now_ms + 10**10), ("past.png", -(10**10))):
+        write(folder / name, picture(), modified_ms)
+        for _ in range(2):
+            await import_plain_file(pix, folder, name)
+    assert {info.token for info in await pix.list_images()} == {1, pix.clock.now_ms}
+
+
+@pytest.mark.parametrize("name", ["", "/etc/passwd", "../ada.png", "a/./b.png", "a\0b", "\ud800.png"])
+async def test_names_that_lead_out_are_refused(folder: Path, pix: Pixstore, name: str) -> None:
+    """A name of a row is no path out of the folder."""
+    with pytest.raises(InputError, match="name"):
+        await import_plain_file(pix, folder, name)
+
+
+async def test_other_refusals(folder: Path, pix: Pixstore) -> None:
+    """A file that is no picture, is too long, or has an id that is none, is refused with the reason."""
+    with pytest.raises(InvalidImage, match="not an image"):
+        await import_plain_image(pix, "notes", b"these are notes, and no picture")
+    with pytest.raises(InputError, match="not a valid image id"):
+        await import_plain_image(pix, "ada", picture(), image_id="a/b")
+    write(folder / "long.png", b"")
+    os.truncate(folder / "long.png", 2**40)
+    with pytest.raises(ImageTooLarge, match="max_image_bytes"):
+        await import_plain_file(pix, folder, "long.png")
+
+
+async def test_other_bytes_from_the_store_are_noticed(pix: Pixstore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the store returns other bytes than were saved, the import raises, because the file may be deleted later."""
+    save = pix.import_image
+
+    async def damaging(image_id: str, data: Any, **options: Any) -> Any:
+        return await save(image_id, picture(seed=1), **options)
+
+    monkeypatch.setattr(pix, "import_image", damaging)
+    with pytest.raises(IntegrityError, match="other bytes"):
+        await import_plain_image(pix, "ada", picture())
