@@ -138,7 +138,7 @@ class PixstorePlugin(InitPlugin, ReceiveRoutePlugin, OpenAPISchemaPlugin):
     def receive_route(self, route: BaseRoute) -> None:
         """Describe uploads in OpenAPI, and remove Litestar's limit for their length. Litestar calls it."""
         for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
-            if _UPLOAD in handler.parsed_fn_signature.parameters:
+            if _UPLOAD in _parameters(handler):
                 if all(layer.request_max_body_size is Empty for layer in handler.ownership_layers[1:]):
                     handler.request_max_body_size = None
                 if handler.operation_class is Operation:
@@ -168,6 +168,17 @@ class PixstorePlugin(InitPlugin, ReceiveRoutePlugin, OpenAPISchemaPlugin):
             logging.disable_stack_trace.update(STATUS, [_FormRefused])
         async with self._pixstore:
             yield
+
+
+def _parameters(handler: HTTPRouteHandler) -> set[str]:
+    """Return the names of the parameters of a handler and of the dependencies that it needs."""
+    provided, names, new = handler.resolve_dependencies(), set[str](), list(handler.parsed_fn_signature.parameters)
+    while new:
+        name = new.pop()
+        if name in provided and name not in names:
+            new.extend(provided[name].parsed_fn_signature.parameters)
+        names.add(name)
+    return names
 
 
 async def _image_upload(request: _AnyRequest) -> AsyncIterator[bytes]:
