@@ -9,3 +9,9 @@ class PixstoreConfig(AppConfig):
     name = "pixstore_asgi.integrations.django"
     label = "pixstore"
     verbose_name = "Pictures"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from .checks import register_checks
+
+        register_checks()

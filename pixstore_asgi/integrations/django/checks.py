@@ -1,0 +1,198 @@
+"""System checks: `manage.py check` finds settings with which pictures are not served, or are written to the disk."""
+
+import ast
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.util import find_spec
+from inspect import isclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from asgiref.sync import async_to_sync
+from django.apps import apps
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from ...errors import PixstoreError, SecretError
+from ...pixstore import Pixstore, parts_of
+from ...store.inspection import Inspectable
+from .setting import get_pixstore, get_route
+from .uploads import longest_request
+
+_HERE = "pixstore_asgi.integrations.django"
+_SERVING = {"pixstore_application", "PixstoreMiddleware", "PixstoreApp"}
+_NEEDED = (
+    ("sessions", "django.contrib.sessions", "django.contrib.sessions.middleware.SessionMiddleware"),
+    ("users", "django.contrib.auth", "django.contrib.auth.middleware.AuthenticationMiddleware"),
+)
+
+
+def register_checks() -> None:
+    """Register all checks of this module."""
+    for check in (check_settings, check_application, check_uploads, check_middleware):
+        register(check, "pixstore")
+    for check in (check_cookie, check_store):
+        register(check, Tags.security, deploy=True)
+
+
+def check_settings(**_: Any) -> Iterator[CheckMessage]:
+    """E001, E002: PIXSTORE is a Pixstore, and PIXSTORE_ROUTE is a path."""
+    try:
+        get_pixstore()
+    except ImproperlyConfigured as error:
+        text = str(error)
+        hint = 'In the settings: from pixstore_asgi import Pixstore; PIXSTORE = Pixstore(BASE_DIR / "pixstore.db")'
+        yield Error(f"{text[0].upper()}{text[1:]}.", hint=hint, id="pixstore.E001")
+    route = get_route()
+    if not route.startswith("/") or route.endswith("/"):
+        text = f"The setting PIXSTORE_ROUTE must start with a slash and end without one: {route!r}."
+        yield Error(text, hint='Use a path such as "/pixstore-image".', id="pixstore.E002")
+
+
+def check_application(**_: Any) -> Iterator[CheckMessage]:
+    """W001: the project's ASGI application serves the images. Django itself ignores the events that open the store."""
+    module = _AsgiModule.of_project()
+    if module is None or not module.serves_images:
+        name = _name_of_asgi()
+        text = f"The ASGI application of the project, {name}, serves no pictures."
+        if module is None:
+            text = f"The project has no ASGI application: there is no module {name}. Only ASGI serves pictures."
+        hint = (
+            f"In {name}: application = pixstore_application(get_asgi_application(), authorize=may_see). Run it by an "
+            "ASGI server, such as uvicorn. Django's own runserver serves no pictures."
+        )
+        yield checks.Warning(text, hint=hint, id="pixstore.W001")
+
+
+def check_uploads(**_: Any) -> Iterator[CheckMessage]:
+    """W002, W003: no upload is written to the disk, neither the file of a form nor the body of a request.
+
+    W004: the errors that a client can cause have an answer.
+    """
+    with suppress(ImproperlyConfigured):
+        if longest_request() > settings.FILE_UPLOAD_MAX_MEMORY_SIZE:
+            yield from _disk_uses()
+    if not _has_middleware(f"{_HERE}.PixstoreErrors"):
+        yield checks.Warning(
+            "A picture that is refused is answered with status 500.",
+            hint=f'Put "{_HERE}.PixstoreErrors" first in MIDDLEWARE.',
+            id="pixstore.W004",
+        )
+
+
+def _disk_uses() -> Iterator[CheckMessage]:
+    size = "longer than FILE_UPLOAD_MAX_MEMORY_SIZE"
+    if "django.core.files.uploadhandler.TemporaryFileUploadHandler" in settings.FILE_UPLOAD_HANDLERS:
+        yield checks.Warning(
+            f"Django writes uploads {size} to temporary files, unencrypted.",
+            hint=f'Set FILE_UPLOAD_HANDLERS = ["{_HERE}.MemoryUploadHandler"].',
+            id="pixstore.W002",
+        )
+    module = _AsgiModule.of_project()
+    if module is not None and module.writes_bodies:
+        yield checks.Warning(
+            f"The handler in {_name_of_asgi()} writes requests {size} to temporary files, unencrypted.",
+            hint=f"Import get_asgi_application from {_HERE}, not from django.core.asgi.",
+            id="pixstore.W003",
+        )
+
+
+def check_middleware(**_: Any) -> Iterator[CheckMessage]:
+    """E003: the project has the sessions and users that `pixstore_application` gives to the rule of the images."""
+    module = _AsgiModule.of_project()
+    if module is None or "pixstore_application" not in module.names:
+        return
+    for needed, app, middleware in _NEEDED:
+        if not apps.is_installed(app) or not _has_middleware(middleware):
+            yield Error(
+                f"pixstore_application needs {needed}, which this project does not have.",
+                hint=f'Add "{app}" to INSTALLED_APPS and "{middleware}" to MIDDLEWARE.',
+                id="pixstore.E003",
+            )
+
+
+def check_cookie(**_: Any) -> Iterator[CheckMessage]:
+    """W005, W006: the cookie of the session reaches the images, and travels only over HTTPS."""
+    if not settings.SESSION_COOKIE_SECURE:
+        yield checks.Warning(
+            "The session's cookie, which opens pictures, is also sent without HTTPS.",
+            hint="Set SESSION_COOKIE_SECURE = True. Browsers decrypt pictures only in pages of HTTPS and localhost.",
+            id="pixstore.W005",
+        )
+    path: str = settings.SESSION_COOKIE_PATH
+    if not f"{get_route()}/".startswith(f"{path.rstrip('/')}/"):
+        yield checks.Warning(
+            f"Browsers do not send the session's cookie to the pictures: its path is {path!r}, theirs {get_route()!r}.",
+            hint="Set PIXSTORE_ROUTE to a path below SESSION_COOKIE_PATH.",
+            id="pixstore.W006",
+        )
+
+
+def check_store(**_: Any) -> Iterator[CheckMessage]:
+    """E004, E005: the store opens with the secret of the project. A store that does not exist yet is not created."""
+    with suppress(ImproperlyConfigured):
+        pixstore = get_pixstore()
+        try:
+            async_to_sync(_open)(pixstore)
+        except SecretError as error:
+            hint = "Give this process the secret of the application. `manage.py pixstore doctor` checks it."
+            yield Error(f"The secret is refused: {error}.", hint=hint, id="pixstore.E004")
+        except PixstoreError as error:
+            hint = "Run `manage.py pixstore doctor`."
+            yield Error(f"The store does not open: {error}.", hint=hint, id="pixstore.E005")
+
+
+async def _open(pixstore: Pixstore) -> None:
+    store = parts_of(pixstore).store
+    if not isinstance(store, Inspectable) or await store.is_made():
+        async with pixstore:
+            await pixstore.ping()
+
+
+def _has_middleware(path: str) -> bool:
+    """Return whether MIDDLEWARE has this class or a subclass."""
+    if path in settings.MIDDLEWARE:
+        return True
+    wanted = import_string(path)
+    found = [import_string(each) for each in settings.MIDDLEWARE if not each.startswith("django.")]
+    return any(isclass(each) and issubclass(each, wanted) for each in found)
+
+
+def _name_of_asgi() -> str:
+    """Return the name of the module with the project's ASGI application, as `startproject` arranges it."""
+    dotted = getattr(settings, "ASGI_APPLICATION", None)
+    if dotted:
+        return str(dotted).rpartition(".")[0]
+    return f"{str(getattr(settings, 'ROOT_URLCONF', '')).rpartition('.')[0]}.asgi".lstrip(".")
+
+
+class _AsgiModule(NamedTuple):
+    """The names that the module with the ASGI application imports: whole names, and their last parts."""
+
+    whole: set[str]
+    names: set[str]
+
+    @classmethod
+    def of_project(cls) -> "_AsgiModule | None":
+        """Read the module's text, because its import would set up the application. None if there is no module."""
+        try:
+            spec = find_spec(_name_of_asgi())
+            text = Path(spec.origin).read_text() if spec and spec.origin else None
+        except (ImportError, OSError, ValueError):
+            return None
+        if text is None:
+            return None
+        imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
+        pairs = [(node.module or "", alias.name) for node in imports for alias in node.names]
+        return cls({f"{module}.{name}" for module, name in pairs}, {name for _, name in pairs})
+
+    @property
+    def serves_images(self) -> bool:
+        return bool(self.names & _SERVING)
+
+    @property
+    def writes_bodies(self) -> bool:
+        return "django.core.asgi.get_asgi_application" in self.whole
