@@ -31,7 +31,7 @@ def pixstore_application(
     invalid after its end. Each request loads session and user once.
 
     Args:
-        django: The result of `get_asgi_application()`.
+        django: The result of this package's `get_asgi_application()`, or an application around it.
         authorize: A plain or async function of user and image id. Only True admits the user. A plain function runs in
             a thread, so it may use the database.
         authorize_many: Replaces `authorize`: a function of the user and a list of ids. It returns the ids that the user

@@ -1,16 +1,10 @@
 """The settings of a project, read where they are used, so that a test can replace them by `override_settings`."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, TypeVar
-
-from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from ...pixstore import Pixstore
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
+from ...sync import SyncPixstore
 
 
 def get_pixstore() -> Pixstore:
@@ -35,6 +29,6 @@ def get_route() -> str:
     return str(getattr(settings, "PIXSTORE_ROUTE", "/pixstore-image"))
 
 
-def call(method: Callable[_P, Coroutine[Any, Any, _T]], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Call a method of the Pixstore from code that is not async, and return its result."""
-    return async_to_sync(method)(*args, **kwargs)
+def get_images() -> SyncPixstore:
+    """Return the methods of the project's Pixstore for code that is not async. Raises ImproperlyConfigured."""
+    return SyncPixstore(get_pixstore())

@@ -11,7 +11,7 @@ from django.utils.deconstruct import deconstructible
 from ...core.ids import checked_directory, is_served_id
 from ...saving.save import new_id
 from .page import VIEW_PATH, mount_url
-from .setting import call, get_pixstore
+from .setting import get_images
 
 
 @deconstructible(path="pixstore_asgi.integrations.django.PixstoreStorage")
@@ -40,11 +40,11 @@ class PixstoreStorage(Storage):
 
     def exists(self, name: str) -> bool:
         """Return whether there is an image with this id."""
-        return call(get_pixstore().image_exists, name)
+        return get_images().image_exists(name)
 
     def delete(self, name: str) -> None:
         """Delete the image with this id, if there is one."""
-        call(get_pixstore().delete_image, name)
+        get_images().delete_image(name)
 
     def size(self, name: str) -> int:
         """Return the length of the decrypted image in bytes. The whole image is read.
@@ -59,15 +59,14 @@ class PixstoreStorage(Storage):
         return f"{mount_url()}{VIEW_PATH}/{name}"
 
     def _save(self, name: str, content: "File[Any]") -> str:
-        data = b"".join(content.chunks())
-        return call(get_pixstore().save_image, data, directory=_directory_of(name)).id
+        return get_images().save_image(content.chunks(), directory=_directory_of(name)).id
 
     def _open(self, name: str, mode: str = "rb") -> "File[bytes]":
         if mode not in ("r", "rb"):
             raise ValueError(
                 f"a picture opens for reading only: open {name!r:.80} with mode 'rb', and save it as a new file"
             )
-        image = call(get_pixstore().read_image, name) if is_served_id(name) else None
+        image = get_images().read_image(name) if is_served_id(name) else None
         if image is None:
             raise FileNotFoundError(f"there is no picture with the id {name!r:.80}")
         return ContentFile(image.data, name)
