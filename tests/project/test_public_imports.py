@@ -26,7 +26,7 @@ PUBLIC = {
         "upload_docs"
     ),
     "pixstore_asgi.integrations.django": (
-        "MemoryUploadHandler PixstoreErrors PixstoreStorage get_asgi_application get_pixstore"
+        "MemoryUploadHandler PictureField PixstoreErrors PixstoreStorage get_asgi_application get_pixstore"
     ),
     "pixstore_asgi.integrations.sqlalchemy": "NewPicture PictureType SessionPictures",
     "pixstore_asgi.integrations.django.admin": "PictureAdminMixin picture_column",

@@ -9,8 +9,16 @@ except ImportError as error:
     raise ImportError("pixstore_asgi.integrations.django needs Django 5.2 or newer: pip install django") from error
 
 from .answers import PixstoreErrors
+from .fields import PictureField
 from .setting import get_pixstore
 from .storage import PixstoreStorage
 from .uploads import MemoryUploadHandler, get_asgi_application
 
-__all__ = ["MemoryUploadHandler", "PixstoreErrors", "PixstoreStorage", "get_asgi_application", "get_pixstore"]
+__all__ = [
+    "MemoryUploadHandler",
+    "PictureField",
+    "PixstoreErrors",
+    "PixstoreStorage",
+    "get_asgi_application",
+    "get_pixstore",
+]

@@ -1,6 +1,11 @@
 """The application that a project adds to INSTALLED_APPS."""
 
-from django.apps import AppConfig
+from functools import partial
+
+from django.apps import AppConfig, apps
+from django.core.signals import request_finished
+from django.db.models import Model
+from django.db.models.signals import post_save, pre_delete, pre_save
 
 
 class PixstoreConfig(AppConfig):
@@ -11,7 +16,23 @@ class PixstoreConfig(AppConfig):
     verbose_name = "Pictures"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and connect the models that have a PictureField to the lifecycle of pictures."""
         from .checks import register_checks
+        from .lifecycle import delete_unsure
 
         register_checks()
+        request_finished.connect(delete_unsure)
+        for model in apps.get_models(include_auto_created=True):
+            connect(model)
+
+
+def connect(model: type[Model]) -> None:
+    """Connect one model, if it has a PictureField."""
+    from .fields import PictureField
+    from .lifecycle import after_save, before_delete, before_save
+
+    columns = [each for each in model._meta.concrete_fields if isinstance(each, PictureField)]
+    if columns:
+        pre_save.connect(before_save, sender=model)
+        post_save.connect(after_save, sender=model)
+        pre_delete.connect(partial(before_delete, columns), sender=model, weak=False)

@@ -13,7 +13,7 @@ from ...asgi.http import recipient_of
 from ...core.record import ImageRecord
 from .page import script_urls
 from .sessions import audience_of
-from .setting import call, get_pixstore
+from .setting import get_images
 
 RECORDS_IN_CONTEXT = "pixstore_records"
 """The name in a template's context of the records that `page_records` returns."""
@@ -36,8 +36,8 @@ def page_records(request: HttpRequest, pictures: Iterable[Any]) -> dict[str, Ima
     recipient, image_ids = recipient_of(request, cookie=True), [_id_of(picture) for picture in pictures]
     if recipient is None:
         return {}
-    pixstore, audience = get_pixstore(), audience_of(request)
-    return call(pixstore.get_image_records, filter(None, image_ids), audience=audience, recipient=recipient)
+    wanted, audience = filter(None, image_ids), audience_of(request)
+    return get_images().get_image_records(wanted, audience=audience, recipient=recipient)
 
 
 def picture_element(

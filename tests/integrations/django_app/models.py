@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from pixstore_asgi.integrations.django import PixstoreStorage
+from pixstore_asgi.integrations.django import PictureField, PixstoreStorage
 
 
 class Photo(models.Model):
@@ -16,3 +16,17 @@ class Photo(models.Model):
     picture = models.ImageField(
         upload_to="photos/%Y", storage=PixstoreStorage(), blank=True, width_field="width", height_field="height"
     )
+
+
+class Member(models.Model):
+    """A picture that lives and ends with its row."""
+
+    name: models.CharField[str, str] = models.CharField(max_length=50, unique=True)
+    avatar = PictureField(upload_to="avatars", blank=True)
+
+
+class Guest(Member):
+    """The same table, by a proxy."""
+
+    class Meta:
+        proxy = True

@@ -1,0 +1,128 @@
+"""PictureField: an ImageField whose pictures live and end with their rows."""
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import ImageField, Model
+from django.db.models.fields.files import ImageFieldFile, ImageFileDescriptor
+
+from ...core.formats import SNIFF_BYTES, sniff
+from ...errors import ImageNotFound, InvalidImage
+from ...pixstore import parts_of
+from .lifecycle import NewPicture, note_replaced, note_writing, pictures_of
+from .setting import get_pixstore
+from .storage import PixstoreStorage
+
+if TYPE_CHECKING:
+    from django.core.files.base import File
+
+
+def validate_picture(value: "File[Any]") -> None:
+    """Refuse a new file that the Pixstore would not accept: another format, a damaged container, too many bytes.
+
+    Raises:
+        ValidationError: The file is not accepted.
+    """
+    if getattr(value, "_committed", False):
+        return
+    options = parts_of(get_pixstore()).options
+    if value.size > options.limits.max_bytes:
+        raise ValidationError(f"The picture is larger than {options.limits.max_bytes} bytes.", code="too_large")
+    value.seek(0)
+    try:
+        reader = sniff(value.read(SNIFF_BYTES), options.formats)
+        for piece in value.chunks():
+            for _ in reader.feed(piece):
+                pass
+        reader.finish()
+    except InvalidImage as error:
+        raise ValidationError(str(error), code="invalid_image") from None
+    finally:
+        value.seek(0)
+
+
+class PictureFile(ImageFieldFile):
+    """The value of a PictureField. It is deleted and replaced together with its row."""
+
+    _committed: bool
+
+    def save(self, name: str, content: "File[Any]", save: bool = True) -> None:
+        """Save a new picture. A rollback of the save of the row deletes it.
+
+        Args:
+            name: The name of the file. Only its folder is used.
+            content: The file.
+            save: Whether to save the row too.
+        """
+        if self._committed:
+            note_replaced(self.instance, self.field, self.name)
+            self._committed = False
+        super().save(name, content, save=False)
+        new = NewPicture(weakref.ref(self.instance), self.field, str(self.name), name, weakref.ref(content))
+        pictures_of(self.instance).saved.append(new)
+        if save:
+            self.instance.save()
+
+    def delete(self, save: bool = True) -> None:
+        """Remove the picture from the row. It is deleted after the commit of the row.
+
+        Args:
+            save: Whether to save the row.
+        """
+        if not self:
+            return
+        self.close()
+        setattr(self.instance, self.field.attname, None)
+        if save:
+            self.instance.save()
+
+
+class _Descriptor(ImageFileDescriptor):
+    def __set__(self, instance: Model, value: Any) -> None:
+        previous = instance.__dict__.get(self.field.attname)
+        if previous is not None and str(previous) != str(value or ""):
+            note_replaced(instance, self.field, previous)
+        super().__set__(instance, value)
+
+
+class PictureField(ImageField):
+    """An ImageField whose pictures are encrypted in the setting PIXSTORE, and live and end with their rows.
+
+    Forms, the admin and serializers treat it as an ImageField. They refuse files that the Pixstore does not accept. If
+    the transaction that saves a picture is rolled back, the picture is deleted. If a picture is replaced or removed, or
+    its row is deleted, it is deleted after the commit, unless another row has its id in this column. Left are pictures
+    of rows that were never saved, of bulk_create and of `QuerySet.update`.
+
+    Args:
+        verbose_name: As in ImageField, and so are all others. There is no `storage`.
+    """
+
+    attr_class = PictureFile
+    descriptor_class = _Descriptor
+    default_validators = [validate_picture]  # noqa: RUF012  as in Django
+
+    def __init__(self, verbose_name: Any = None, **kwargs: Any) -> None:
+        super().__init__(verbose_name, **{**kwargs, "storage": PixstoreStorage()})
+
+    def deconstruct(self) -> Any:
+        """Return the arguments of the field for a migration."""
+        name, _, args, kwargs = super().deconstruct()
+        del kwargs["storage"]
+        return name, "pixstore_asgi.integrations.django.PictureField", args, kwargs
+
+    def pre_save(self, model_instance: Model, add: bool) -> Any:
+        """Save a new picture before its row.
+
+        Raises:
+            ImageNotFound: The picture of the instance was deleted after a rollback.
+        """
+        lost = pictures_of(model_instance).lost
+        if lost and str(getattr(model_instance, self.attname)) in lost:
+            raise ImageNotFound(
+                f"the picture of {self.name} was deleted, because the transaction of its row was rolled back: assign "
+                "the file again"
+            )
+        file = super().pre_save(model_instance, add)
+        note_writing(model_instance, self)
+        return file

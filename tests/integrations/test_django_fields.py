@@ -1,0 +1,231 @@
+"""Django: the pictures of a PictureField live and end with their rows."""
+
+import copy
+import gc
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.signals import request_finished
+from django.db import IntegrityError, connection, transaction
+from django.db.migrations.writer import MigrationWriter
+from django.forms import modelform_factory
+from django.test.utils import override_settings
+from django.utils.datastructures import MultiValueDict
+
+from pixstore_asgi.errors import ImageNotFound
+from pixstore_asgi.integrations.django import PictureField
+from pixstore_asgi.testing import SAMPLES, MemoryPixstore
+from tests.support.django_setup import configure_django
+
+configure_django()
+
+from tests.integrations.django_app.models import Guest, Member  # noqa: E402  after Django is set up
+
+
+@pytest.fixture(autouse=True)
+def pix() -> Iterator[MemoryPixstore]:
+    pixstore = MemoryPixstore()
+    with override_settings(PIXSTORE=pixstore):
+        with connection.schema_editor() as editor:
+            editor.create_model(Member)
+        yield pixstore
+        with connection.schema_editor() as editor:
+            editor.delete_model(Member)
+
+
+def png(name: str = "me.png") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, SAMPLES["png"], "image/png")
+
+
+def stored(pix: MemoryPixstore) -> set[str]:
+    return {image.id for image in pix.run(pix.list_images())}
+
+
+class Wrong(Exception):
+    """An error of the application."""
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    with suppress(Wrong), transaction.atomic():
+        yield
+        raise Wrong
+
+
+def test_a_rollback_deletes_the_new_picture(pix: MemoryPixstore) -> None:
+    """At the end of the block, and also for a savepoint; an outer commit keeps the pictures of the outer block."""
+    with rolled_back():
+        Member.objects.create(name="Ann", avatar=png())
+        assert len(stored(pix)) == 1
+    assert not stored(pix)
+    with transaction.atomic():
+        ann = Member.objects.create(name="Ann", avatar=png())
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Member.objects.create(name="Ann", avatar=png())
+        assert stored(pix) == {ann.avatar.name}
+    assert stored(pix) == {Member.objects.get().avatar.name}
+
+
+def test_a_replaced_picture_goes_after_the_commit(pix: MemoryPixstore) -> None:
+    """Until then both are there; a rollback keeps the old one, and deletes the new one."""
+    first = Member.objects.create(name="Ann", avatar=png()).avatar.name
+    with rolled_back():
+        ann = Member.objects.get()
+        ann.avatar = png()
+        ann.save()
+        assert len(stored(pix)) == 2
+    assert stored(pix) == {first} == {Member.objects.get().avatar.name}
+    for change in ("assign", "save", "form"):
+        ann = Member.objects.get()
+        with transaction.atomic():
+            if change == "assign":
+                ann.avatar = png()
+                ann.save()
+            elif change == "save":
+                ann.avatar.save("me.png", ContentFile(SAMPLES["png"]))
+            else:
+                files: Any = MultiValueDict({"avatar": [png()]})
+                modelform_factory(Member, fields=["name", "avatar"])({"name": "Ann"}, files, instance=ann).save()
+            assert len(stored(pix)) == 2
+        assert stored(pix) == {Member.objects.get().avatar.name}, change
+    assert first not in stored(pix)
+
+
+def test_without_a_transaction_the_same_holds(pix: MemoryPixstore) -> None:
+    """A save in autocommit mode deletes the old picture; a failed insert leaves none once its instance is gone."""
+    ann = Member.objects.create(name="Ann", avatar=png())
+    ann.avatar = png()
+    ann.save()
+    assert stored(pix) == {ann.avatar.name}
+    with pytest.raises(IntegrityError):
+        Member.objects.create(name="Ann", avatar=png())
+    gc.collect()
+    request_finished.send(sender=None)
+    assert stored(pix) == {ann.avatar.name}
+
+
+def test_a_removed_picture_and_a_deleted_row(pix: MemoryPixstore) -> None:
+    """The form's checkbox, the file's own delete, a row's and a query's delete all wait for the commit."""
+    form = modelform_factory(Member, fields=["name", "avatar"])
+    ann = Member.objects.create(name="Ann", avatar=png())
+    with transaction.atomic():
+        form({"name": "Ann", "avatar-clear": "on"}, instance=ann).save()
+        assert len(stored(pix)) == 1
+    assert not stored(pix)
+    for remove in (lambda: Member.objects.get().avatar.delete(), lambda: Guest.objects.get().delete()):
+        Member.objects.update(avatar="")
+        ann = Member.objects.get()
+        ann.avatar = png()
+        ann.save()
+        with rolled_back():
+            remove()
+        assert Member.objects.get().avatar.read() == SAMPLES["png"]
+        with transaction.atomic():
+            remove()
+            assert len(stored(pix)) == 1
+        assert not stored(pix)
+    Member.objects.create(name="Ann", avatar=png())
+    Guest.objects.create(name="Bob", avatar=png())
+    assert len(stored(pix)) == 2
+    Member.objects.only("name").delete()
+    assert not stored(pix)
+
+
+def test_a_picture_that_a_row_has_stays(pix: MemoryPixstore) -> None:
+    """Two rows with one id, an update of other columns, and a read of the row again delete nothing."""
+    ann = Member.objects.create(name="Ann", avatar=png())
+    bob = Member.objects.create(name="Bob", avatar=ann.avatar.name)
+    bob.delete()
+    ann.avatar = png()
+    ann.save(update_fields=["name"])
+    ann.refresh_from_db()
+    ann.save()
+    assert stored(pix) == {ann.avatar.name}
+
+
+def test_hooks_that_fail_delete_no_picture_of_a_row(pix: MemoryPixstore) -> None:
+    """An error of the application's own hook drops all later hooks after the commit, which is no rollback."""
+
+    def fail() -> None:
+        raise Wrong
+
+    with suppress(Wrong), transaction.atomic():
+        transaction.on_commit(fail)
+        Member.objects.create(name="Ann", avatar=png())
+    gc.collect()
+    request_finished.send(sender=None)
+    assert stored(pix) == {Member.objects.get().avatar.name}
+
+
+def test_an_instance_can_be_saved_again_after_a_rollback(pix: MemoryPixstore) -> None:
+    """It has its file again. If the file is gone, the save is an error, so no row names a deleted picture."""
+    upload = png()
+    Member.objects.create(name="Ann")
+    bob = Member(name="Ann", avatar=upload)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        bob.save()
+    assert not stored(pix)
+    bob.name = "Bob"
+    bob.save()
+    assert stored(pix) == {Member.objects.get(name="Bob").avatar.name}
+    eve = Member(name="Ann", avatar=ContentFile(SAMPLES["png"], "me.png"))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        eve.save()
+    eve.name = "Eve"
+    with pytest.raises(ImageNotFound, match=r"avatar was deleted.*assign the file again"):
+        eve.save()
+    eve.avatar = png()
+    eve.save()
+    assert len(stored(pix)) == 2
+
+
+def test_bulk_create_keeps_its_pictures(pix: MemoryPixstore) -> None:
+    """The pictures of rows that no save wrote are left alone, also after their instances are gone."""
+    Member.objects.bulk_create([Member(name="Ann", avatar=png()), Member(name="Bob", avatar=png())])
+    gc.collect()
+    request_finished.send(sender=None)
+    assert stored(pix) == {member.avatar.name for member in Member.objects.all()}
+    assert len(stored(pix)) == 2
+
+
+def test_copies_and_pickles_of_instances() -> None:
+    """They have the picture's name, and no state of the original's save."""
+    ann = Member(name="Ann", avatar=png())
+    ann.avatar.save("me.png", png(), save=False)
+    for twin in (pickle.loads(pickle.dumps(ann)), copy.deepcopy(ann)):  # noqa: S301
+        assert twin.avatar.name == ann.avatar.name
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        (SAMPLES["gif"], "GIF is not among the image formats accepted here"),
+        (SAMPLES["png"] + bytes(200_000), "larger than 100000 bytes"),
+        (SAMPLES["jpg"][:-200], "truncated"),
+    ],
+)
+def test_a_form_refuses_pictures_that_the_store_would(data: bytes, named: str) -> None:
+    """Their errors stand at the field, before anything is saved."""
+    with override_settings(PIXSTORE=MemoryPixstore(max_image_bytes=100_000)):
+        ann = Member(name="Ann", avatar=SimpleUploadedFile("me.png", data))
+        with pytest.raises(ValidationError, match=named) as caught:
+            ann.full_clean()
+        assert set(caught.value.message_dict) == {"avatar"}
+        ann.avatar = png()
+        ann.full_clean()
+        ann.save()
+        ann.full_clean()
+
+
+def test_migrations_name_the_field() -> None:
+    """A migration contains the public import path, without the storage and the validators."""
+    written, _ = MigrationWriter.serialize(Member._meta.get_field("avatar"))
+    assert written == "pixstore_asgi.integrations.django.PictureField(blank=True, upload_to='avatars')"
+    (column,) = [each for each in Member._meta.concrete_fields if isinstance(each, PictureField)]
+    assert isinstance(column.clone(), PictureField)
