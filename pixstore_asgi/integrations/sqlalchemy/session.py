@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -33,6 +33,7 @@ Sessions = (
 
 _log = logging.getLogger("pixstore_asgi")
 _INFO_KEY = "pixstore_asgi"
+_watching: "WeakKeyDictionary[Any, SessionPictures]" = WeakKeyDictionary()
 
 
 class _Saved(NamedTuple):
@@ -76,20 +77,24 @@ class SessionPictures:
 
     Args:
         pix: The Pixstore.
-        sessions: A `sessionmaker`, an `async_sessionmaker`, or a class of sessions, such as SQLModel's `Session`.
+        sessions: The sessions to watch: a `sessionmaker`, an `async_sessionmaker` or a class. Default: all sessions of
+            the process, also async ones and those of SQLModel and admin pages. Name them if you have several Pixstores.
+            A later SessionPictures of the same sessions replaces this one.
         in_transaction: Whether pictures are saved and deleted in the session's own transaction. It needs async sessions
             with asyncpg or psycopg on the PostgreSQL database of `pix`, with a pool of its own, and READ COMMITTED.
     """
 
-    def __init__(self, pix: Pixstore, sessions: Sessions, *, in_transaction: bool = False) -> None:
+    def __init__(self, pix: Pixstore, sessions: Sessions = Session, *, in_transaction: bool = False) -> None:
         self._calls = Calls(pix)
         self._in_transaction = in_transaction
         self._changes: WeakKeyDictionary[SessionTransaction, _Changes] = WeakKeyDictionary()
         watched = _watched(sessions)
-        event.listen(watched, "before_flush", self._before_flush)
-        event.listen(watched, "before_commit", self._before_commit)
-        event.listen(watched, "after_commit", self._after_commit)
-        event.listen(watched, "after_transaction_end", self._after_transaction_end)
+        if before := _watching.get(watched):
+            for listener in before._listeners():
+                event.remove(watched, *listener)
+        for listener in self._listeners():
+            event.listen(watched, *listener)
+        _watching[watched] = self
 
     def gc(
         self,
@@ -133,6 +138,14 @@ class SessionPictures:
             rows[removed] -= 1
         if isinstance(added, str):
             rows[added] += 1
+
+    def _listeners(self) -> list[tuple[str, Callable[..., None]]]:
+        return [
+            ("before_flush", self._before_flush),
+            ("before_commit", self._before_commit),
+            ("after_commit", self._after_commit),
+            ("after_transaction_end", self._after_transaction_end),
+        ]
 
     def _before_flush(self, session: Session, *_: object) -> None:
         session.info[_INFO_KEY] = self
@@ -228,6 +241,8 @@ def _watched(sessions: Sessions) -> Any:
     """Return the target of session events. An async_sessionmaker gets a class of sync sessions of its own."""
     if isinstance(sessions, async_sessionmaker):
         base = sessions.kw.get("sync_session_class") or sessions.class_.sync_session_class
+        if base in _watching and base is not Session:
+            return base
         watched = type(base.__name__, (base,), {})
         sessions.configure(sync_session_class=watched)
         return watched

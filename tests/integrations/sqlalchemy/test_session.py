@@ -1,17 +1,22 @@
 """The integration with SQLAlchemy: a picture is there together with its row, whatever the session does."""
 
 import asyncio
+from functools import partial
+from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import create_engine, delete, insert, select
 from sqlalchemy.exc import IntegrityError, StatementError
-from sqlalchemy.orm import Session
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from pixstore_asgi import InvalidImage
 from pixstore_asgi.errors import InputError, StoreBusy
-from pixstore_asgi.integrations.sqlalchemy import NewPicture
+from pixstore_asgi.integrations.sqlalchemy import NewPicture, SessionPictures
+from pixstore_asgi.sync import SyncPixstore
+from pixstore_asgi.testing import MemoryPixstore
 from tests.integrations.sqlalchemy.conftest import FULL
-from tests.integrations.sqlalchemy.posts import Album, Post, World, add, add_another, new, post, remove
+from tests.integrations.sqlalchemy.posts import Album, Base, Post, World, add, add_another, new, post, remove
 from tests.support.samples import picture
 
 SHORT = ["postgres psycopg", "postgres asyncpg", "postgres psycopg in transaction"]
@@ -263,3 +268,44 @@ def test_a_failed_deletion_is_logged(
     (line,) = caplog.records
     assert line.getMessage() == f"picture {image_id} has no row and was not deleted: it is locked"
     assert (line.event, line.image_id) == ("picture_not_deleted", image_id)  # type: ignore[attr-defined]
+
+
+def test_the_last_one_watches(tmp_path: Path) -> None:
+    """A later SessionPictures replaces an earlier one of the same sessions, as tests of an application need it."""
+    engine = create_engine(f"sqlite:///{tmp_path}/app.db")
+    Base.metadata.create_all(engine)
+
+    class Own(Session):
+        pass
+
+    for sessions in (Own, sessionmaker(engine), scoped_session(sessionmaker(engine))):
+        first, second = MemoryPixstore(), MemoryPixstore()
+        for pix in (first, second):
+            SessionPictures(pix, sessions)
+        session = sessions(engine) if sessions is Own else sessions()
+        with session:
+            session.add(new(str(sessions)))
+            session.commit()
+        images = SyncPixstore(second)
+        assert len(images.list_images()) == 1
+    engine.dispose()
+
+
+async def test_the_last_one_watches_async_sessions(tmp_path: Path) -> None:
+    """The same for a factory of async sessions and for their class."""
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/app.db")
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+
+    class Own(AsyncSession):
+        sync_session_class = type("OwnSession", (Session,), {})
+
+    for sessions in (async_sessionmaker(engine), partial(Own, engine)):
+        first, second = MemoryPixstore(), MemoryPixstore()
+        for pix in (first, second):
+            SessionPictures(pix, Own if isinstance(sessions, partial) else sessions)
+        async with sessions() as session:
+            session.add(new(str(sessions)))
+            await session.commit()
+        assert (len(await first.list_images()), len(await second.list_images())) == (0, 1)
+    await engine.dispose()
