@@ -40,7 +40,7 @@ from tests.browser.engines.chromium import ChromiumPage
 from tests.browser.engines.page import Browser, Page
 from tests.browser.support import Line, Site, line_to, open_page, running_site, wait_for, wait_until
 
-VARIANTS = "small=80,middle=160"
+VARIANTS = "small=80,middle=160,avatar=96x96"
 WIDTH, HEIGHT = 320, 240
 RED, GREEN, BLUE = (200, 30, 30), (30, 200, 30), (30, 30, 200)
 

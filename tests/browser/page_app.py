@@ -2,7 +2,8 @@
 
 PIXSTORE_TEST_DB is the database, PIXSTORE_TEST_BLOBS where its bodies are if not there, PIXSTORE_TEST_ORIGINS the other
 origins that may read images, PIXSTORE_TEST_WINDOW_MS the proof window, PIXSTORE_TEST_CIPHERTEXT_URL where else
-ciphertext is, PIXSTORE_TEST_VARIANTS the variants that pictures have beside a placeholder, as `name=width,name=width`,
+ciphertext is, PIXSTORE_TEST_VARIANTS the variants that pictures have beside a placeholder, as `name=width` or, to
+cover a box, `name=widthxheight`, separated by commas,
 PIXSTORE_TEST_BUILT a folder of pages that a bundler has made, PIXSTORE_TEST_RECORDS the kind of records, or "unsealed"
 for plain ones in each case, PIXSTORE_TEST_TRAFFIC a file for all requests and responses. TRAFFIC.log is a log of all
 records.
@@ -38,6 +39,12 @@ NO_STORE = {"cache-control": "no-store"}
 RECORDS = os.environ.get("PIXSTORE_TEST_RECORDS", "plain")
 VARIANTS = [each.split("=") for each in os.environ.get("PIXSTORE_TEST_VARIANTS", "").split(",") if each]
 
+
+def variant_of(name: str, size: str) -> Variant:
+    width, _, height = size.partition("x")
+    return Variant(name, int(width), int(height), fit="cover") if height else Variant(name, int(width))
+
+
 pix = Pixstore(
     os.environ["PIXSTORE_TEST_DB"],
     blobs=os.environ.get("PIXSTORE_TEST_BLOBS"),
@@ -45,7 +52,7 @@ pix = Pixstore(
     image_formats=list(FORMAT_BYTES),
     proof_window_ms=int(os.environ.get("PIXSTORE_TEST_WINDOW_MS", "20000")),
     ciphertext_url=os.environ.get("PIXSTORE_TEST_CIPHERTEXT_URL"),
-    variants=[Variant(name, width=int(width)) for name, width in VARIANTS],
+    variants=[variant_of(*each) for each in VARIANTS],
     placeholder=bool(VARIANTS),
     records="sealed" if RECORDS == "sealed" else "plain",
 )

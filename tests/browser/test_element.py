@@ -249,6 +249,24 @@ def test_the_size_that_fills_a_fine_screen(browser: Browser, site: Site) -> None
         assert (opened.look("a").width, opened.look("a").box[2]) == (160, 80)
 
 
+def test_an_avatar_on_a_fine_screen(browser: Browser, site: Site) -> None:
+    """On a screen with 2 device pixels a CSS pixel, a place of 96 pixels fetches no original. A cropped variant keeps
+    its ratio, and is not replaced by a larger size of the original.
+    """
+    saved = site.save(plain(RED, 29))
+    with visit(browser, site) as opened:
+        if not isinstance(opened.page, ChromiumPage):
+            lacks("this engine", "its driver sets no device scale")
+        with opened.page.scaled(2):
+            assert opened.page.evaluate("devicePixelRatio") == 2
+            put(opened, "a", saved, width=96)
+            put(opened, "b", saved.variants["avatar"], width=96)
+            for key in "ab":
+                opened.wait(key, "shown")
+            assert [opened.look(key).width for key in "ab"] == [160, 96]
+            assert [opened.look(key).box[2:] for key in "ab"] == [(96, 72), (96, 96)]
+
+
 def test_nothing_moves(browser: Browser, site: Site) -> None:
     """From the placeholder to the picture every box stays, nothing is animated, and no policy is broken."""
     saved = site.save(plain(RED, 30))

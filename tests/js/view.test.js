@@ -428,20 +428,48 @@ test("a thousand times shown and ended leaves no URL and no listener", async () 
   await until(() => listeners.size + urls.size === 0);
 });
 
-test("the size that is shown is the smallest that fills its place, or the largest", () => {
+test("the size that is shown is nearest to its place by proportion, and has 3/4 of its CSS pixels", () => {
   const [thumb, card] = [{ id: `${ID}~thumb`, width: 320 }, { id: `${ID}~card`, width: 960 }];
   const record = { id: ID, width: 4000, variants: { card, thumb } };
-  assert.deepEqual([0, 320, 321, 961, 5000].map((width) => sizeFor(record, width)), [thumb, thumb, card, record, record]);
+  const [firstCard, firstRecord] = [427, 1281]; // the widths of which 320 and 960 are less than 3/4
+  assert.deepEqual(
+    [0, 320, firstCard - 1, firstCard, 960, firstRecord - 1, firstRecord, 5000].map((width) => sizeFor(record, width)),
+    [thumb, thumb, thumb, card, card, card, record, record],
+  );
   assert.equal(sizeFor({ id: ID }, 100).id, ID);
   assert.equal(sizeFor({ id: ID, variants: { thumb } }, 500).id, ID);
   // On a screen with 2 device pixels a CSS pixel: 392 is the proportional middle between 96 and 1600.
   const small = { id: ID, width: 1600, variants: { icon: { id: `${ID}~icon`, width: 96 } } };
-  const chosen = [48, 96, 97].map((width) => sizeFor(small, 2 * width, width).width);
-  assert.deepEqual(chosen, [96, 96, 1600]);
+  const chosen = [48, 96, 128, 129].map((width) => sizeFor(small, 2 * width, width).width);
+  assert.deepEqual(chosen, [96, 96, 96, 1600]);
   assert.deepEqual([391, 392].map((width) => sizeFor(small, width, 96).width), [96, 1600]);
   assert.equal(sizeFor({ id: ID, variants: { thumb } }, 640, 320).id, thumb.id);
   // A size that is no smaller than the original is one in a format that may be shorter.
   assert.equal(sizeFor({ id: ID, width: 320, variants: { thumb } }, 900).id, ID);
+});
+
+test("a place of 96 pixels fetches no original, because the largest variant is a little smaller", () => {
+  for (const width of [72, 96, 180, 190, 192, 240]) {
+    const record = { id: ID, width: 3000, height: 2000, variants: { thumb: { id: `${ID}~thumb`, width, height: (width * 2) / 3 } } };
+    for (const scale of [1, 1.5, 2, 3]) assert.equal(sizeFor(record, 96 * scale, 96).width, width);
+  }
+});
+
+test("a cropped variant never replaces its original, nor does the original replace it", () => {
+  const avatar = { id: `${ID}~avatar`, width: 192, height: 192 };
+  const thumb = { id: `${ID}~thumb`, width: 320, height: 213 };
+  const record = { id: ID, width: 1600, height: 1067, variants: { avatar, thumb } };
+  for (const width of [0, 96, 192, 400, 5000]) {
+    assert.notEqual(sizeFor(record, 2 * width, width), avatar);
+    assert.equal(sizeFor(avatar, 2 * width, width), avatar);
+    assert.equal(sizeFor({ ...record, variants: { avatar } }, 2 * width, width).id, ID);
+  }
+  assert.equal(sizeFor(record, 192, 96), thumb);
+  // Rounded sides, of thin pictures too, are no crop.
+  for (const [width, height, wide, high] of [[1000, 667, 3, 2], [3000, 2, 30, 1], [2, 3000, 1, 30], [999, 1000, 16, 16]]) {
+    const small = { id: `${ID}~small`, width: wide, height: high };
+    assert.equal(sizeFor({ id: ID, width, height, variants: { small } }, 1), small);
+  }
 });
 
 /** A client of which each image waits for `answers[id]` to be called; `asked` has ids and priorities in their order. */

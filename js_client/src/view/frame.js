@@ -55,8 +55,8 @@ export const blurOf = (placeholder, { width, height }) =>
 export const srcOf = ({ status, url }, blur) => (status === "idle" ? undefined : (url ?? blur));
 
 /**
- * Choose the smallest of a picture's sizes that fills a width, otherwise the largest. As browsers do with `srcset`,
- * prefer a smaller size if it fills the place in CSS pixels and is nearer to the width by proportion.
+ * Choose the size of a picture whose width is nearest by proportion, as browsers do with `srcset`. A variant needs 3/4 of
+ * the place's CSS pixels, and the ratio of the original: a cropped variant is another picture.
  *
  * @param {ImageRecord} record
  * @param {number} width  in device pixels
@@ -64,11 +64,13 @@ export const srcOf = ({ status, url }, blur) => (status === "idle" ? undefined :
  * @returns {ImageRecord}  the record itself or one of its variants
  */
 export function sizeFor(record, width, least = width) {
-  const sizes = [...Object.values(record.variants ?? {}), record].sort((one, other) => widthOf(one) - widthOf(other));
-  const filling = sizes.find((size) => widthOf(size) >= width) ?? record;
-  const smaller = sizes.filter((size) => widthOf(size) >= least && widthOf(size) < width).at(-1);
-  return smaller && widthOf(smaller) * widthOf(filling) > width ** 2 ? smaller : filling;
+  const { width: w, height: h } = /** @type {any} */ (record);
+  /** @param {ImageRecord} size  an original of unknown size counts as the largest */
+  const distance = ({ width: across = Infinity }) => Math.abs(across - width ** 2 / across);
+  // A variant has whole pixels, so its ratio differs a little. If a side is unknown, the comparison is false.
+  const sizes = Object.values(record.variants ?? {}).filter(
+    /** @param {any} size */
+    (size) => size.width >= 0.75 * least && !(Math.abs(size.width * h - size.height * w) > w + h),
+  );
+  return /** @type {ImageRecord} */ ([...sizes, record].sort((one, other) => distance(one) - distance(other))[0]);
 }
-
-/** An original of unknown size counts as the largest. */
-const widthOf = ({ width = Infinity }) => width;

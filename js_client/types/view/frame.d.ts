@@ -76,8 +76,8 @@ export declare const blurOf: (placeholder: string | undefined, { width, height }
  */
 export declare const srcOf: ({ status, url }: ViewState, blur: string | undefined) => string | undefined;
 /**
- * Choose the smallest of a picture's sizes that fills a width, otherwise the largest. As browsers do with `srcset`,
- * prefer a smaller size if it fills the place in CSS pixels and is nearer to the width by proportion.
+ * Choose the size of a picture whose width is nearest by proportion, as browsers do with `srcset`. A variant needs 3/4 of
+ * the place's CSS pixels, and the ratio of the original: a cropped variant is another picture.
  *
  * @param {ImageRecord} record
  * @param {number} width  in device pixels

@@ -63,6 +63,15 @@ class ChromiumPage:
         yield ends
         session.detach()
 
+    @contextlib.contextmanager
+    def scaled(self, scale: float) -> Iterator[None]:
+        """Give the screen this many device pixels for each CSS pixel."""
+        session = self._page.context.new_cdp_session(self._page)
+        size = {"width": 1280, "height": 720, "deviceScaleFactor": scale, "mobile": False}
+        session.send("Emulation.setDeviceMetricsOverride", size)
+        yield
+        session.detach()
+
     def held(self) -> tuple[int, int]:
         """Return how many bytes of script objects, and how many nodes, no collection of garbage takes."""
         session = self._page.context.new_cdp_session(self._page)
