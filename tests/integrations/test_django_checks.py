@@ -18,7 +18,7 @@ from tests.support.samples import OTHER_SECRET, SECRET, picture
 configure_django()
 
 HERE = "pixstore_asgi.integrations.django"
-GOOD = f"from {HERE} import get_asgi_application\nfrom {HERE}.asgi import pixstore_application"
+GOOD = f"from {HERE} import get_asgi_application, pixstore_application"
 MIDDLEWARE = [
     f"{HERE}.PixstoreErrors",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -30,9 +30,8 @@ configure_django()
 
 from django.contrib.auth.backends import ModelBackend  # noqa: E402  after Django is set up
 
-from pixstore_asgi.integrations.django.asgi import pixstore_application  # noqa: E402
+from pixstore_asgi.integrations.django import audience_of, pixstore_application  # noqa: E402
 from pixstore_asgi.integrations.django.page import script_urls  # noqa: E402
-from pixstore_asgi.integrations.django.sessions import audience_of  # noqa: E402
 
 ENGINES = ["db", "cached_db", "cache", "file", "signed_cookies"]
 ROUTE = "/pixstore-image"

@@ -9,7 +9,10 @@ except ImportError as error:
     raise ImportError("pixstore_asgi.integrations.django needs Django 5.2 or newer: pip install django") from error
 
 from .answers import PixstoreErrors
+from .asgi import pixstore_application
+from .elements import page_records
 from .fields import PictureField
+from .sessions import audience_of
 from .setting import get_pixstore
 from .storage import PixstoreStorage
 from .uploads import MemoryUploadHandler, get_asgi_application
@@ -19,6 +22,9 @@ __all__ = [
     "PictureField",
     "PixstoreErrors",
     "PixstoreStorage",
+    "audience_of",
     "get_asgi_application",
     "get_pixstore",
+    "page_records",
+    "pixstore_application",
 ]

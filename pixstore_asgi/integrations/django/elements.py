@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from ...asgi.http import recipient_of
 from ...core.record import ImageRecord
+from .answers import note_records
 from .page import script_urls
 from .sessions import audience_of
 from .setting import get_images
@@ -22,9 +23,9 @@ RECORDS_IN_CONTEXT = "pixstore_records"
 def page_records(request: HttpRequest, pictures: Iterable[Any]) -> dict[str, ImageRecord]:
     """Return sealed records of the pictures of a page, to render it with `{"pixstore_records": page_records(…)}`.
 
-    The page then shows its pictures one round trip earlier. Call it only for pictures that the user may see, and mark
-    the view with `never_cache`. At the first visit the browser has sent no public key, so there is no record, and the
-    page fetches its records by id.
+    The page then shows its pictures one round trip earlier. Call it only for pictures that the user may see.
+    PixstoreErrors adds Cache-Control no-store to the answer. At the first visit the browser has sent no public key, so
+    there is no record, and the page fetches its records by id.
 
     Args:
         request: The request of the view.
@@ -36,6 +37,7 @@ def page_records(request: HttpRequest, pictures: Iterable[Any]) -> dict[str, Ima
     recipient, image_ids = recipient_of(request, cookie=True), [_id_of(picture) for picture in pictures]
     if recipient is None:
         return {}
+    note_records(request)
     wanted, audience = filter(None, image_ids), audience_of(request)
     return get_images().get_image_records(wanted, audience=audience, recipient=recipient)
 
