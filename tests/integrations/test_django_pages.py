@@ -24,10 +24,13 @@ configure_django()
 
 from django.contrib.admin import AdminSite, ModelAdmin  # noqa: E402  after Django is set up
 
-from pixstore_asgi.integrations.django import page_records  # noqa: E402
-from pixstore_asgi.integrations.django.admin import PictureAdminMixin, picture_column  # noqa: E402
+from pixstore_asgi.integrations.django import (  # noqa: E402
+    PictureAdminMixin,
+    PictureInput,
+    page_records,
+    picture_column,
+)
 from pixstore_asgi.integrations.django.page import script_urls  # noqa: E402
-from pixstore_asgi.integrations.django.widgets import PictureInput  # noqa: E402
 from tests.integrations.django_app.models import Photo  # noqa: E402
 
 ENGINE = Engine(libraries={"pixstore": "pixstore_asgi.integrations.django.templatetags.pixstore"})

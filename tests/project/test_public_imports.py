@@ -26,13 +26,11 @@ PUBLIC = {
         "upload_docs"
     ),
     "pixstore_asgi.integrations.django": (
-        "MemoryUploadHandler PictureField PixstoreErrors PixstoreStorage audience_of get_asgi_application get_pixstore "
-        "page_records pixstore_application"
+        "MemoryUploadHandler PictureAdminMixin PictureField PictureInput PixstoreErrors PixstoreStorage audience_of "
+        "get_asgi_application get_pixstore page_records picture_column pixstore_application"
     ),
     "pixstore_asgi.integrations.sqlalchemy": "NewPicture PictureType SessionPictures",
-    "pixstore_asgi.integrations.django.admin": "PictureAdminMixin picture_column",
     "pixstore_asgi.integrations.litestar": "ImageUpload PageRecipient PixstorePlugin no_store",
-    "pixstore_asgi.integrations.django.widgets": "PictureInput",
     "pixstore_asgi.integrations.quart": "add_error_handlers add_pixstore image_upload no_store",
     "pixstore_asgi.integrations.opentelemetry": "PixstoreTracing",
     "pixstore_asgi.integrations.prometheus": "PrometheusMetrics",

@@ -8,6 +8,7 @@ try:
 except ImportError as error:
     raise ImportError("pixstore_asgi.integrations.django needs Django 5.2 or newer: pip install django") from error
 
+from .admin import PictureAdminMixin, picture_column
 from .answers import PixstoreErrors
 from .asgi import pixstore_application
 from .elements import page_records
@@ -16,15 +17,19 @@ from .sessions import audience_of
 from .setting import get_pixstore
 from .storage import PixstoreStorage
 from .uploads import MemoryUploadHandler, get_asgi_application
+from .widgets import PictureInput
 
 __all__ = [
     "MemoryUploadHandler",
+    "PictureAdminMixin",
     "PictureField",
+    "PictureInput",
     "PixstoreErrors",
     "PixstoreStorage",
     "audience_of",
     "get_asgi_application",
     "get_pixstore",
     "page_records",
+    "picture_column",
     "pixstore_application",
 ]

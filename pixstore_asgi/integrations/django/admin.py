@@ -1,11 +1,9 @@
 """Pictures in Django's admin: a mixin of ModelAdmin, and a column for its list."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
-from django.contrib import admin
-from django.contrib.admin.widgets import AdminFileWidget
 from django.db import models
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -13,15 +11,22 @@ from django.utils.text import capfirst
 from .elements import picture_element
 from .widgets import MEDIA, PictureInput
 
+if TYPE_CHECKING:
+    from django.contrib.admin.options import BaseModelAdmin
+else:
+    BaseModelAdmin = object  # the admin can be imported only after all models, and models import this package
 
-class AdminPictureInput(PictureInput, AdminFileWidget):
+
+class AdminPictureInput(PictureInput):
     """The PictureInput of the admin."""
 
+    template_name = "admin/widgets/clearable_file_input.html"
 
-class PictureAdminMixin(admin.options.BaseModelAdmin):  # type: ignore[type-arg]  # generic only for type checkers
-    """Shows the current picture of each ImageField and PictureField in change pages.
 
-    Put it before ModelAdmin or an inline's class: `class PhotoAdmin(PictureAdminMixin, admin.ModelAdmin)`.
+class PictureAdminMixin(BaseModelAdmin):  # type: ignore[type-arg]
+    """Shows the current picture of each PictureField and ImageField in the admin's change pages.
+
+    Put it before ModelAdmin, or before an inline's class: `class PhotoAdmin(PictureAdminMixin, admin.ModelAdmin)`.
     """
 
     formfield_overrides: ClassVar[Any] = {models.ImageField: {"widget": AdminPictureInput}}
@@ -33,7 +38,7 @@ class PictureAdminMixin(admin.options.BaseModelAdmin):  # type: ignore[type-arg]
 
 
 def picture_column(field: str, *, width: int = 80, description: str | None = None) -> Callable[[Any], SafeString]:
-    """Return a column for `list_display` that shows the picture of a field: `["title", picture_column("picture")]`.
+    """Return a column for `list_display` that shows the picture of a field: `("title", picture_column("picture"))`.
 
     Args:
         field: The name of the field.
@@ -41,8 +46,8 @@ def picture_column(field: str, *, width: int = 80, description: str | None = Non
         description: The head of the column. Default: the field's name.
     """
 
-    @admin.display(description=description or capfirst(field.replace("_", " ")))
     def show(row: Any) -> SafeString:
         return picture_element(getattr(row, field), {"width": width})
 
+    vars(show)["short_description"] = description or capfirst(field.replace("_", " "))
     return show
