@@ -15,7 +15,7 @@ from ..transfer.npm_import import ALL_FORMATS, NpmImport
 from ..transfer.npm_source import EXTENSION, open_npm_source
 from ..transfer.steps import Step, list_ids
 from .frame import Move
-from .plain_commands import import_files
+from .plain_commands import import_files, import_s3
 from .stores import SOURCE, Database, DatabaseType, NewPath, blobs, existing_database, is_made, opened, opened_as_made
 
 _T = TypeVar("_T")
@@ -113,6 +113,7 @@ def import_from() -> None:
 
 
 import_from.add_command(import_files)
+import_from.add_command(import_s3)
 
 
 @import_from.command("npm")

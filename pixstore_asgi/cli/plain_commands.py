@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ..errors import ConfigError
 from ..pixstore import Pixstore
 from ..saving.options import DEFAULT_MAX_IMAGE_BYTES
 from ..store.memory import MemoryStore
@@ -18,6 +19,7 @@ from ..transfer.plain_import import Entry, PlainFolder, PlainImport, PlainPlace
 from ..transfer.plain_table import ReportFile, all_entries, listed_entries
 from ..transfer.steps import Report
 from .frame import Move
+from .installed import require
 from .stores import SOURCE, Database, DatabaseType, NewPath, blobs, is_made, opened, opened_as_made
 from .variants_command import variant_options
 
@@ -91,6 +93,34 @@ def import_files(folder: Path, **options: Any) -> None:
             yield PlainFolder(opened)
 
     _import(place, **options)
+
+
+def _bucket(_: click.Context, __: click.Parameter, value: str) -> Any:
+    """Turn a URL into the place of a bucket. An invalid URL is a usage error."""
+    require("s3", "obstore")
+    from ..transfer.plain_bucket import place_of
+
+    try:
+        return place_of(value)
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command("s3")
+@click.argument("url", callback=_bucket)
+@_plain_options
+def import_s3(url: Any, **options: Any) -> None:
+    """Import the plain pictures of a bucket.
+
+    URL: s3://bucket/prefix, with ?endpoint= and ?region= as in `blobs`. Credentials come from the same places. The
+    objects are only read, never changed.
+
+    The id of a picture follows from the key of its object below the prefix: a bucket and a folder with the same names
+    give the same ids. All else is as in `import files`.
+    """
+    from ..transfer.plain_bucket import opened_bucket
+
+    _import(lambda: opened_bucket(url), **options)
 
 
 def _import(

@@ -21,8 +21,7 @@ from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.contract import CHUNK_BYTES, Expect, ImageWriter
 from pixstore_asgi.store.contract_tests.steps import body_of, meta_of, read, save
 from pixstore_asgi.store.s3 import S3Bucket, Uploads
-from pixstore_asgi.store.s3.bucket import _PROBE
-from pixstore_asgi.store.s3.objects import Objects
+from pixstore_asgi.store.s3.objects import _PROBE, Objects
 from pixstore_asgi.store.sqlite import SqliteStore
 from pixstore_asgi.store.tables import gc
 from tests.support.asgi import client

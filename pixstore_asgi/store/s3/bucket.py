@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 
 from ...core.images import StoredImage
 from ...core.options import check_numbers
@@ -10,10 +9,8 @@ from ...errors import StoreError
 from ...process import PerLoop
 from ..chunk_stream import ChunkStream
 from ..objects import Owner
-from .objects import NoSuchObject, Objects, Place
+from .objects import Objects, Place
 from .streams import S3Upload, Uploads, open_object
-
-_PROBE = "is-this-bucket-there"
 
 
 class S3Bucket:
@@ -57,8 +54,7 @@ class S3Bucket:
     async def open(self) -> None:
         if self._clients.get() is None:
             objects = Objects(self._place, self._busy_timeout_s)
-            with suppress(NoSuchObject):  # this answer shows that the bucket exists
-                await objects.get(_PROBE)
+            await objects.check()
             self._clients.put(objects)
 
     async def attach(self, read_owner: Callable[[], Awaitable[Owner]]) -> bool:

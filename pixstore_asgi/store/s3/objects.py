@@ -10,16 +10,16 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from datetime import timedelta
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError, InvalidPathError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
-from ...errors import ConfigError, PixstoreError, StoreBusy, StoreDamaged, StoreError
+from ...errors import ConfigError, ImageTooLarge, PixstoreError, StoreBusy, StoreDamaged, StoreError
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -36,6 +36,8 @@ _REMOVED_AT_ONCE = 1000  # as many as S3 takes in one request
 _MOST_RETRIES = 10
 _PATIENCE_FOR_A_PART = 3  # times `patience_s`, because a part has 5 MiB
 _LAST_WORDS_S = 0.2
+_PROBE = "is-this-bucket-there"
+CUT_SHORT = "the bucket's answer was cut short: check the network and its proxies, and try again"
 
 
 class BucketAway(StoreBusy):
@@ -61,22 +63,23 @@ class Place(NamedTuple):
         return f"s3://{self.bucket}{'/' if self.prefix else ''}{self.prefix}{at}"
 
     @classmethod
-    def of(cls, url: str) -> "Place":
+    def of(cls, url: str, form: str = _FORM) -> "Place":
         """Return the place for a URL. The endpoint may also come from AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL.
 
-        Raises ConfigError. Its message leaves out every part of the URL that may be a credential.
+        form: the accepted URLs, for messages. Raises ConfigError. Its message leaves out every part of the URL that may
+        be a credential.
         """
         try:
             parts = urlsplit(url)
             options = parse_qsl(parts.query, strict_parsing=bool(parts.query))
         except ValueError:
-            raise ConfigError(_FORM) from None
+            raise ConfigError(form) from None
         if complaint := _complaint(url, parts, [name for name, _ in options]):
-            raise ConfigError(f"{complaint}: {_FORM}")
+            raise ConfigError(f"{complaint}: {form}")
         given = dict(options)
         endpoint = _endpoint(given.get("endpoint"))
         if endpoint is not None and not re.fullmatch(r"https?://[^/@?#\s]+(/[^@?#\s]*)?", endpoint):
-            raise ConfigError("the endpoint of blobs must begin with http:// or https://, and hold no credentials")
+            raise ConfigError("the endpoint of the bucket must begin with http:// or https://, and hold no credentials")
         return cls(parts.netloc, parts.path.strip("/"), endpoint, given.get("region"))
 
 
@@ -96,10 +99,32 @@ class Objects:
             self._store = self._connect(timedelta(hours=1))
             self._parts = self._connect(timedelta(seconds=_PATIENCE_FOR_A_PART * patience_s))
 
+    async def check(self) -> None:
+        """Raise StoreError if the bucket does not exist, does not answer or refuses the credentials."""
+        with suppress(NoSuchObject):  # this answer shows that the bucket exists
+            await self.get(_PROBE)
+
     async def get(self, name: str, start: int = 0) -> "GetResult":
         """Return the response to a GET of an object, from byte `start` on. Raises NoSuchObject."""
         async with self.patiently():
             return await obstore.get_async(self._store, name, options={"range": {"offset": start}} if start else None)
+
+    async def read(self, name: str, *, max_bytes: int) -> tuple[bytes, datetime]:
+        """Return a whole object and the time of its last change. Raises NoSuchObject, or ImageTooLarge if it is longer
+        than `max_bytes`.
+        """
+        result = await self.get(name)
+        size, body = result.meta["size"], bytearray()
+        if size > max_bytes:
+            raise ImageTooLarge(f"its object has {size} bytes, which is more than max_image_bytes allows")
+        pieces = aiter(result.stream())
+        while len(body) < size:
+            async with self.patiently():
+                piece = await anext(pieces, None)
+            if piece is None:
+                raise BucketAway(CUT_SHORT)
+            body += memoryview(piece)
+        return bytes(body), result.meta["last_modified"]
 
     async def put(self, name: str, body: bytes | bytearray) -> None:
         """Write a whole object with one request."""
@@ -206,7 +231,7 @@ def _complaint(url: str, parts: SplitResult, names: list[str]) -> str | None:
 def _endpoint(given: str | None) -> str | None:
     of_s3 = os.environ.get("AWS_ENDPOINT_URL_S3")
     if given and of_s3 and given != of_s3:  # newer versions of obstore would use the variable
-        raise ConfigError("blobs and AWS_ENDPOINT_URL_S3 name different endpoints: leave one of them out")
+        raise ConfigError("the bucket's URL and AWS_ENDPOINT_URL_S3 name different endpoints: leave one of them out")
     return given or of_s3 or os.environ.get("AWS_ENDPOINT_URL") or None
 
 
@@ -227,6 +252,10 @@ def _translate(error: Exception, place: Place) -> StoreError:
     status = re.search(r"status code: (\d{3})", text)
     if "<Code>NoSuchBucket</Code>" in text:
         return StoreError("the bucket does not exist: create it, or name another one")
+    if isinstance(error, InvalidPathError):
+        return StoreError(
+            "the bucket can't be listed, because a key below the prefix has an empty part, . or ..: rename that object"
+        )
     if isinstance(error, NotFoundError | FileNotFoundError):
         return NoSuchObject("there is no such object in the bucket")
     if missing := re.search(r"Missing(AccessKeyId|SecretAccessKey)\b", text):

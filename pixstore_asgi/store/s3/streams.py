@@ -12,7 +12,7 @@ from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreDamaged, StoreError
 from ..chunk_stream import ChunkStream
 from ..contract import CHUNK_BYTES
-from .objects import BucketAway, NoSuchObject, Objects
+from .objects import CUT_SHORT, BucketAway, NoSuchObject, Objects
 
 _log = logging.getLogger("pixstore_asgi")
 _MOST_BREAKS = 3  # of the connection, one after another, with no byte read in between
@@ -68,7 +68,7 @@ class _Chunks:
         async with self._objects.patiently():
             piece = await anext(self._source, None)
         if piece is None:
-            raise BucketAway("the bucket's answer was cut short: check the network and its proxies, and try again")
+            raise BucketAway(CUT_SHORT)
         return memoryview(piece)  # type: ignore[arg-type]
 
     async def _asked(self, start: int) -> AsyncIterator[object]:
