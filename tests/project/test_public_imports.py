@@ -30,6 +30,7 @@ PUBLIC = {
         "get_asgi_application get_pixstore page_records picture_column pixstore_application"
     ),
     "pixstore_asgi.integrations.sqlalchemy": "NewPicture PictureType SessionPictures",
+    "pixstore_asgi.integrations.django.rest": "RecordField",
     "pixstore_asgi.integrations.litestar": "ImageUpload PageRecipient PixstorePlugin no_store",
     "pixstore_asgi.integrations.quart": "add_error_handlers add_pixstore image_upload no_store",
     "pixstore_asgi.integrations.opentelemetry": "PixstoreTracing",
