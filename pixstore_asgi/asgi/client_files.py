@@ -32,7 +32,7 @@ _ELEMENT = re.compile(
 _UNNAMED_IDENTITY = 0.0001
 """The weight of `identity` if the header does not name it. A client's least weight is 0.001, so named codings win."""
 
-_SERVICE_WORKER = "service-worker.js"
+SERVICE_WORKER = "service-worker.js"
 _SCOPE = re.compile(r"/[!-~]*", re.ASCII)
 _REVALIDATED = (b"cache-control", b"no-cache")
 _IMMUTABLE = (b"cache-control", b"public, max-age=31536000, immutable")
@@ -93,10 +93,10 @@ class ClientFiles:
     def __init__(self, service_worker_scope: str | None = None) -> None:
         files = sorted(client_directory().glob("*.js"))
         self._version = _version(files)
-        self._versioned = {f"/{file.name}": _representations(file) for file in files if file.name != _SERVICE_WORKER}
+        self._versioned = {f"/{file.name}": _representations(file) for file in files if file.name != SERVICE_WORKER}
         self._stable = dict(self._versioned)
         if service_worker_scope is not None:
-            worker = client_directory() / _SERVICE_WORKER
+            worker = client_directory() / SERVICE_WORKER
             self._stable[f"/{worker.name}"] = _representations(worker, _allowing(service_worker_scope))
 
     def versioned_path(self, name: str) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, TypeAlias, Unpack
 from starlette.requests import ClientDisconnect
 
 from ..asgi.app import AppOptions, PixstoreApp
-from ..asgi.http import recipient_of
+from ..asgi.client_files import SERVICE_WORKER, client_directory
+from ..asgi.http import recipient_of, route_path
 from ..asgi.records import RecordsApp
 from ..core.recipient import Recipient
 from ..core.record import ImageRecord
@@ -82,8 +83,8 @@ class PixstorePlugin(InitPlugin, ReceiveRoutePlugin, OpenAPISchemaPlugin):
     """Serves the images of one Pixstore in a Litestar application: `Litestar(…, plugins=[PixstorePlugin(pix)])`.
 
     - It mounts a PixstoreApp at `route`, and a RecordsApp at `records_route`. A login by Litestar's authentication
-      middleware lets `/-/live` and `/-/ready` below `route` pass, because they have the opt `exclude_from_auth`. A
-      guard of the whole application does not.
+      middleware lets the files of `/-/client/`, `/-/live` and `/-/ready` below `route` pass, because they have the opt
+      `exclude_from_auth`. A guard of the whole application does not.
     - The Pixstore opens before the application's own startup, and closes after its shutdown.
     - It answers each error that a client can cause like `add_error_handlers` of Starlette, and Litestar logs no
       traceback of it. Exception handlers of the application come first.
@@ -117,7 +118,7 @@ class PixstorePlugin(InitPlugin, ReceiveRoutePlugin, OpenAPISchemaPlugin):
         app = PixstoreApp(pixstore, **options)
         self._handlers: list[ASGIRouteHandler | HTTPRouteHandler] = [
             asgi(route, is_mount=True, copy_scope=True)(app),
-            *(_probe(app, route, path) for path in ("/-/live", "/-/ready")),
+            _public(app, route),
         ]
         if records_route is not None:
             rule = {name: options.get(name) for name in ("authorize", "authorize_many", "audience")}
@@ -216,13 +217,17 @@ def _handler_of(answers: ErrorAnswers) -> "ExceptionHandler[Exception]":
     return handle
 
 
-def _probe(app: PixstoreApp, route: str, path: str) -> ASGIRouteHandler:
-    """Return the handler of one address for load balancers. It is apart from the mount, so that no login applies."""
+def _public(app: PixstoreApp, route: str) -> ASGIRouteHandler:
+    """Return the handler of the addresses that need no login: a mount has one handler for all paths below it."""
+    names = [file.name for file in client_directory().glob("*.js")]
+    versioned = [app.client_path(name) for name in names if name != SERVICE_WORKER]
+    paths = ["/-/live", "/-/ready", *versioned, *(f"/-/client/{name}" for name in names)]
 
-    async def probe(scope: Scope, receive: Receive, send: Send) -> None:
-        await app.respond(path, scope, receive, send)  # type: ignore[arg-type]
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        below = route_path(scope).partition(route)[2]  # type: ignore[arg-type]
+        await app.respond(below, scope, receive, send, route=route)  # type: ignore[arg-type]
 
-    return asgi(f"{route}{path}", copy_scope=True, opt={"exclude_from_auth": True})(probe)
+    return asgi([f"{route}{path}" for path in paths], copy_scope=True, opt={"exclude_from_auth": True})(serve)
 
 
 def _records(app: RecordsApp, route: str) -> HTTPRouteHandler:

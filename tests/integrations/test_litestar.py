@@ -20,7 +20,7 @@ from litestar.testing import AsyncTestClient, TestClient
 from litestar.types import Scope
 from msgspec import Struct
 
-from pixstore_asgi import ImageNotFound, ImageRecord, Pixstore, PixstoreError, StoreError
+from pixstore_asgi import ImageNotFound, ImageRecord, Pixstore, PixstoreApp, PixstoreError, StoreError
 from pixstore_asgi.errors import ConfigError, StoreBusy, StoreConflict, UploadTimeout
 from pixstore_asgi.integrations.litestar import ImageUpload, PageRecipient, PixstorePlugin, no_store
 from pixstore_asgi.store.memory import MemoryStore
@@ -220,8 +220,8 @@ def test_openapi_describes_records_and_uploads(pix: Pixstore) -> None:
     assert reference in player["properties"]["picture"]["oneOf"]
 
 
-def test_a_login_applies_to_images_but_not_to_probes(pix: Pixstore) -> None:
-    """Session auth protects images and records; the rule sees its user; load balancers need no login."""
+def test_a_login_applies_to_images_but_not_to_public_paths(pix: Pixstore) -> None:
+    """Session auth protects images and records; the rule sees its user; load balancers and the client need no login."""
 
     async def user(session: dict[str, Any], connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
         return session.get("user")
@@ -245,7 +245,11 @@ def test_a_login_applies_to_images_but_not_to_probes(pix: Pixstore) -> None:
         image_id = portal.call(lambda: pix.save_image(picture(), directory="ada")).id
         assert http.get("/records", params={"id": image_id}).status_code == 401
         assert http.get(f"/pixstore-image/{image_id}").status_code == 401
-        assert [http.get(f"/pixstore-image/-/{name}").status_code for name in ("live", "ready")] == [200, 200]
+        versioned = PixstoreApp(pix).client_path("element.js").removeprefix("/-/")
+        open_to_all = ("live", "ready", "client/index.js", versioned)
+        assert {http.get(f"/pixstore-image/-/{name}").status_code for name in open_to_all} == {200}
+        closed = ("-/batch", "-/other", "-/client", "-", "", "an-id/-/live", "-/live/x")
+        assert {http.get(f"/pixstore-image/{name}").status_code for name in closed} == {401}
         http.post("/login/bob")
         assert http.get("/records", params={"id": image_id}).json() == {}
         http.post("/login/ada")

@@ -1,0 +1,1 @@
+"""A shelter's pets, each with a picture: Quart with quart-db on SQLite."""
