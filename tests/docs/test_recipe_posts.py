@@ -44,7 +44,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Import]:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
     yield import_module
-    for name in ("posts_app", "posts_gc", "notes_app"):
+    for name in ("posts_app", "posts_gc", "posts_admin", "notes_app"):
         sys.modules.pop(name, None)
     unwatch()
 
@@ -60,7 +60,7 @@ async def serving(app: Any) -> AsyncIterator[httpx.AsyncClient]:
     """Yield a client of a running application."""
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="https://test") as http:
             yield http
 
 
@@ -117,6 +117,42 @@ async def test_gc_of_the_page(module: Import, capsys: pytest.CaptureFixture[str]
             await gc.main(delete=delete)
             assert capsys.readouterr().out.split() == [lost.id]
         assert len(await posts.pix.list_images()) == 1
+
+
+async def test_pictures_in_sqladmin(module: Import, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the login, the admin lists a picture, adds, keeps, replaces and removes it, and gets its record."""
+    monkeypatch.setenv("SESSION_KEY", "a key of tests")
+    monkeypatch.setenv("ADMIN_PASSWORD", "letmein")
+    posts, _ = module("posts_app"), module("posts_admin")
+    saved: list[str] = []
+
+    async def send(path: str, image: bytes | None = None, **fields: str) -> httpx.Response:
+        """Send a form as a browser does: an input without a file is an empty part without a name."""
+        file = ("", b"") if image is None else ("a.png", image)
+        answer = await http.post(f"/admin/post/{path}", data={"text": "a", **fields}, files={"picture": file})
+        saved[:] = [image.id for image in await posts.pix.list_images()]
+        return answer
+
+    async with serving(posts.app) as http, posts.pix:
+        assert (await http.get("/admin/post/list")).status_code == 302
+        await http.post("/admin/login", data={"username": "admin", "password": "letmein"})
+        assert (await send("create", picture())).status_code == 302
+        (first,) = saved
+        for page in ("list", "details/1", "edit/1"):
+            assert f'<pix-image src-id="{first}"' in (await http.get(f"/admin/post/{page}")).text
+        record = (await http.get("/api/records", params={"id": first})).json()[first]
+        image = await http.get(f"/pixstore-image/{first}", headers=proof_headers(record))
+        assert image_in(record, image.content) == picture()
+        assert (await send("edit/1", text="b")).status_code == 302
+        assert saved == [first]
+        refused = await send("edit/1", b"<html>")
+        assert (refused.status_code, "not an image of a format" in refused.text) == (400, True)
+        assert (await send("edit/1", picture("webp"))).status_code == 302
+        assert (len(saved), first in saved) == (1, False)
+        assert (await send("edit/1", picture_checkbox="on")).status_code == 302
+        assert saved == []
+        await http.get("/admin/logout")
+        assert (await http.get("/api/records", params={"id": first})).json() == {}
 
 
 async def test_sqlmodel_in_a_def_route(module: Import) -> None:

@@ -75,6 +75,7 @@ def test_every_block_has_a_test() -> None:
         "vault_app.py",
         "posts_app.py",
         "posts_gc.py",
+        "posts_admin.py",
         "notes_app.py",
         "owners_app.py",
         "owners_sweep.py",

@@ -29,10 +29,12 @@ PUBLIC = {
         "MemoryUploadHandler PictureAdminMixin PictureField PictureInput PixstoreErrors PixstoreStorage audience_of "
         "get_asgi_application get_pixstore page_records picture_column pixstore_application"
     ),
+    "pixstore_asgi.integrations.sqladmin": "PictureView",
     "pixstore_asgi.integrations.sqlalchemy": "NewPicture PictureType SessionPictures",
     "pixstore_asgi.integrations.django.rest": "RecordField",
     "pixstore_asgi.integrations.litestar": "ImageUpload PageRecipient PixstorePlugin no_store",
     "pixstore_asgi.integrations.quart": "add_error_handlers add_pixstore image_upload no_store",
+    "pixstore_asgi.integrations.starlette_admin": "PictureField",
     "pixstore_asgi.integrations.opentelemetry": "PixstoreTracing",
     "pixstore_asgi.integrations.prometheus": "PrometheusMetrics",
     "pixstore_asgi.transfer": "import_plain_file import_plain_image plain_image_id",

@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from sqlalchemy import Dialect, String, TypeDecorator
+from sqlalchemy.orm import ColumnProperty, Mapper
 from sqlalchemy.types import TypeEngine
 
 from ...core.hidden import Hidden, hide
@@ -103,3 +104,8 @@ class NewPicture(str):
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+
+def picture_attributes(mapper: Mapper[Any]) -> list[ColumnProperty[Any]]:
+    """Return the attributes of a mapped class that have pictures."""
+    return [each for each in mapper.column_attrs if isinstance(each.columns[0].type, PictureType)]

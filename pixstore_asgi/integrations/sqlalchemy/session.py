@@ -23,7 +23,7 @@ from sqlalchemy.orm import (
 from ...core.events import event as log_event
 from ...pixstore import Pixstore
 from .calls import Calls
-from .column import NewPicture, PictureType
+from .column import NewPicture, PictureType, picture_attributes
 from .unnamed import unnamed_pictures
 
 Sessions = (
@@ -151,7 +151,7 @@ class SessionPictures:
         session.info[_INFO_KEY] = self
         for instance in [*session.new, *session.dirty]:
             state = inspect(instance)
-            for attribute in _picture_attributes(state.mapper):
+            for attribute in picture_attributes(state.mapper):
                 picture = state.dict.get(attribute.key)
                 if isinstance(picture, NewPicture):
                     self._save(session, instance, attribute, picture)
@@ -251,10 +251,6 @@ def _watched(sessions: Sessions) -> Any:
     return sessions
 
 
-def _picture_attributes(mapper: Mapper[Any]) -> list[ColumnProperty[Any]]:
-    return [each for each in mapper.column_attrs if isinstance(each.columns[0].type, PictureType)]
-
-
 def _stored(session: Session, state: InstanceState[Any], attribute: ColumnProperty[Any]) -> object:
     """Return the value in the row, for an attribute that was not loaded before it was changed."""
     if state.identity is None:
@@ -284,7 +280,7 @@ def _count(mapper: Mapper[Any], instance: object, *, is_deleted: bool) -> None:
     if session is None or pictures is None:
         return
     state = inspect(instance)
-    for attribute in _picture_attributes(mapper):
+    for attribute in picture_attributes(mapper):
         history = state.attrs[attribute.key].history
         if not (is_deleted or history.has_changes()):
             continue

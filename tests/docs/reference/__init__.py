@@ -20,7 +20,9 @@ from pixstore_asgi import (
 )
 from pixstore_asgi.core.recipient import Recipient
 from pixstore_asgi.integrations import fastapi, litestar, opentelemetry, prometheus, quart, starlette
+from pixstore_asgi.integrations.sqladmin import PictureView
 from pixstore_asgi.integrations.sqlalchemy import NewPicture, PictureType, SessionPictures
+from pixstore_asgi.integrations.starlette_admin import PictureField
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
@@ -60,6 +62,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     ),
     "starlette": partial(integrations, starlette),
     "fastapi": partial(integrations, fastapi),
+    "admins": partial(things, ("PictureView", PictureView), ("PictureField", PictureField)),
     "sqlalchemy": partial(
         things,
         ("PictureType", PictureType),
@@ -78,6 +81,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "options-applications": partial(options, PixstoreMiddleware, PixstoreApp, without=["app", "pixstore"]),
     "options-records": partial(options, RecordsApp, without=["pixstore"]),
     "options-response": partial(options, PayloadResponse, without=["payload"]),
+    "options-sqlalchemy": partial(options, NewPicture, SessionPictures, without=["pix"]),
+    "options-admins": partial(options, PictureField),
     "options-sqlite": partial(options, SqliteStore),
     "options-postgres": partial(options, PostgresStore),
     "options-s3": partial(options, S3Bucket),

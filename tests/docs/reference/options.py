@@ -40,6 +40,8 @@ def _default(parameter: inspect.Parameter) -> str:
     value = parameter.default
     if value is parameter.empty:
         return "required"
+    if inspect.isclass(value):
+        return f"`{value.__name__}`"
     if callable(value):
         return "the system's clock"
     size = f" ({value // _MIB} MiB)" if isinstance(value, int) and value >= _MIB and value % _MIB == 0 else ""
