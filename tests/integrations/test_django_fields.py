@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import io
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
 from django.core.signals import request_finished
 from django.db import IntegrityError, connection, transaction
 from django.db.migrations.writer import MigrationWriter
@@ -19,13 +21,14 @@ from django.test.utils import override_settings
 from django.utils.datastructures import MultiValueDict
 
 from pixstore_asgi.errors import ImageNotFound
-from pixstore_asgi.integrations.django import PictureField
+from pixstore_asgi.integrations.django import PictureField, PixstoreStorage
+from pixstore_asgi.integrations.django.management.commands import pixstore_unnamed
 from pixstore_asgi.testing import SAMPLES, MemoryPixstore
 from tests.support.django_setup import configure_django
 
 configure_django()
 
-from tests.integrations.django_app.models import Guest, Member  # noqa: E402  after Django is set up
+from tests.integrations.django_app.models import Guest, Member, Photo  # noqa: E402  after Django is set up
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +37,11 @@ def pix() -> Iterator[MemoryPixstore]:
     with override_settings(PIXSTORE=pixstore):
         with connection.schema_editor() as editor:
             editor.create_model(Member)
+            editor.create_model(Photo)
         yield pixstore
         with connection.schema_editor() as editor:
             editor.delete_model(Member)
+            editor.delete_model(Photo)
 
 
 def png(name: str = "me.png") -> SimpleUploadedFile:
@@ -200,6 +205,32 @@ def test_copies_and_pickles_of_instances() -> None:
     ann.avatar.save("me.png", png(), save=False)
     for twin in (pickle.loads(pickle.dumps(ann)), copy.deepcopy(ann)):  # noqa: S301
         assert twin.avatar.name == ann.avatar.name
+
+
+def listed(*options: str) -> set[str]:
+    out = io.StringIO()
+    call_command("pixstore_unnamed", *options, stdout=out)
+    return set(out.getvalue().split())
+
+
+def test_the_command_finds_pictures_without_a_row(pix: MemoryPixstore) -> None:
+    """After a kill or QuerySet.update; not those of the last hour, of another directory or of any row."""
+    ann = Member.objects.create(name="Ann", avatar=png())
+    left = Member.objects.create(name="Bob", avatar=png()).avatar.name
+    Member.objects.filter(name="Bob").update(avatar="")
+    other = PixstoreStorage().save("me.png", png())
+    assert left
+    assert listed("--grace-s", "1e9") == set()
+    assert listed() == {left, other}  # the clock of MemoryPixstore stands still, years ago
+    assert listed("--directory", "avatars", "--delete") == {left}
+    assert stored(pix) == {ann.avatar.name, other}
+
+
+def test_the_command_refuses_to_run_without_a_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If no model names pictures, it would delete all of them."""
+    monkeypatch.setattr(pixstore_unnamed, "_columns", lambda: iter(()))
+    with pytest.raises(CommandError, match="nothing names pictures"):
+        listed("--delete")
 
 
 @pytest.mark.parametrize(
