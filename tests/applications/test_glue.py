@@ -33,10 +33,12 @@ def _docstring_lines(tree: ast.Module) -> set[int]:
 
 @pytest.mark.parametrize("application", APPLICATIONS, ids=lambda path: path.name)
 def test_pictures_need_few_lines(application: Path) -> None:
-    """`pictures.py` has at most 60 lines with code, and the application's other files do not import the library."""
-    assert code_lines((application / "pictures.py").read_text()) <= MOST_LINES
+    """All files `pictures.py` have at most 60 lines with code, and the application's other files do not import the
+    library. Django writes migrations itself.
+    """
+    assert sum(code_lines(path.read_text()) for path in application.rglob("pictures.py")) <= MOST_LINES
     for path in application.rglob("*.py"):
-        if path.name != "pictures.py" and not path.name.startswith("test_"):
+        if path.name != "pictures.py" and path.parent.name != "migrations" and not path.name.startswith("test_"):
             assert "import pixstore_asgi" not in path.read_text(), path
             assert "from pixstore_asgi" not in path.read_text(), path
 

@@ -1,0 +1,28 @@
+"""An exhibit with its picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+from ..pictures import PictureField
+
+
+class Exhibit(models.Model):
+    title: models.CharField[str, str] = models.CharField(max_length=100)
+    is_shown: models.BooleanField[bool, bool] = models.BooleanField(default=True)
+    picture = PictureField(upload_to="exhibits", blank=True)
+
+    class Meta:
+        ordering = ("title",)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+def exhibits_for(user: Any) -> models.QuerySet[Exhibit]:
+    """Staff sees all exhibits, members the shown ones, and visitors none."""
+    if not user.is_authenticated:
+        return Exhibit.objects.none()
+    return Exhibit.objects.all() if user.is_staff else Exhibit.objects.filter(is_shown=True)
