@@ -201,6 +201,25 @@ class StoreBusy(StoreError):
         return f"the {self.away} can't be reached: try again later" if self.away else "the store is busy: try again"
 
 
+class DirectoryFull(StoreError):
+    """The image would exceed the limit that the call gave for its directory. The write changed nothing.
+
+    Remedy: Show the text to the user, delete images of the directory, or raise the limit. The status is that of quotas
+    in RFC 4331, section 6.
+
+    Attributes:
+        directory: The directory.
+        reason: One of images, bytes.
+    """
+
+    http_status = 507
+
+    def __init__(self, message: str, directory: str = "", reason: Literal["images", "bytes"] = "bytes") -> None:
+        super().__init__(message)
+        self.directory = directory
+        self.reason = reason
+
+
 class StoreConflict(StoreError):
     """The image was not in the state that the write expected. The write changed nothing.
 

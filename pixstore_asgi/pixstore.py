@@ -10,7 +10,7 @@ from .core.events import event
 from .core.formats import MEDIA_TYPES
 from .core.hidden import hidden_text, hide
 from .core.ids import as_token, is_image_id
-from .core.images import ExportedImage, Image, ImageInfo, Seal, Usage
+from .core.images import DirectoryLimit, ExportedImage, Image, ImageInfo, Seal, Usage
 from .core.keyring import Secret
 from .core.proof import DEFAULT_WINDOW_MS, terms_of
 from .core.recipient import Recipient
@@ -226,6 +226,8 @@ class Pixstore:
         strip_metadata: bool | None = None,
         focus: Focus | None = None,
         on_progress: OnProgress | None = None,
+        max_directory_bytes: int | None = None,
+        max_directory_images: int | None = None,
         connection: object = None,
         recipient: Recipient | None = None,
     ) -> ImageRecord:
@@ -241,6 +243,9 @@ class Pixstore:
             focus: The point, such as a face, that variants with fit="cover" keep: (x, y), fractions of the picture's
                 width and height as displayed. It is not stored: a later `pixstore-asgi variants` uses the variant's.
             on_progress: Called after each piece with the number of bytes of the image taken so far.
+            max_directory_bytes: Refuse the image if it raises the stored bytes of its directory above this limit. They
+                are those of `usage`. Concurrent saves with a limit never exceed it together.
+            max_directory_images: The same for the number of images, without variants.
             connection: An asyncpg connection, or an AsyncConnection of psycopg 3.2 or newer, to the store's PostgreSQL.
                 The image is stored in the connection's transaction: together with the application's own rows, or not at
                 all.
@@ -252,11 +257,13 @@ class Pixstore:
 
         Raises:
             InvalidImage: The data is not an accepted image (also ImageTooLarge, UploadTimeout); nothing is stored.
+            DirectoryFull: The image exceeds a limit of its directory; nothing is stored.
             InputError: An argument is wrong; nothing is stored.
             SecretError: This process may not wrap keys in the store.
             StoreError: The store failed; nothing is stored, except perhaps after a lost connection.
         """
-        data, changes = viewed(data), {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress}
+        data, limit = viewed(data), DirectoryLimit.of(max_directory_images, max_directory_bytes)
+        changes = {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress, "limit": limit}
         saves = await self._saves_for(connection, recipient, changes)
         saved = await saves.create(new_id(directory), data)
         return self._proofs.record(*saved, RecordTerms(recipient=recipient))
@@ -269,6 +276,8 @@ class Pixstore:
         strip_metadata: bool | None = None,
         focus: Focus | None = None,
         on_progress: OnProgress | None = None,
+        max_directory_bytes: int | None = None,
+        max_directory_images: int | None = None,
         recipient: Recipient | None = None,
     ) -> ImageRecord:
         """Encrypt and store an image from a file. All else is as in `save_image`.
@@ -279,6 +288,8 @@ class Pixstore:
             strip_metadata: As in `save_image`.
             focus: As in `save_image`.
             on_progress: As in `save_image`.
+            max_directory_bytes: As in `save_image`.
+            max_directory_images: As in `save_image`.
             recipient: As in `save_image`.
 
         Returns:
@@ -288,6 +299,7 @@ class Pixstore:
             InputError: The file can't be read.
         """
         others: dict[str, Any] = {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress}
+        others |= {"max_directory_bytes": max_directory_bytes, "max_directory_images": max_directory_images}
         return await self.save_image(read_file(path), directory=directory, recipient=recipient, **others)
 
     async def import_image(
@@ -298,6 +310,8 @@ class Pixstore:
         token: int,
         seal: Seal | None = None,
         if_token: int | None = None,
+        max_directory_bytes: int | None = None,
+        max_directory_images: int | None = None,
         recipient: Recipient | None = None,
     ) -> ImageRecord:
         """Store an image that keeps its id and token from another store.
@@ -309,6 +323,8 @@ class Pixstore:
             seal: Its seal there. With a seal, the image is encrypted to the same bytes, so that copies in browsers stay
                 valid. The image is held in memory until its tag is checked.
             if_token: Replace only the version with this token. For a variant: the token that its original must have.
+            max_directory_bytes: As in `save_image`.
+            max_directory_images: As in `save_image`.
             recipient: As in `save_image`.
 
         Returns:
@@ -321,11 +337,13 @@ class Pixstore:
                 `token` is not above the last token of this id, even of a deleted image.
             IntegrityError: The seal belongs to another image.
             InvalidImage: As in `save_image`.
+            DirectoryFull: As in `save_image`.
             StoreError: As in `save_image`.
         """
         data, encryption = viewed(data), Encryption.of(seal) if seal else None
+        saves = self._saves.override(limit=DirectoryLimit.of(max_directory_images, max_directory_bytes))
         check_recipient(recipient)
-        saved = await self._saves.take_over(image_id, data, token=token, encryption=encryption, if_token=if_token)
+        saved = await saves.take_over(image_id, data, token=token, encryption=encryption, if_token=if_token)
         return self._proofs.record(*saved, RecordTerms(recipient=recipient))
 
     async def update_image(
@@ -337,6 +355,8 @@ class Pixstore:
         strip_metadata: bool | None = None,
         focus: Focus | None = None,
         on_progress: OnProgress | None = None,
+        max_directory_bytes: int | None = None,
+        max_directory_images: int | None = None,
         connection: object = None,
         recipient: Recipient | None = None,
     ) -> ImageRecord:
@@ -352,6 +372,8 @@ class Pixstore:
             strip_metadata: As in `save_image`.
             focus: As in `save_image`.
             on_progress: As in `save_image`.
+            max_directory_bytes: As in `save_image`.
+            max_directory_images: As in `save_image`.
             connection: As in `save_image`.
             recipient: As in `save_image`.
 
@@ -361,11 +383,13 @@ class Pixstore:
         Raises:
             ImageNotFound: There is no such image.
             StoreConflict: The image has another token.
-            InvalidImage: As in `save_image`. The image stays as it was, also after the next two errors.
+            InvalidImage: As in `save_image`. The image stays as it was, also after the next three errors.
+            DirectoryFull: As in `save_image`. A version that is not longer is accepted in any case.
             InputError: As in `save_image`.
             StoreError: As in `save_image`.
         """
-        data, changes = viewed(data), {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress}
+        data, limit = viewed(data), DirectoryLimit.of(max_directory_images, max_directory_bytes)
+        changes = {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress, "limit": limit}
         saves = await self._saves_for(connection, recipient, changes)
         saved = await saves.update(image_id, data, if_token=if_token)
         return self._proofs.record(*saved, RecordTerms(recipient=recipient))
@@ -379,6 +403,8 @@ class Pixstore:
         strip_metadata: bool | None = None,
         focus: Focus | None = None,
         on_progress: OnProgress | None = None,
+        max_directory_bytes: int | None = None,
+        max_directory_images: int | None = None,
         recipient: Recipient | None = None,
     ) -> ImageRecord:
         """Replace an image by a new version from a file. All else is as in `update_image`.
@@ -390,6 +416,8 @@ class Pixstore:
             strip_metadata: As in `save_image`.
             focus: As in `save_image`.
             on_progress: As in `save_image`.
+            max_directory_bytes: As in `save_image`.
+            max_directory_images: As in `save_image`.
             recipient: As in `save_image`.
 
         Returns:
@@ -399,6 +427,7 @@ class Pixstore:
             InputError: The file can't be read.
         """
         others: dict[str, Any] = {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress}
+        others |= {"max_directory_bytes": max_directory_bytes, "max_directory_images": max_directory_images}
         return await self.update_image(image_id, read_file(path), if_token=if_token, recipient=recipient, **others)
 
     async def delete_image(self, image_id: str, *, connection: object = None) -> bool:
@@ -721,13 +750,4 @@ class Parts(NamedTuple):
 
 def parts_of(pixstore: Pixstore) -> Parts:
     """Return the inner objects of a Pixstore."""
-    return Parts(
-        place=pixstore._place,
-        store=pixstore._store,
-        life=pixstore._life,
-        proofs=pixstore._proofs,
-        decisions=pixstore._decisions,
-        backfill=pixstore._backfill,
-        readiness=pixstore._readiness,
-        options=pixstore._options,
-    )
+    return Parts(**{name: getattr(pixstore, f"_{name}") for name in Parts._fields})

@@ -85,6 +85,12 @@ def range_of_directory(directory: str | None) -> tuple[str, str | None]:
     return f"{checked_directory(directory)}:", f"{directory};"  # `;` is the character after `:`
 
 
+def directory_of(image_id: str) -> str | None:
+    """Return the directory of an image or variant, or None if its id has none."""
+    directory, colon, _ = image_id.partition(":")
+    return directory if colon else None
+
+
 def parse_token(text: str) -> int | None:
     """Return the token in the text of a header: 1 to 2**53 - 1 in canonical decimal digits. Return None for any
     other text.

@@ -209,6 +209,27 @@ class Usage(NamedTuple):
     bytes: int
 
 
+class DirectoryLimit(NamedTuple):
+    """The largest usage that a write may leave in the directory of its image. None: no limit.
+
+    A write that does not raise the usage is accepted in any case, such as a smaller version in a directory above its
+    limit.
+    """
+
+    images: int | None
+    bytes: int | None
+
+    @classmethod
+    def of(cls, images: int | None, limit_bytes: int | None) -> "DirectoryLimit | None":
+        """Return the limit of these arguments of a call, or None if both are None. Raises InputError for a value that
+        is not a number from 0 on.
+        """
+        for name, value in (("max_directory_images", images), ("max_directory_bytes", limit_bytes)):
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+                raise InputError(f"{name} must be a whole number from 0 on, or None for no limit, not {value!r:.40}")
+        return None if images is None and limit_bytes is None else cls(images, limit_bytes)
+
+
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
     """One image in a list.

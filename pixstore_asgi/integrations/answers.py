@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 
 from ..core.events import event
 from ..errors import (
+    DirectoryFull,
     ImageNotFound,
     ImageTooLarge,
     InvalidImage,
@@ -28,6 +29,7 @@ STATUS: dict[type[Exception], int] = {
             ImageNotFound,
             StoreConflict,
             StoreBusy,
+            DirectoryFull,
         )
     },
     # The client has disconnected. Without this handler, the log would have an error for each aborted upload.
@@ -40,6 +42,7 @@ UPLOAD_ERRORS = {
     STATUS[InvalidImage]: "no image of an accepted format, or a damaged one",
     STATUS[UploadTimeout]: "the image did not arrive in time",
     STATUS[ImageTooLarge]: "the image is too large",
+    STATUS[DirectoryFull]: "the image does not fit into its directory",
     UNSUPPORTED_MEDIA_TYPE: "a multipart form instead of the image",
 }
 """The meaning of each status that refuses an upload, for OpenAPI."""

@@ -19,9 +19,9 @@ def add_error_handlers(app: Starlette) -> None:
     """Make an application answer each error that a client can cause with its status and `{"detail": text}`.
 
     InvalidImage and RecipientError give 400, ImageNotFound 404, UploadTimeout 408, ImageTooLarge 413, StoreBusy 503
-    with Retry-After. StoreConflict gives 409, or 412 if the request has an If-Match header. Every other error stays a
-    500: the server failed, or the application called a function wrongly. The reason for StoreBusy is logged as a
-    warning, at most once in 5 s.
+    with Retry-After, DirectoryFull 507. StoreConflict gives 409, or 412 if the request has an If-Match header. Every
+    other error stays a 500: the server failed, or the application called a function wrongly. The reason for StoreBusy
+    is logged as a warning, at most once in 5 s.
 
     Args:
         app: A Starlette or FastAPI application.

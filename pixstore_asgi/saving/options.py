@@ -9,6 +9,7 @@ from typing import Self
 
 from ..core.cipher import MAX_CIPHERTEXT_BYTES
 from ..core.formats import check_formats
+from ..core.images import DirectoryLimit
 from ..core.options import check_numbers
 from ..core.padding import longest_within
 from ..decoding.decoder import Decoder
@@ -53,6 +54,7 @@ class SaveOptions:
         decoder: Decodes each picture and makes its variants. None: do not decode.
         on_progress: Called after each piece.
         focus: The focus of the cropped variants. None: each variant's own.
+        limit: The limit of the image's directory.
 
     Raises:
         InputError: The focus is invalid, or no variant is cropped.
@@ -65,6 +67,7 @@ class SaveOptions:
     decoder: Decoder | None = None
     on_progress: OnProgress | None = None
     focus: Focus | None = None
+    limit: DirectoryLimit | None = None
 
     def __post_init__(self) -> None:
         if self.focus is None:

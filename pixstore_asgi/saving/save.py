@@ -18,11 +18,13 @@ from ..core.ids import (
 )
 from ..core.images import Details, ExportedImage, StoredImage
 from ..core.keyring import KeyRing
+from ..decoding.holding import Held
 from ..errors import ImageNotFound, InputError, StoreConflict, StoreDamaged
 from ..process import Clock
 from ..store.contract import CommitTerms, Expect, Expected, ImageStore
 from ..store.inspection import ImageWrites
 from .options import SaveOptions
+from .room import Room
 from .sealing import Encryption, Written, commit_together, write_bytes, write_version
 from .source import ImageData, Piece, holding, read_pieces, stripped
 
@@ -46,6 +48,7 @@ class Saves:
     - StoreError, StoreConflict included. The exception is ConnectionLost, a StoreBusy of PostgreSQL: the operation may
       or may not have been committed.
     - SecretError: `opened` found no valid key ring, or the store refuses the ring.
+    - DirectoryFull, a StoreError: with a limit, unless the image fits into its directory. Not `reseal`.
     - ImageNotFound: `update`, `reseal`, and `take_over` with `if_token` or for a variant.
     - IntegrityError: `take_over`, if the bytes do not belong to `encryption`.
 
@@ -134,12 +137,12 @@ class Saves:
         # An image from another store keeps its bytes.
         options = replace(self.options, strip_metadata=False, pad=False) if encryption else self.options
         encryption = encryption or Encryption.fresh(pad=options.pad)
+        terms = replace(terms, limit=options.limit)
+        room = await Room.left(self.store, image_id, options.limit) if options.limit else None
+        if room:
+            room.check(data, is_unchanged=not options.strip_metadata)
         held = options.decoder.budget.hold() if options.decoder else None
-        pieces: AsyncIterator[Piece] = read_pieces(data, options.limits)
-        if held:  # decode the original bytes, not the stripped ones: stripping could hide damage
-            pieces = holding(pieces, held)
-        if options.strip_metadata:
-            pieces = stripped(pieces)
+        pieces = _arriving(data, options, held, room)
         async with AsyncExitStack() as unless_committed:
             if held:
                 unless_committed.callback(held.release)
@@ -171,6 +174,16 @@ class Saves:
             if terms.expect is Expect.PRESENT and terms.token is None:
                 raise not_found(written[0].image_id) from None
             raise
+
+
+def _arriving(data: ImageData, options: SaveOptions, held: Held | None, room: Room | None) -> AsyncIterator[Piece]:
+    """Return the pieces of an image as they are stored. held: keeps them for the decoder, as they arrive."""
+    pieces: AsyncIterator[Piece] = read_pieces(data, options.limits)
+    if held:  # decode the original bytes, not the stripped ones: stripping could hide damage
+        pieces = holding(pieces, held)
+    if options.strip_metadata:
+        pieces = stripped(pieces)
+    return room.fitting(pieces) if room else pieces
 
 
 async def revoke(store: ImageStore, image_id: str | None, directory: str | None, if_token: int | None) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
-from ..core.images import ImageMeta, Past, RewrappedKey, StoredImage, Tombstone
+from ..core.images import DirectoryLimit, ImageMeta, Past, RewrappedKey, StoredImage, Tombstone
 
 CHUNK_BYTES = 256 * 1024
 """Length of each chunk of a stream; the last one may be shorter. It bounds a reader's memory without slowing it."""
@@ -53,12 +53,15 @@ class CommitTerms:
         past: Only for an image copied from another store. The image gets this `created_ms`, and the higher of this
             epoch and its own. None: `created_ms` stays; a new image gets the clock's time. A variant that is written
             alone takes `created_ms` and epoch from its original.
+        limit: The usage that the commit may leave in the image's directory, unless it does not grow. Concurrent commits
+            with a limit never exceed it together. Only a store with `usage` (inspection.Countable) gets one.
     """
 
     checks: Sequence[bytes] = ()
     expect: Expected = Expect.ANY
     token: int | None = None
     past: Past | None = None
+    limit: DirectoryLimit | None = None
 
 
 NO_TERMS = CommitTerms()
@@ -144,6 +147,7 @@ class ImageWriter(Protocol):
 
         Raises:
             StoreConflict: The image is not as expected, or the token in `terms` is not above the image's last token.
+            DirectoryFull: The commit exceeds the limit in `terms`.
             StoreError: A meta belongs to another write, or a writer is not for a variant of this image in this store.
             SecretError: This key ring may not wrap keys here; see `rules.admit`.
             StoreBusy: Other writers held the store for too long.
@@ -168,9 +172,8 @@ class ImageWriter(Protocol):
 class ImageStore(Protocol):
     """Keeps encrypted images by id: text that `is_image_id` or `is_variant_id` accepts, at most 226 ASCII characters.
 
-    Errors: methods raise only StoreError and SecretError. StoreConflict: an image is not as expected. StoreBusy: the
-    caller may try again. SecretError: the key ring may not wrap keys here. The store translates other exceptions. No
-    message holds a key or a password.
+    Errors: methods raise only StoreError and SecretError, and translate other exceptions. After StoreBusy a caller may
+    try again. No message holds a key or a password.
 
     Cancellation: a cancelled read keeps no resource. A cancelled write has happened completely or not at all. The store
     takes further calls after both.
@@ -270,9 +273,8 @@ class ImageStore(Protocol):
     def read_nowait(self, image_id: str) -> tuple[StoredImage, Sequence[bytes]] | None:
         """Return the current version with its whole body in pieces, or None if that needs a wait.
 
-        It also returns None if there is no image, or if the body is longer than WHOLE_BYTES; `open_stream` tells these
-        cases apart. It runs on the event loop's thread for every image that is not cached. A store behind a network
-        returns None.
+        It also returns None if there is no image, or if the body is longer than WHOLE_BYTES. It runs on the event
+        loop's thread for every image that is not cached. A store behind a network returns None.
         """
         ...
 
@@ -288,7 +290,7 @@ class ImageStore(Protocol):
     async def delete(self, image_id: str, *, expect: Expected = Expect.ANY) -> bool:
         """Delete an image and return whether there was one. Its wrapped key is erased; its id keeps its last token.
 
-        An original's variants are deleted in the same step, even if the original does not exist. If the image is not as
+        An original's variants are deleted in the same step, even if there is no original. If the image is not as
         expected, this raises StoreConflict and changes nothing.
         """
         ...
@@ -336,8 +338,7 @@ class ImageStore(Protocol):
         A stamp never returns after it has changed, even after writes of any process, a close and an open. Writes to
         other images may change it too.
 
-        This runs for every request and must be cheap. A store that can't tell without waiting returns a new object each
-        time.
+        It runs for every request. A store that can't tell without waiting returns a new object each time.
         """
         ...
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from ..core.ids import VARIANT_MARK, original_of
+from ..core.ids import VARIANT_MARK, original_of, range_of_directory
 from ..core.images import (
     DATABASE_ID_BYTES,
     KEY_ID_BYTES,
@@ -181,6 +181,8 @@ class MemoryStore:
         """Make new versions of one group current."""
         rows = self._rows_of_group(new.original_id)
         images = new.images(rows)
+        if directory := new.limited_directory:
+            new.check_room(rows, self._usage(*range_of_directory(directory)))
         self._admit(new.terms.checks)
         self._delete(new.left_out(rows))
         for image, version in zip(images, new.versions, strict=True):
@@ -246,7 +248,7 @@ class MemoryStore:
         token, epoch, version = self._tokens[image_id], self._epoch(image_id), self._versions.get(image_id)
         if version is None:
             return Row(token, epoch=epoch)
-        return Row(token, _BODY, version.meta.version, version.created_ms, epoch)
+        return Row(token, _BODY, version.meta.version, version.created_ms, epoch, version.meta.size)
 
     def _reached(self, image_id: str, expect: Expected) -> Sequence[str]:
         """Return the ids that a delete or revoke affects. Raises StoreConflict if the image is not as expected."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..core.ids import MAX_TOKEN, SERVED_ID, original_of
+from ..core.ids import MAX_TOKEN, SERVED_ID, directory_of, original_of
 from ..core.images import (
     IV_BYTES,
     KEY_ID_BYTES,
@@ -16,11 +16,13 @@ from ..core.images import (
     TAG_BYTES,
     VERSION_BYTES,
     WRAPPED_KEY_BYTES,
+    DirectoryLimit,
     ImageMeta,
     Past,
     StoredImage,
+    Usage,
 )
-from ..errors import SecretError, StoreConflict, StoreDamaged, StoreError
+from ..errors import DirectoryFull, SecretError, StoreConflict, StoreDamaged, StoreError
 from .contract import CommitTerms, Expect, Expected, KeyChecks
 
 Chunks = Sequence[bytes | bytearray]
@@ -86,6 +88,27 @@ def check_meta(image_id: str, meta: ImageMeta, *, version: bytes, size: int) -> 
         raise StoreError(f"image {image_id} has {meta.size} bytes in its meta and {size} in its body")
     if len(meta.wrapped_key) < WRAPPED_KEY_BYTES:
         raise StoreError(f"image {image_id} has a wrapped key of less than {WRAPPED_KEY_BYTES} bytes in its meta")
+
+
+def check_room(directory: str, used: Usage, added: Usage, limit: DirectoryLimit) -> None:
+    """Raise DirectoryFull if a write exceeds the limit of a directory.
+
+    used: the usage before the write. added: the growth by the write; a negative one is always accepted.
+    """
+    if limit.images is not None and added.images > max(limit.images - used.images, 0):
+        raise DirectoryFull(
+            f"directory {directory} has {used.images:,} of at most {limit.images:,} images: delete images, or raise "
+            "max_directory_images",
+            directory,
+            "images",
+        )
+    if limit.bytes is not None and added.bytes > max(limit.bytes - used.bytes, 0):
+        raise DirectoryFull(
+            f"directory {directory} has {used.bytes:,} of at most {limit.bytes:,} bytes, and the image needs "
+            f"{added.bytes:,} more: delete images, or raise max_directory_bytes",
+            directory,
+            "bytes",
+        )
 
 
 def check_unneeded(check: bytes, images: int) -> None:
@@ -164,7 +187,7 @@ def _is_in_bounds(image: StoredImage) -> bool:
 class Row(NamedTuple):
     """The values of an image's row that a write depends on. A deleted image has None for the values that it lacks.
 
-    token: the last token. body: the store's id of the current body.
+    token: the last token. body: the store's id of the current body. size: the length of that body.
     """
 
     token: int | None = None
@@ -172,6 +195,7 @@ class Row(NamedTuple):
     version: bytes | None = None
     created_ms: int | None = None
     epoch: int | None = None
+    size: int | None = None
 
 
 NO_ROW = Row()
@@ -233,6 +257,22 @@ class GroupCommit:
             return StoredImage(new.image_id, rising, new.meta, past.created_ms, epoch)
 
         return [stored(new) for new in self.versions]
+
+    @property
+    def limited_directory(self) -> str | None:
+        """The directory whose usage the commit must check, or None."""
+        return directory_of(self.original_id) if self.terms.limit else None
+
+    def check_room(self, rows: Rows, used: Usage) -> None:
+        """Raise DirectoryFull if the commit exceeds the limit of its directory. used: the usage before the commit."""
+        directory, limit = self.limited_directory, self.terms.limit
+        if directory is None or limit is None:
+            return
+        new = [version.image_id for version in self.versions]
+        is_new_image = new[0] == self.original_id and rows.get(new[0], NO_ROW).body is None
+        replaced = sum(rows.get(image_id, NO_ROW).size or 0 for image_id in [*new, *self.left_out(rows)])
+        added = sum(version.meta.size for version in self.versions) - replaced
+        check_room(directory, used, Usage(int(is_new_image), added), limit)
 
     def _last_token(self, rows: Rows) -> int | None:
         """Return the token that the first version's token must exceed, or None if there is none."""

@@ -59,6 +59,17 @@ def test_the_import_map_leads_to_the_client() -> None:
     assert "max-age=31536000" in answer.headers["cache-control"]
 
 
+async def test_a_quota(run_snippet: RunSnippet) -> None:
+    """The usage and the save of the page work, and a smaller limit refuses the next picture."""
+    (snippet,) = re.findall(r"```python\n(.*?)```", section("Quotas"), re.DOTALL)
+    lines = "".join(f"    {line}\n" for line in snippet.splitlines())
+    save = run_snippet(f"async def save(pix, data):\n{lines}    return used, record")["save"]
+    async with Pixstore(MemoryStore(), secret=SECRET) as pix:
+        used, record = await save(pix, picture())
+        assert (used, await pix.image_exists(record.id)) == ((0, 0), True)
+        assert await pix.usage("ada") == (1, len(picture()) + 1)
+
+
 async def test_a_picture_in_a_transaction(run_snippet: RunSnippet, postgres: Cluster) -> None:
     """The picture and the row are there together."""
     (snippet,) = re.findall(r"```python\n(.*?)```", section("Your own transaction"), re.DOTALL)

@@ -26,7 +26,7 @@ from pixstore_asgi import (
     StoreError,
     WireState,
 )
-from pixstore_asgi.errors import InputError, StoreBusy, StoreConflict, UploadTimeout
+from pixstore_asgi.errors import DirectoryFull, InputError, StoreBusy, StoreConflict, UploadTimeout
 from pixstore_asgi.integrations.fastapi import (
     ImageUpload,
     PageRecipient,
@@ -142,7 +142,7 @@ def test_openapi_tells_what_a_client_sends(app: FastAPI) -> None:
         "required": True,
         "content": {"image/avif": binary, "image/jpeg": binary, "image/png": binary},
     }
-    assert {"200", "400", "408", "413", "415"} <= set(upload["responses"])
+    assert {"200", "400", "408", "413", "415", "507"} <= set(upload["responses"])
     assert "parameters" not in upload
     assert "422" not in upload["responses"]
     image = paths["/my-images/{image_id}"]["get"]
@@ -197,6 +197,7 @@ def test_error_handlers_serve_both_frameworks(make: Any, caplog: pytest.LogCaptu
         "408": UploadTimeout("too slow"),
         "404": ImageNotFound("no such image"),
         "409": StoreConflict("updated meanwhile"),
+        "507": DirectoryFull("directory ada is full", "ada"),
         "503": StoreBusy("the database /srv/secret.db is locked"),
         "503 ": BucketAway("the bucket at /srv is away"),
         "500": StoreError("the database /srv/secret.db is damaged"),

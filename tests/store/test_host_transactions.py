@@ -16,7 +16,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from pixstore_asgi import ImageRecord, Pixstore, Variant
-from pixstore_asgi.errors import ImageNotFound, InputError, InvalidImage, StoreBusy, StoreConflict, StoreError
+from pixstore_asgi.errors import (
+    DirectoryFull,
+    ImageNotFound,
+    InputError,
+    InvalidImage,
+    StoreBusy,
+    StoreConflict,
+    StoreError,
+)
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres import PostgresStore
 from tests.support.postgres import Cluster
@@ -190,6 +198,31 @@ async def test_another_writer_of_the_image_waits(url: str, host: Host) -> None:
             waiting = asyncio.create_task(pix.update_image(first.id, picture(seed=3)))
             await asyncio.sleep(0.05)
         assert (await waiting).token > second.token
+
+
+async def test_a_limit_holds_across_transactions(url: str, host: Host) -> None:
+    """A save with a limit counts the images of its own transaction. Others into the same directory wait for its end."""
+    limit: dict[str, Any] = {"directory": "ada", "max_directory_images": 2}
+    async with Pixstore(PostgresStore(url, busy_timeout_s=1), secret=SECRET) as pix:
+        async with host.undone():
+            for _ in range(2):
+                await pix.save_image(picture(), connection=host.connection, **limit)
+            with pytest.raises(DirectoryFull):
+                await pix.save_image(picture(), connection=host.connection, **limit)
+            with pytest.raises(StoreBusy, match="another write"):
+                await pix.save_image(picture(), **limit)
+            await pix.save_image(picture(), **limit | {"directory": "bob"})
+            waiting = asyncio.create_task(pix.save_image(picture(), **limit))
+            await asyncio.sleep(0.05)
+        await waiting
+        async with host.transaction():
+            await pix.save_image(picture(), connection=host.connection, **limit)
+            with pytest.raises(DirectoryFull):
+                await pix.save_image(large_png(2_000_000), connection=host.connection, **limit)
+            await host.insert("the transaction is usable")
+        with pytest.raises(DirectoryFull):
+            await pix.save_image(picture(), **limit)
+        assert (await pix.usage("ada")).images == 2
 
 
 async def test_a_new_secret_keeps_nobody_from_saving(pix: Pixstore, url: str, host: Host) -> None:

@@ -20,7 +20,7 @@ from unittest import mock
 from pixstore_asgi import Pixstore
 from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.core.keyring import KeyRing
-from pixstore_asgi.errors import StoreError
+from pixstore_asgi.errors import DirectoryFull, StoreError
 from pixstore_asgi.keys import rotation
 from pixstore_asgi.keys.find import find_ring
 from pixstore_asgi.store.contract import ImageStore
@@ -212,6 +212,34 @@ async def change_pictures(store: ImageStore, stop: threading.Event, *, images: i
                 tell(changed=len(ids))
 
 
+async def fill(store: ImageStore, stop: threading.Event, *, limit: int, refusals: int) -> None:
+    """Save into one directory with a limit, two at a time, until so many saves are refused. Sometimes delete one."""
+    counts: Counter[str] = Counter(saved=0, deleted=0, refused=0)
+    async with Pixstore(store, secret=SECRET) as pix:
+
+        async def save_one() -> str | None:
+            image = large_png(random.choice((500, 30_000, 1_200_000)))
+            try:
+                image_id = (await pix.save_image(image, directory="ada", max_directory_images=limit)).id
+            except DirectoryFull:
+                counts["refused"] += 1
+                return None
+            counts["saved"] += 1
+            return image_id
+
+        async def fill_on() -> None:
+            while counts["refused"] < refusals and not stop.is_set():
+                image_id = await save_one()
+                if image_id and random.random() < 0.5:
+                    is_deleted = await pix.delete_image(image_id)
+                    counts["deleted"] += is_deleted
+
+        await asyncio.gather(fill_on(), fill_on())
+        while await save_one():  # the last delete may have come after the last save
+            pass
+    tell(**counts)
+
+
 async def back_up(store: ImageStore, stop: threading.Event, *, into: str) -> None:
     """Back up a store with a folder, by copies as to another disk. Tell of each step and of the end."""
     assert isinstance(store, SqliteStore)
@@ -245,6 +273,7 @@ ROLES = {
     "recaller": recall,
     "copier": copy_on,
     "picturer": change_pictures,
+    "filler": fill,
     "backer": back_up,
     "restorer": restore,
     "changer": freshness.change_all,

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from ...core.images import RewrappedKey
-from ...errors import SecretError, StoreConflict
+from ...errors import DirectoryFull, SecretError, StoreConflict
 from ..contract import CHUNK_BYTES, Expect, ImageStore, KeyChecks
+from ..inspection import Countable
+from .counting import save_within
 from .fixtures import SetClock, StoreFixtures
 from .grouping import CARD, GROUP, THUMB, bodies_of
 from .steps import body_of, checks_of, read, save, save_group, stamp_of, wrapped_key_of
@@ -58,6 +60,16 @@ class SharingContract(StoreFixtures):
         outcomes = await asyncio.gather(*saves, return_exceptions=True)
         assert sum(isinstance(outcome, StoreConflict) for outcome in outcomes) == 3
         assert await store.get("a") in outcomes
+
+    async def test_two_stores_share_the_room_of_a_directory(self, store: ImageStore, other: ImageStore) -> None:
+        """If two stores save with a limit at the same time, exactly as many images as fit are saved."""
+        if not isinstance(store, Countable):
+            pytest.skip("the store has no method `usage`")
+        stores = {"one": store, "other": other}
+        saves = (save_within(one, (5, None), f"ada:{n}-{name}") for n in range(6) for name, one in stores.items())
+        outcomes = await asyncio.gather(*saves, return_exceptions=True)
+        assert sum(isinstance(outcome, DirectoryFull) for outcome in outcomes) == 7
+        assert (await store.usage(after="ada:", before="ada;")).images == 5
 
     async def test_a_stream_outlives_another_stores_sweep(self, store: ImageStore, other: ImageStore) -> None:
         """A stream of one store can be read to its end, although the other store replaces and deletes the image and

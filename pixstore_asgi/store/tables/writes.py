@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from operator import attrgetter
 
-from ...core.ids import original_of, range_of_variants
+from ...core.ids import original_of, range_of_directory, range_of_variants
 from ...core.images import StoredImage, Tombstone
 from ..contract import Expected
 from ..rules import NO_ROW, GroupCommit, Row, bodies_of, check_expected, checksum_of, reached
 from .bodies import add_body, add_chunks, bury
-from .images import IS_ORIGINAL, META, bounds, get_many
+from .images import IS_ORIGINAL, META, bounds, get_many, usage
 from .keys import admit_checks, lock_keys
 from .transaction import BodyState, Transaction
 
@@ -25,8 +25,8 @@ _CLEAR = (
 )
 _RAISE_EPOCH = "UPDATE {image} SET epoch = epoch + 1, checksum = checksum + 1"
 _GROUP = (
-    "SELECT id, token, {pointer}, version, CASE WHEN {pointer} IS NULL THEN NULL ELSE {created} END, epoch FROM {image}"
-    " WHERE id = $1 OR (id > $2 AND id < $3) ORDER BY id FOR UPDATE"
+    "SELECT id, token, {pointer}, version, CASE WHEN {pointer} IS NULL THEN NULL ELSE {created} END, epoch, size"
+    " FROM {image} WHERE id = $1 OR (id > $2 AND id < $3) ORDER BY id FOR UPDATE"
 )
 _PUT_TOMBSTONE = (
     "INSERT INTO {image} AS image (id, token, epoch, checksum) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE"
@@ -42,8 +42,13 @@ async def commit(tx: Transaction, new: GroupCommit, *, may_admit: bool) -> Seque
     may_admit: whether the check values may change. Raises AdmissionNeeded if they must change and it is False.
     """
     await lock_keys(tx, to_change=may_admit)
+    directory = new.limited_directory
+    if directory:  # before the group's rows: else two transactions, one with several saves, could deadlock
+        await tx.lock(f"directory {directory}")
     rows = await _lock_group(tx, new.original_id)
     images = new.images(rows)
+    if directory:
+        new.check_room(rows, await usage(tx, *range_of_directory(directory)))
     await admit_checks(tx, new.terms.checks, may_admit=may_admit)
     for version, image in zip(new.versions, images, strict=True):
         body = version.body
