@@ -28,23 +28,20 @@ class Backfill:
         opened: Opens the store if it is not open yet, and returns the current key ring.
         read: Reads one image.
         options: The options of new images. Older images get the same parts.
-
-    Attributes:
-        options: As given.
     """
 
     def __init__(self, store: ImageStore, opened: Opened, read: Read, options: SaveOptions) -> None:
         self._store = store
         self._opened = opened
         self._read = read
-        self.options = options
+        self._options = options
 
     @property
     def decoder(self) -> Decoder:
         """The decoder of the options. Raises ConfigError if the options do not decode images."""
-        if self.options.decoder is None:
+        if self._options.decoder is None:
             raise ConfigError("this Pixstore decodes no images: give it variants, placeholder or check_pixels")
-        return self.options.decoder
+        return self._options.decoder
 
     async def complete(self, image_id: str, *, again: bool = False, is_dry: bool = False) -> bool:
         """Add the missing parts of one original. Return whether there were any to add. The image is held in memory.
@@ -106,7 +103,7 @@ class Backfill:
             raise IntegrityError(f"its variant {variant_name(image.id)}: {error}", error.reason) from error
 
     async def _add(self, original: StoredImage, image_id: str, variant: EncodedVariant) -> None:
-        fresh = Encryption.fresh(pad=self.options.pad)
+        fresh = Encryption.fresh(pad=self._options.pad)
         details = Details(variant.width, variant.height)
         async with AsyncExitStack() as unless_committed:
             written = await write_bytes(unless_committed, self._store, image_id, variant.data, fresh, details)

@@ -101,7 +101,7 @@ class PlainImport:
         image_id = entry.image_id
         try:
             image_id = image_id or plain_image_id(entry.name, self.directory)
-            file = await self.place.read(entry.name, max_bytes=parts_of(self.target).backfill.options.limits.max_bytes)
+            file = await self.place.read(entry.name, max_bytes=parts_of(self.target).options.limits.max_bytes)
             outcome = await _take_over(
                 self.target, image_id, file.data, file.modified_ms, updates=self.updates, dry_run=self.dry_run
             )
@@ -172,7 +172,7 @@ async def import_plain_file(
         InputError: The file can't be read, or changes meanwhile.
         ConfigError: The system can't open files without following links (Windows).
     """
-    limits = parts_of(pix).backfill.options.limits
+    limits = parts_of(pix).options.limits
     with Folder(Path(folder)) as opened:
         file = await PlainFolder(opened).read(name, max_bytes=limits.max_bytes)
     options: dict[str, Any] = {"image_id": image_id, "directory": directory, "update": update}
@@ -228,7 +228,7 @@ def _conflict(token: int, there: int) -> str:
 
 async def _digest_as_saved(pix: Pixstore, data: bytes | memoryview) -> bytes:
     """Return the SHA-256 of the bytes that the store has after a save: with strip_metadata, of the stripped ones."""
-    options, digest = parts_of(pix).backfill.options, hashlib.sha256()
+    options, digest = parts_of(pix).options, hashlib.sha256()
     pieces = read_pieces(data, options.limits)
     async for piece in stripped(pieces) if options.strip_metadata else pieces:
         digest.update(piece)
@@ -237,7 +237,7 @@ async def _digest_as_saved(pix: Pixstore, data: bytes | memoryview) -> bytes:
 
 async def _check(pix: Pixstore, data: bytes | memoryview) -> None:
     """Raise the error that saving this picture would raise, without saving it."""
-    options = parts_of(pix).backfill.options
+    options = parts_of(pix).options
     sealing = await begin_sealing(read_pieces(data, options.limits), options.formats, Encryption.fresh())
     async for _ in sealing:
         pass

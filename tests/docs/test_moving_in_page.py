@@ -1,0 +1,188 @@
+"""moving-in.md: its commands print the text below them, and its code fills the tables of SQLAlchemy and Django."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.transfer import plain_image_id
+from tests.support.console import Shell
+from tests.support.paths import DOCS, ROOT
+from tests.support.samples import SECRET, picture
+from tests.transfer.test_plain_import import files_of, rows_of, stored, write
+
+pytestmark = pytest.mark.slow
+
+PAGE = (DOCS / "moving-in.md").read_text()
+CODE = dict(re.findall(r"```python\n# ([\w/]+\.py)\n(.*?)```", PAGE, re.DOTALL))
+NAMES = ["ada.jpeg", "old/bob.png", "old/eve.webp"]
+
+APP = """
+from sqlalchemy import create_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from pixstore_asgi import Pixstore
+from pixstore_asgi.integrations.sqlalchemy import PictureType
+
+pix, engine = Pixstore("pixstore.db"), create_engine("sqlite:///posts.db")
+
+class Base(DeclarativeBase):
+    pass
+
+class Post(Base):
+    __tablename__ = "post"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    photo: Mapped[str | None]
+    picture: Mapped[str | None] = mapped_column(PictureType("posts"))
+"""
+FILLED = """
+import runpy
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from app import Base, Post, engine
+
+Base.metadata.create_all(engine)
+with Session(engine) as session:
+    session.add_all(Post(photo=name) for name in ["ada.jpeg", "old/bob.png", "notes.txt", "../outside.png", None])
+    session.commit()
+for _ in range(2):
+    runpy.run_path("move_posts.py")
+with Session(engine) as session:
+    print(*(str(post.picture) for post in session.scalars(select(Post).order_by(Post.id))))
+"""
+MODELS = """
+from django.db import models
+from pixstore_asgi.integrations.django import PictureField
+
+class Post(models.Model):
+    photo = models.ImageField(upload_to="old", null=True)
+    picture = PictureField(upload_to="posts", blank=True)
+"""
+FIRST = """
+from django.db import migrations, models
+
+class Migration(migrations.Migration):
+    initial = True
+    operations = [migrations.CreateModel("Post", [
+        ("id", models.BigAutoField(primary_key=True)), ("photo", models.ImageField(upload_to="old", null=True))])]
+"""
+SECOND = """
+from django.db import migrations
+from pixstore_asgi.integrations.django import PictureField
+
+class Migration(migrations.Migration):
+    dependencies = [("blog", "0001_initial")]
+    operations = [migrations.AddField("post", "picture", PictureField(upload_to="posts", blank=True))]
+"""
+MIGRATED = """
+import django
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from pixstore_asgi import Pixstore
+
+settings.configure(
+    INSTALLED_APPS=["pixstore_asgi.integrations.django", "blog"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "django.db"}},
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    PIXSTORE=Pixstore("pixstore.db"),
+)
+django.setup()
+call_command("migrate", "blog", "0001", verbosity=0)
+names = ["ada.jpeg", "old/bob.png", "notes.txt", "", None]
+with connection.cursor() as cursor:
+    cursor.executemany("INSERT INTO blog_post (photo) VALUES (%s)", [(name,) for name in names])
+try:
+    call_command("pixstore", "import", "files", "media", "--directory", "posts")
+except SystemExit as ended:
+    print(ended.code)
+call_command("migrate", verbosity=0)
+from blog.models import Post
+for post in Post.objects.order_by("id"):
+    print(repr(post.photo.name), repr(post.picture.name), len(post.picture.read()) if post.picture else 0)
+"""
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    """A folder with three pictures and a text."""
+    for number, name in enumerate(NAMES):
+        write(tmp_path / "media" / name, picture(name.rpartition(".")[2], seed=number))
+    write(tmp_path / "media" / "notes.txt", b"These are notes, and no picture.")
+    return tmp_path / "media"
+
+
+def run(folder: Path, code: str) -> str:
+    """Run code in a process of its own, and return its output."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", "-c", code],
+        env={"PYTHONPATH": f"{folder}:{ROOT}", "PIXSTORE_SECRET": SECRET, "PATH": "/usr/bin:/bin"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_commands_of_the_page(media: Path) -> None:
+    """Check, import, and import a last time: each prints the text of the page; the files stay as they were."""
+    folder, before = media.parent, files_of(media)
+
+    def command(arguments: Sequence[str]) -> str:
+        result = CliRunner().invoke(commands, arguments, env={"PIXSTORE_SECRET": SECRET})
+        assert result.exit_code == 1  # because of the text
+        return result.output
+
+    instead = {"/srv/app/media": str(media), "/var/lib/pictures": str(folder), "moved.csv": str(folder / "moved.csv")}
+    with Shell(folder, environment={}, instead=instead, handlers={"pixstore-asgi": command}) as shell:
+        shell.follow(PAGE)
+    assert rows_of(folder / "moved.csv")["ada.jpeg"] == (plain_image_id("ada.jpeg", "posts"), "")
+    assert len(stored(folder / "pixstore.db")) == 3
+    assert files_of(media) == before
+
+
+def test_the_table_of_sqlalchemy(media: Path) -> None:
+    """The script fills the new column, twice with the same ids; refused rows are printed and stay empty."""
+    folder = media.parent
+    write(folder / "outside.png", picture())
+    (folder / "app.py").write_text(APP)
+    (folder / "move_posts.py").write_text(CODE["move_posts.py"].replace("/srv/app/media", str(media)))
+    *refused, last = run(folder, FILLED).splitlines()
+    ids = [plain_image_id(name, "posts") for name in ("ada.jpeg", "old/bob.png")]
+    assert last.split() == [*ids, "None", "None", "None"]
+    assert [line.partition(" ")[0] for line in refused] == ["notes.txt", "../outside.png"] * 2
+    assert sorted(stored(folder / "pixstore.db")) == sorted(ids)
+
+
+def test_the_table_of_django(media: Path) -> None:
+    """After the command and the migrations, each row has its old name, and the id of its picture, which opens."""
+    folder = media.parent
+    files = {
+        "__init__.py": "",
+        "models.py": MODELS,
+        "migrations/__init__.py": "",
+        "migrations/0001_initial.py": FIRST,
+        "migrations/0002_post_picture.py": SECOND,
+        "migrations/0003_fill_picture.py": CODE["blog/migrations/0003_fill_picture.py"],
+    }
+    for name, text in files.items():
+        write(folder / "blog" / name, text.encode())
+    lines = run(folder, MIGRATED).splitlines()
+    sizes = [len((media / name).read_bytes()) for name in ("ada.jpeg", "old/bob.png")]
+    ids = [plain_image_id(name, "posts") for name in ("ada.jpeg", "old/bob.png")]
+    assert lines[0] == "3 images imported into pixstore.db"
+    assert lines[3:] == [
+        "1",
+        f"'ada.jpeg' '{ids[0]}' {sizes[0]}",
+        f"'old/bob.png' '{ids[1]}' {sizes[1]}",
+        "'notes.txt' '' 0",
+        "'' '' 0",
+        "None '' 0",
+    ]
