@@ -5,9 +5,10 @@ import atexit
 import os
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import Context, copy_context
-from threading import Lock
+from threading import Lock, Thread
 
 from anyio import from_thread
 
@@ -16,37 +17,49 @@ from ..process import close_in_child
 
 
 class BackgroundLoop:
-    """One event loop in a daemon thread. It starts at its first use, and ends at the end of the process."""
+    """One event loop in a daemon thread. It starts at its first use, and ends at the end of the process.
+
+    It is no portal of anyio: the finalizer of a portal would wait for the thread in a forked child, which has none.
+    """
 
     def __init__(self) -> None:
-        self._reset()
-
-    def _reset(self) -> None:
         self._lock = Lock()
-        self._parts = ExitStack()
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def started(self) -> asyncio.AbstractEventLoop:
         """Return the event loop. If there is none, start it."""
         with self._lock:
             if self.loop is None:
-                portal = self._parts.enter_context(from_thread.start_blocking_portal(name="pixstore_asgi.sync"))
-                self.loop = portal.call(_running_loop)
-                atexit.register(self._parts.close)  # closes the stores that are still open
+                self._begun = Future[asyncio.Event]()
+                self._thread = Thread(target=lambda: asyncio.run(self._serve()), name="pixstore_asgi.sync", daemon=True)
+                self._thread.start()
+                self._stop = self._begun.result()
+                atexit.register(self.end)
+            assert self.loop is not None
             return self.loop
 
+    async def _serve(self) -> None:
+        self.loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        self._begun.set_result(stop)
+        await stop.wait()
+
+    def end(self) -> None:
+        """End the event loop, which closes the stores that are still open in it."""
+        with self._lock:
+            if self.loop is not None:
+                self.loop.call_soon_threadsafe(self._stop.set)
+                self._thread.join()
+                self.loop = None
+
     def forget(self) -> None:
-        """Drop the event loop of the parent process, in a forked child: its thread does not run here."""
-        atexit.unregister(self._parts.close)
-        self._reset()
+        """Drop the event loop of the parent process, in a forked child."""
+        atexit.unregister(self.end)
+        self._lock = Lock()  # another thread may have held it at the fork
+        self.loop = None
 
 
 background = BackgroundLoop()
 close_in_child(background, BackgroundLoop.forget)
-
-
-async def _running_loop() -> asyncio.AbstractEventLoop:
-    return asyncio.get_running_loop()
 
 
 def _loop_here() -> asyncio.AbstractEventLoop | None:

@@ -1,0 +1,103 @@
+"""SyncPixstore in whole processes: scripts, forks, consoles, interrupted calls, and the routes of real servers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.slow
+
+BEGIN = """
+import io, os, signal, sys, threading
+from pixstore_asgi import Pixstore
+from pixstore_asgi.sync import SyncPixstore
+from tests.support.samples import SECRET, large_png, picture
+folder = sys.argv[1]
+images = SyncPixstore(Pixstore(f"{folder}/pixstore.db", blobs=f"{folder}/bodies", secret=SECRET))
+"""
+
+
+def script(folder: Path, text: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-W", "error", "-c", BEGIN + text, str(folder)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+
+
+def output(process: subprocess.Popen[str], stdin: str = "") -> str:
+    said, _ = process.communicate(stdin, timeout=60)
+    assert process.returncode == 0, said
+    return said
+
+
+@pytest.mark.skipif((3, 12) <= sys.version_info < (3, 12, 2), reason="this Python starts no thread at its end")
+@pytest.mark.parametrize("end", ["", "threading.Thread(target=images.ping).start()"])
+def test_a_script_ends(tmp_path: Path, end: str) -> None:
+    """A script that leaves a store with bodies in files open ends without a warning, also while a thread calls."""
+    saved = "record = images.save_image(large_png(3_000_000)); print(images.image_exists(record.id));"
+    assert output(script(tmp_path, saved + end)) == "True\n"
+    assert not (tmp_path / "pixstore.db-wal").exists()  # the end of the event loop closed the store
+
+
+def test_a_forked_worker(tmp_path: Path) -> None:
+    """After a fork, as of Celery's or gunicorn's workers, the child and the parent both go on, and both end."""
+    text = """
+record = images.save_image(picture())
+busy = threading.Thread(target=lambda: [images.get_image_record(record.id) for _ in range(200)])
+busy.start()
+children = []
+for number in range(4):
+    if not (pid := os.fork()):
+        images.save_image(picture(seed=number))
+        assert images.get_image_record(record.id)
+        sys.exit(0)  # unlike os._exit, it runs what the parent has registered for its end
+    children.append(pid)
+assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 4
+busy.join()
+print(len(images.list_images()))
+"""
+    assert output(script(tmp_path, text)) == "5\n"
+
+
+def test_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C during a save cancels it: KeyboardInterrupt is raised, nothing is stored, and the process ends."""
+    text = """
+def slow():
+    yield picture()[:100]
+    os.kill(os.getpid(), signal.SIGINT)
+    yield picture()[100:]
+try:
+    images.save_image(slow())
+except KeyboardInterrupt:
+    print("interrupted", images.list_images())
+
+async def stalled():
+    yield picture()[:100]
+    os.kill(os.getpid(), signal.SIGINT)
+    await __import__("asyncio").sleep(60)
+try:
+    images.save_image(stalled())
+except KeyboardInterrupt:
+    print("interrupted", images.list_images())
+"""
+    assert output(script(tmp_path, text)) == "interrupted []\n" * 2
+
+
+def test_a_console_with_an_event_loop(tmp_path: Path) -> None:
+    """In a console that runs an event loop, as notebooks do, calls work; in a plain event loop they do not."""
+    lines = (
+        BEGIN.replace("sys.argv[1]", repr(str(tmp_path)))
+        + "images.save_image(picture()).token > 0\nimport asyncio; asyncio.get_running_loop().is_running()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "asyncio"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    said = output(process, lines)
+    assert said.count("True") == 2
