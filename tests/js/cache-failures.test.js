@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
+import { IDBDatabase, IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
 import { CacheError } from "../../js_client/src/errors.js";
 import { createClient } from "../../js_client/src/index.js";
@@ -93,6 +93,25 @@ for (const [name, act] of [
     assert.equal(begun.filter(({ mode }) => mode === "readwrite").length, 1);
   });
 }
+
+test("a removal fails after three seconds if the browser never reports the end of its transaction", async (t) => {
+  // Chromium, if Clear-Site-Data removes the database during the transaction.
+  const cache = cacheOf();
+  await write(cache, ID);
+  let ended = 0;
+  const set = () => {};
+  patch(t, IDBDatabase.prototype, "transaction", function silent(original, ...args) {
+    const transaction = original.apply(this, args);
+    transaction.addEventListener("complete", () => (ended += 1));
+    return Object.defineProperties(transaction, { oncomplete: { set }, onabort: { set } });
+  });
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const outcome = cache.clear().then(() => "done", (error) => error);
+  while (!ended) await new Promise(setImmediate);
+  t.mock.timers.tick(3000);
+  const error = await outcome;
+  assert.ok(error instanceof CacheError && error.reason === "failed", error);
+});
 
 test("a removal opens storage that could not be opened before, and only a missing or forbidden one is no failure", async (t) => {
   let failure;

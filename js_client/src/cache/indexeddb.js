@@ -18,10 +18,10 @@ import { CacheError } from "../errors.js";
 /** Time limit of opening and of one transaction; a transaction of another tab may block both. */
 const LIMIT_MS = 3000;
 
-export const TOO_LONG = "it takes too long";
+export const TOO_LONG = "timeout";
 
 /** Errors of a browser without IndexedDB, or with site data forbidden. Chromium has its own message for the latter. */
-const NO_STORAGE = /^(Reference|Type|Security)Error|user denied permission/;
+const NO_STORAGE = /^(Reference|Type|Security)Error|denied permission/;
 
 /** After a failure to open, calls fail at once for this time, and the next one tries again. */
 const RETRY_MS = 5000;
@@ -112,8 +112,8 @@ export function createDatabase(name, version, createStores) {
         if (isClosed(error)) return begin(stores, mode, { durability });
         throw error;
       });
-      const result = inTime(work(...stores.map((store) => transaction.objectStore(store))));
-      return await (mode === "readonly" ? result : finish(transaction, result));
+      const result = work(...stores.map((store) => transaction.objectStore(store)));
+      return await inTime(transaction, mode === "readonly" ? result : finish(transaction, result));
     } catch (cause) {
       if (cause instanceof CacheError) throw cause;
       throw new CacheError(`a transaction of IndexedDB ${name} failed`, { reason: "failed", cause });
@@ -153,16 +153,22 @@ export function done(request) {
 }
 
 /**
+ * Abort a transaction after the limit. Its end may never be reported: Chromium reports neither completion nor abort
+ * if `Clear-Site-Data` removes the database meanwhile.
+ *
  * @template Result
+ * @param {IDBTransaction} transaction
  * @param {Promise<Result>} work
  * @returns {Promise<Result>}
  */
-function inTime(work) {
+function inTime(transaction, work) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const limit = new Promise((_, reject) => {
     timer = setTimeout(reject, LIMIT_MS, TOO_LONG);
   });
+  // abort() throws if the transaction has ended.
+  limit.catch(() => transaction.abort()).catch(() => {});
   return Promise.race([work, limit]).finally(() => clearTimeout(timer));
 }
 
@@ -188,7 +194,6 @@ function finish(transaction, work) {
     work
       .catch((error) => {
         failure = error;
-        if (error === TOO_LONG) reject(error);
         transaction.abort();
       })
       // abort() throws if a failed request has aborted the transaction already.
