@@ -32,14 +32,18 @@ _NEEDED = (
 
 def register_checks() -> None:
     """Register all checks of this module."""
-    for check in (check_settings, check_application, check_uploads, check_middleware):
+    for check in CHECKS:
         register(check, "pixstore")
-    for check in (check_cookie, check_store):
+    for check in CHECKS_TO_DEPLOY:
         register(check, Tags.security, deploy=True)
 
 
 def check_settings(**_: Any) -> Iterator[CheckMessage]:
-    """E001, E002: PIXSTORE is a Pixstore, and PIXSTORE_ROUTE is a path."""
+    """Check the settings PIXSTORE and PIXSTORE_ROUTE.
+
+    - E001: PIXSTORE is missing, or is not a Pixstore.
+    - E002: PIXSTORE_ROUTE is not a path such as "/pixstore-image".
+    """
     try:
         get_pixstore()
     except ImproperlyConfigured as error:
@@ -53,7 +57,10 @@ def check_settings(**_: Any) -> Iterator[CheckMessage]:
 
 
 def check_application(**_: Any) -> Iterator[CheckMessage]:
-    """W001: the project's ASGI application serves the images. Django itself ignores the events that open the store."""
+    """Check that the project's ASGI application serves the images.
+
+    - W001: The ASGI application is missing, or does not use pixstore_application or PixstoreMiddleware.
+    """
     module = _AsgiModule.of_project()
     if module is None or not module.serves_images:
         name = _name_of_asgi()
@@ -68,9 +75,11 @@ def check_application(**_: Any) -> Iterator[CheckMessage]:
 
 
 def check_uploads(**_: Any) -> Iterator[CheckMessage]:
-    """W002, W003: no upload is written to the disk, neither the file of a form nor the body of a request.
+    """Check that no upload is written to the disk, and that the errors that a client can cause have an answer.
 
-    W004: the errors that a client can cause have an answer.
+    - W002: FILE_UPLOAD_HANDLERS has a handler that writes long files to the disk.
+    - W003: The ASGI application uses Django's get_asgi_application, which writes long requests to the disk.
+    - W004: PixstoreErrors is not in MIDDLEWARE.
     """
     with suppress(ImproperlyConfigured):
         if longest_request() > settings.FILE_UPLOAD_MAX_MEMORY_SIZE:
@@ -101,7 +110,10 @@ def _disk_uses() -> Iterator[CheckMessage]:
 
 
 def check_middleware(**_: Any) -> Iterator[CheckMessage]:
-    """E003: the project has the sessions and users that `pixstore_application` gives to the rule of the images."""
+    """Check that the project has the sessions and users that `pixstore_application` gives to the rule of the images.
+
+    - E003: The application or the middleware of Django's sessions or users is missing.
+    """
     module = _AsgiModule.of_project()
     if module is None or "pixstore_application" not in module.names:
         return
@@ -115,7 +127,11 @@ def check_middleware(**_: Any) -> Iterator[CheckMessage]:
 
 
 def check_cookie(**_: Any) -> Iterator[CheckMessage]:
-    """W005, W006: the cookie of the session reaches the images, and travels only over HTTPS."""
+    """Check that the session's cookie reaches the images, and travels only over HTTPS. Only with --deploy.
+
+    - W005: SESSION_COOKIE_SECURE is not set.
+    - W006: Browsers do not send the cookie to the images, because of SESSION_COOKIE_PATH.
+    """
     if not settings.SESSION_COOKIE_SECURE:
         yield checks.Warning(
             "The session's cookie, which opens pictures, is also sent without HTTPS.",
@@ -132,7 +148,11 @@ def check_cookie(**_: Any) -> Iterator[CheckMessage]:
 
 
 def check_store(**_: Any) -> Iterator[CheckMessage]:
-    """E004, E005: the store opens with the secret of the project. A store that does not exist yet is not created."""
+    """Check that the store opens. A store that does not exist yet is not created. Only with --deploy.
+
+    - E004: The secret is missing, or is not the one of the images.
+    - E005: The store does not open for another reason.
+    """
     with suppress(ImproperlyConfigured):
         pixstore = get_pixstore()
         try:
@@ -196,3 +216,7 @@ class _AsgiModule(NamedTuple):
     @property
     def writes_bodies(self) -> bool:
         return "django.core.asgi.get_asgi_application" in self.whole
+
+
+CHECKS = (check_settings, check_application, check_uploads, check_middleware)
+CHECKS_TO_DEPLOY = (check_cookie, check_store)

@@ -39,6 +39,7 @@ from tests.docs.reference.api import (
     tools_for_tests,
 )
 from tests.docs.reference.commands import all_commands
+from tests.docs.reference.django import checks_of_django, names_of_django, pixstore_application
 from tests.docs.reference.errors import exceptions
 from tests.docs.reference.events import audit, log_events
 from tests.docs.reference.options import options, options_of_typedef
@@ -70,6 +71,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
         ("SessionPictures", SessionPictures),
         ("SessionPictures.gc", SessionPictures.gc),
     ),
+    "django": names_of_django,
+    "django-checks": checks_of_django,
     "litestar": partial(integrations, litestar),
     "quart": partial(integrations, quart),
     "prometheus": partial(integrations, prometheus),
@@ -83,6 +86,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "options-response": partial(options, PayloadResponse, without=["payload"]),
     "options-sqlalchemy": partial(options, NewPicture, SessionPictures, without=["pix"]),
     "options-admins": partial(options, PictureField),
+    "options-django": partial(options, pixstore_application, without=["django"]),
     "options-sqlite": partial(options, SqliteStore),
     "options-postgres": partial(options, PostgresStore),
     "options-s3": partial(options, S3Bucket),

@@ -41,7 +41,7 @@ METHODS = {
 }
 """Every public method of Pixstore, by the section of python-api.md that lists it."""
 
-_CALLS = ["call", "effect and result", "raises"]
+CALLS = ["call", "effect and result", "raises"]
 
 
 def call_of(name: str, function: Any) -> str:
@@ -66,7 +66,7 @@ def _argument(parameter: inspect.Parameter) -> str:
     return f"{parameter.name}=…" if parameter.kind is parameter.KEYWORD_ONLY else parameter.name
 
 
-def _call_row(call: str, doc: Docstring) -> list[str]:
+def call_row(call: str, doc: Docstring) -> list[str]:
     returns = [f"**Returns:** {doc.returns}"] if doc.returns else []
     return [call, "\n".join([*doc.text, *returns]), "\n".join(_error(*each) for each in doc.raises.items())]
 
@@ -80,7 +80,7 @@ def _error(name: str, text: str) -> str:
 def methods(kind: str) -> str:
     """Return the table of some methods of Pixstore, and the table of their arguments."""
     named = {name: vars(Pixstore)[name] for name in METHODS[kind]}
-    calls = table(_CALLS, [_call_row(call_of(name, each), docstring_of(each)) for name, each in named.items()])
+    calls = table(CALLS, [call_row(call_of(name, each), docstring_of(each)) for name, each in named.items()])
     meanings: dict[tuple[str, str], list[str]] = {}
     for name, each in named.items():
         for argument in docstring_of(each).arguments:
@@ -104,7 +104,7 @@ def missing_methods() -> set[str]:
 
 def things(*named: tuple[str, Any]) -> str:
     """Return the table of functions and classes, by the text before their brackets."""
-    return table(_CALLS, [_call_row(call_of(name, each), docstring_of(each)) for name, each in named])
+    return table(CALLS, [call_row(call_of(name, each), docstring_of(each)) for name, each in named])
 
 
 def applications() -> str:
@@ -144,10 +144,10 @@ def integrations(module: Any) -> str:
             continue
         thing = getattr(module, name)
         if name in constants:
-            rows.append(_call_row(f"`{name}`", constants[name]))
+            rows.append(call_row(f"`{name}`", constants[name]))
         elif thing.__module__ == module.__name__:
-            rows.append(_call_row(call_of(name, thing), docstring_of(thing)))
-    return table(_CALLS, rows)
+            rows.append(call_row(call_of(name, thing), docstring_of(thing)))
+    return table(CALLS, rows)
 
 
 def tools_for_tests() -> str:
@@ -158,14 +158,14 @@ def tools_for_tests() -> str:
     for name in testing.__all__:
         thing = getattr(testing, name)
         rows.append(
-            _call_row(f"`{name}`", constants[name])
+            call_row(f"`{name}`", constants[name])
             if name in constants
-            else _call_row(call_of(name, thing), docstring_of(thing))
+            else call_row(call_of(name, thing), docstring_of(thing))
         )
         if inspect.isclass(thing):
             own = {each: value for each, value in vars(thing).items() if each[0] != "_" and inspect.isfunction(value)}
-            rows += [_call_row(call_of(f"{name}.{each}", value), docstring_of(value)) for each, value in own.items()]
-    return table(_CALLS, rows)
+            rows += [call_row(call_of(f"{name}.{each}", value), docstring_of(value)) for each, value in own.items()]
+    return table(CALLS, rows)
 
 
 def fixtures_for_pytest() -> str:
