@@ -243,21 +243,25 @@ def test_gallery(run_snippet: RunSnippet) -> None:
         assert [record["id"] for record in behind] == [records[2].id]
 
 
-def test_calls_that_are_not_async(run_snippet: RunSnippet, tmp_path: Path) -> None:
-    """A `def` route calls in the server's event loop, a task in one of its own, before, during and after it."""
+def test_calls_that_are_not_async(run_snippet: RunSnippet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`def` routes call in the server's event loop, a task in the background, before, during and after the server."""
     names = run_snippet(FILES["sync_app.py"])
     file = tmp_path / "picture.png"
     file.write_bytes(picture())
     ids = names["import_pictures"]([file])
     with TestClient(names["app"]) as http:
         ids += names["import_pictures"]([file])
-        for image_id in ids:
+        saved = http.post("/api/pictures", content=picture())
+        assert saved.headers["cache-control"] == "no-store"
+        for image_id in [*ids, saved.json()["id"]]:
             answer = http.get(f"/api/pictures/{image_id}")
             assert answer.headers["cache-control"] == "no-store"
             record = ImageRecord.parse(answer.json())
             assert image_in(record, http.get(f"/pixstore-image/{record.id}", headers=sent(record))) == picture()
         assert http.get("/api/pictures/nobody").status_code == 404
+        assert http.post("/api/pictures", content=b"text").status_code == 400
     assert len(names["import_pictures"]([file])) == 1
+    assert capsys.readouterr().out == f"{len(picture())}\n" * 3
 
 
 @pytest.mark.slow

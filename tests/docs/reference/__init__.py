@@ -26,6 +26,7 @@ from pixstore_asgi.integrations.starlette_admin import PictureField
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.sync import SyncPayload, SyncPixstore
 from pixstore_asgi.transfer import import_plain_file, import_plain_image, plain_image_id
 from pixstore_asgi.transfer.variants import make_variants
 from tests.docs.reference.api import (
@@ -48,6 +49,7 @@ _BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end of generated:
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
     **{f"methods-{kind}": partial(methods, kind) for kind in METHODS},
+    "sync": partial(things, ("SyncPixstore", SyncPixstore), ("SyncPayload", SyncPayload)),
     "applications": applications,
     "results": results,
     "functions": partial(
