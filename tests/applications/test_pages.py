@@ -11,6 +11,7 @@ from tests.browser.engines.chromium import chromium
 from tests.browser.engines.page import Browser, Page
 from tests.browser.support import open_page, wait_for
 from tests.support.paths import ROOT
+from tests.support.recipes import recipe, write_files
 from tests.support.servers import running
 
 pytestmark = [pytest.mark.browser, pytest.mark.servers]
@@ -29,6 +30,11 @@ CHOOSE_FILE = """async () => {
   const input = document.querySelector("input[type=file]");
   input.files = files.files;
   input.dispatchEvent(new Event("change"));
+}"""
+SEND_FORM = """async (values) => {
+  const form = document.querySelector("form[method=POST i]");
+  for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
+  await fetch(form.action, { method: "POST", body: new FormData(form) });
 }"""
 SHOWN = "document.querySelector('pix-image[data-state=shown] > img')?.naturalWidth === 500"
 
@@ -70,3 +76,19 @@ def test_a_picture_is_added_shown_and_deleted(
         wait_for(page, SHOWN)
         page.evaluate("document.querySelector('figure button').click()")
         wait_for(page, "document.querySelector('figure') === null")
+
+
+def test_the_admin_of_the_recipe_shows_a_picture(browser: Browser, tmp_path: Path) -> None:
+    """In SQLAdmin, a picture is uploaded in a form and shown by `<pix-image>` in the list."""
+    project = write_files(tmp_path)
+    with (
+        recipe(project, "posts_admin", SESSION_KEY="a key of tests", ADMIN_PASSWORD="letmein") as server,
+        open_page(browser) as page,
+    ):
+        page.goto(f"{server.url}/admin/login")
+        page.evaluate(SEND_FORM, {"username": "admin", "password": "letmein"})
+        page.goto(f"{server.url}/admin/post/create")
+        page.evaluate(CHOOSE_FILE)
+        page.evaluate(SEND_FORM, {"text": "hello"})
+        page.goto(f"{server.url}/admin/post/list")
+        wait_for(page, SHOWN)

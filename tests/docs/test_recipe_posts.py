@@ -9,18 +9,19 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlmodel import SQLModel
 
 from pixstore_asgi import ImageRecord, InvalidImage, Pixstore
 from pixstore_asgi.integrations.sqlalchemy import NewPicture, PictureType
-from pixstore_asgi.integrations.sqlalchemy import session as watching
 from pixstore_asgi.process import wall_clock_ms
 from pixstore_asgi.testing import image_in, proof_headers
 from tests.docs.conftest import RunSnippet
 from tests.support.postgres import Cluster
 from tests.support.recipes import OTHER_BLOCKS, write_files
 from tests.support.samples import SECRET, picture
+from tests.support.watching import unwatch
 
 Import = Callable[[str], Any]
 
@@ -46,13 +47,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Import]:
     yield import_module
     for name in ("posts_app", "posts_gc", "posts_admin", "notes_app"):
         sys.modules.pop(name, None)
-    unwatch()
-
-
-def unwatch() -> None:
-    if pictures := watching._watching.pop(Session, None):
-        for listener in pictures._listeners():
-            event.remove(Session, *listener)
+    unwatch(Session)
 
 
 @asynccontextmanager
@@ -165,6 +160,7 @@ async def test_sqlmodel_in_a_def_route(module: Import) -> None:
         assert read.data == picture()
         assert note["picture"].startswith("notes:")
     notes.engine.dispose()
+    SQLModel.metadata.remove(notes.Note.__table__)
 
 
 async def test_one_transaction(run_snippet: RunSnippet, postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
