@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from django.test.utils import override_settings
+from django.http import HttpRequest
 from litestar import Litestar
 from litestar.exceptions import NotAuthorizedException
 from litestar.middleware.authentication import AbstractAuthenticationMiddleware
@@ -16,6 +15,7 @@ from litestar.types import Scope
 from pixstore_asgi import Pixstore, PixstoreApp, PixstoreError, RecordsApp, errors
 from pixstore_asgi.errors import StoreError
 from pixstore_asgi.integrations.answers import STATUS
+from pixstore_asgi.integrations.django import PixstoreErrors
 from pixstore_asgi.integrations.litestar import PixstorePlugin
 from pixstore_asgi.store.memory import MemoryStore
 from tests.docs.conftest import RunSnippet
@@ -69,18 +69,17 @@ async def test_each_status(
     assert (str(error) in answer.text) is (status not in (500, 503))
 
 
-def test_django(run_snippet: RunSnippet, tmp_path: Path) -> None:
+def test_django() -> None:
     """Django's middleware answers each error, and leaves those of the server to Django."""
     configure_django()
-    with override_settings(BASE_DIR=tmp_path):
-        middleware = run_snippet(FILES["mysite/pictures.py"])["PixstoreErrors"](failing(StoreError("damaged")))
-        for error in raised():
-            status, answer = error.http_status, middleware.process_exception(None, error)
-            assert (answer is None) is (status == 500)
-            if answer:
-                assert answer.status_code == status
-                assert (str(error) in json.loads(answer.content)["detail"]) is (status < 500)
-        assert middleware.process_exception(None, ValueError()) is None
+    middleware, request = PixstoreErrors(failing(StoreError("damaged"))), HttpRequest()
+    for error in raised():
+        status, answer = error.http_status, middleware.process_exception(request, error)
+        assert (answer is None) is (status == 500)
+        if answer:
+            assert answer.status_code == status
+            assert (str(error) in json.loads(answer.content)["detail"]) is (status != 503)
+    assert middleware.process_exception(request, ValueError()) is None
 
 
 async def test_litestar_describes_records_and_uploads(run_snippet: RunSnippet) -> None:

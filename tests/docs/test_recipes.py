@@ -2,9 +2,12 @@
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from pixstore_asgi import ImageRecord, WireState, decode_payload
 from pixstore_asgi.testing import SealedPage
-from tests.support.paths import DOCS
+from tests.support.paths import DOCS, ROOT
 from tests.support.recipes import BLOCKS, FILES, OTHER_BLOCKS, PAGES, image_in, recipe, save, sent, write_files
 from tests.support.samples import large_png, picture
 from tests.support.servers import Server
@@ -85,8 +88,11 @@ def test_every_block_has_a_test() -> None:
         "socket-fetcher.js",
         "litestar_app.py",
         "mysite/asgi.py",
-        "mysite/pictures.py",
+        "mysite/models.py",
+        "mysite/views.py",
+        "mysite/templates/gallery.html",
         "mysite/urls.py",
+        "mysite/admin.py",
         "mysite/settings.py",
         "take_picture.py",
     }
@@ -399,53 +405,81 @@ def test_litestar_frees_what_a_client_left(litestar_site: Site, route: str) -> N
 # Django
 
 
+PASSWORD = "the password of Ada"
+SETUP = """
+import django
+from django.core.management import call_command
+
+django.setup()
+call_command("makemigrations", "mysite")
+call_command("migrate")
+from django.contrib.auth.models import User
+
+User.objects.create_superuser("ada", password="the password of Ada")
+"""
+
+
 @pytest.fixture(scope="module")
 def django_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = write_files(tmp_path_factory.mktemp("django"), django=True)
+    environment = {"DJANGO_SETTINGS_MODULE": "mysite.settings", "PYTHONPATH": f"{folder}:{ROOT}"}
+    subprocess.run([sys.executable, "-c", SETUP], cwd=folder, env={**os.environ, **environment}, check=True)
     with running_site(folder, "mysite.asgi", PIXSTORE_TEST_NO_DISK="1") as site:
         yield site
 
 
-def test_django(django_site: Site) -> None:
-    """In a new project: upload under its CSRF check, fresh record, the images' route, an own endpoint, and lifespan."""
-    csrf = {"x-csrftoken": "a" * 32, "cookie": f"csrftoken={'a' * 32}"}
+@pytest.fixture(scope="module")
+def ada(django_site: Site) -> Iterator[httpx.Client]:
+    """A browser in which Ada is signed in."""
+    with httpx.Client(base_url=django_site.server.url, timeout=60) as http:
+        http.get("/admin/login/")
+        form = {"username": "ada", "password": PASSWORD, "next": "/"}
+        assert http.post("/admin/login/", data=form, headers=csrf(http)).status_code == 302
+        yield http
+
+
+def csrf(http: httpx.Client) -> dict[str, str]:
+    return {"x-csrftoken": http.cookies["csrftoken"], "referer": str(http.base_url)}
+
+
+def test_django(django_site: Site, ada: httpx.Client) -> None:
+    """In a new project: uploads by form and REST framework, records, the images' route, an own endpoint, the admin."""
     server = django_site.server
-    assert (django_site.folder / "pixstore.db").exists()
-    for image in (picture("jpeg"), large_png(11_000_000)):
-        saved = httpx.post(f"{server.url}/api/pictures", content=image, headers=csrf)
-        fresh = httpx.get(f"{server.url}/api/pictures/{saved.json()['id']}")
-        for response in (saved, fresh):
-            assert response.headers["cache-control"] == "no-store"
-        record = ImageRecord.parse(fresh.json())
+    for number, image in enumerate((picture("jpeg"), large_png(11_000_000))):
+        files, data = {"picture": ("me.png" if number else "me.jpg", image)}, {"title": f"Photo {number}"}
+        assert ada.post("/", data=data, files=files, headers=csrf(ada)).status_code == 302
+    page = ada.get("/").text
+    rows = ada.get("/api/photos/")
+    assert rows.headers["cache-control"] == "no-store"
+    for row, image in zip(rows.json(), (picture("jpeg"), large_png(11_000_000)), strict=True):
+        record = ImageRecord.parse(row["picture"])
+        assert f'src-id="{record.id}"' in page
         for route in ("pixstore-image", "my-images"):
-            url = f"{server.url}/{route}/{record.id}"
-            response = httpx.get(url, headers=sent(record))
+            response = ada.get(f"/{route}/{record.id}", headers=sent(record))
             assert image_in(record, response) == image
-            assert response.headers["content-type"] == "application/octet-stream"
             assert response.headers["cache-control"] == "no-store"
-            assert httpx.get(url).content == b"\x04"
-    seals(server, **csrf)
-    assert httpx.post(f"{server.url}/api/pictures", content=picture()).status_code == 403
-    assert httpx.post(f"{server.url}/api/pictures", content=b"<html>", headers=csrf).status_code == 400
-    assert httpx.get(f"{server.url}/api/pictures/nobody").status_code == 404
+            assert httpx.get(f"{server.url}/{route}/{record.id}", headers=sent(record)).content == b"\x05"
+    files = {"picture": ("me.png", picture())}
+    saved = ada.post("/api/photos/", data={"title": "By API"}, files=files, headers=csrf(ada))
+    assert saved.status_code == 201
+    assert ada.post("/api/photos/", data={"title": "Without a token"}, files=files).status_code == 403
+    assert httpx.get(f"{server.url}/api/photos/").status_code == 403
+    seal = SealedPage()
+    (_, _, row) = ada.get("/api/photos/", headers=seal.headers).json()
+    assert seal.open(ImageRecord.parse(row["picture"])).id == saved.json()["picture"]["id"]
+    assert "<pix-image" in ada.get("/admin/mysite/photo/").text
+    refused = ada.post("/", data={"title": "GIF"}, files={"picture": ("me.gif", picture("gif"))}, headers=csrf(ada))
+    assert "GIF is not among the image formats" in refused.text
+    assert ada.post("/", files={"picture": bytes(40_000_000)}, headers=csrf(ada)).status_code == 413
     assert in_use(server) == 0
     assert "'lifespan' protocol appears unsupported" not in server.log
 
 
-def test_django_puts_uploads_on_the_disk_without_the_setting(tmp_path: Path) -> None:
-    """As the page says, Django by default writes a body above 2.5 MB to a temporary file before it calls a view."""
-    django_project = write_files(tmp_path, django=True)
-    settings = django_project / "mysite" / "settings.py"
-    settings.write_text(settings.read_text().replace(FILES["mysite/settings.py"], ""))
-    with recipe(django_project, "mysite.asgi", PIXSTORE_TEST_NO_DISK="1") as server:
-        assert httpx.post(f"{server.url}/api/pictures", content=bytes(2_000_000)).status_code == 403
-        assert httpx.post(f"{server.url}/api/pictures", content=bytes(3_000_000)).status_code == 500
-        assert "No such file or directory: '/nonexistent" in server.log
-
-
-def test_django_frees_what_a_client_left(django_site: Site) -> None:
+def test_django_frees_what_a_client_left(django_site: Site, ada: httpx.Client) -> None:
     """A client that leaves an own endpoint midway leaves nothing in use."""
-    server, folder = django_site
-    record = save(folder, large_png(LARGE))
-    assert leave_midway(server, f"/my-images/{record.id}", sent(record)) == 1
+    files = {"picture": ("me.png", large_png(LARGE))}
+    saved = ada.post("/api/photos/", data={"title": "Large"}, files=files, headers=csrf(ada)).json()
+    record, cookie = ImageRecord.parse(saved["picture"]), f"sessionid={ada.cookies['sessionid']}"
+    server = django_site.server
+    assert leave_midway(server, f"/my-images/{record.id}", sent(record, cookie=cookie)) == 1
     until_unused(server)

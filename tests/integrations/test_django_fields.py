@@ -4,6 +4,7 @@ import copy
 import gc
 import io
 import pickle
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -248,6 +249,9 @@ def test_a_form_refuses_pictures_that_the_store_would(data: bytes, named: str) -
         with pytest.raises(ValidationError, match=named) as caught:
             ann.full_clean()
         assert set(caught.value.message_dict) == {"avatar"}
+        files: Any = MultiValueDict({"avatar": [SimpleUploadedFile("me.png", data)]})
+        form = modelform_factory(Member, fields=["name", "avatar"])({"name": "Ann"}, files)
+        assert re.search(named, str(form.errors["avatar"]))
         ann.avatar = png()
         ann.full_clean()
         ann.save()

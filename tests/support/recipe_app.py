@@ -16,15 +16,15 @@ from starlette.staticfiles import StaticFiles
 from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.sqlite import SqliteStore
 
-MODULES = {"mysite.asgi": ("mysite.asgi", "application", "mysite.pictures")}
+MODULES = {"mysite.asgi": ("application", "mysite.settings", "PIXSTORE")}
 
 if os.environ.get("PIXSTORE_TEST_NO_DISK"):
     tempfile.tempdir = "/nonexistent"
 
 recipe = os.environ["PIXSTORE_TEST_RECIPE"]
-module, name, module_of_pix = MODULES.get(recipe, (recipe, "app", recipe))
-inner = getattr(import_module(module), name)
-pix = import_module(module_of_pix).pix
+name, module_of_pix, name_of_pix = MODULES.get(recipe, ("app", recipe, "pix"))
+inner = getattr(import_module(recipe), name)
+pix = getattr(import_module(module_of_pix), name_of_pix)
 
 
 files = StaticFiles(directory=os.getcwd())

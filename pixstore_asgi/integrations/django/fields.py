@@ -37,7 +37,7 @@ def validate_picture(value: "File[Any]") -> None:
                 pass
         reader.finish()
     except InvalidImage as error:
-        raise ValidationError(str(error), code="invalid_image") from None
+        raise ValidationError(str(error), code="refused") from None  # forms have a text of their own for invalid_image
     finally:
         value.seek(0)
 
