@@ -30,8 +30,8 @@ class PixstoreErrors:
 
     Put it first in MIDDLEWARE: `"pixstore_asgi.integrations.django.PixstoreErrors"`. InvalidImage and RecipientError
     give 400, ImageNotFound 404, UploadTimeout 408, ImageTooLarge 413, StoreBusy 503 with Retry-After,
-    DirectoryFull 507. StoreConflict gives 409, or 412 if the request has an If-Match header. It also adds Cache-Control no-store to every answer with
-    records of a RecordField.
+    DirectoryFull 507. StoreConflict gives 409, or 412 if the request has an If-Match header. It also adds Cache-Control
+    no-store to every answer with records of a RecordField or of `page_records`.
 
     Args:
         get_response: The next middleware.
