@@ -13,13 +13,13 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from ..core.ids import is_image_id
 from ..decoding.pool import DecodingKilled
-from ..errors import InputError, IntegrityError, StoreConflict
+from ..errors import ImageTooLarge, InputError, IntegrityError, StoreConflict
 from ..pixstore import Pixstore, parts_of
 from ..saving.sealing import Encryption, begin_sealing
 from ..saving.source import read_pieces, stripped, viewed
@@ -27,7 +27,8 @@ from .folder import Folder, ReadFile
 from .plain_names import file_path, plain_image_id
 from .steps import REFUSALS, Outcome, Step, run_together
 
-_AT_ONCE = 8  # pictures at the same time, each of them in memory
+_AT_ONCE = 8  # pictures at the same time. Each needs memory of about five times its size.
+_LARGE_BYTES = 8 * 1024 * 1024  # pictures above this size are imported one at a time
 _ATTEMPTS = 3
 
 
@@ -83,6 +84,7 @@ class PlainImport:
     directory: str | None = None
     updates: bool = False
     dry_run: bool = False
+    _large_in_turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
     async def steps(self, entries: AsyncIterator[Entry]) -> AsyncIterator[Step]:
         """Yield a step for each entry, in the order in which they are done.
@@ -101,13 +103,24 @@ class PlainImport:
         image_id = entry.image_id
         try:
             image_id = image_id or plain_image_id(entry.name, self.directory)
-            file = await self.place.read(entry.name, max_bytes=parts_of(self.target).options.limits.max_bytes)
-            outcome = await _take_over(
-                self.target, image_id, file.data, file.modified_ms, updates=self.updates, dry_run=self.dry_run
-            )
+            return await self._take(entry.name, image_id)
         except (*REFUSALS, DecodingKilled) as error:
             return Step(image_id, Outcome.LEFT, str(error), name=entry.name)
-        return Step(image_id, outcome, bytes=len(file.data), name=entry.name)
+
+    async def _take(self, name: str, image_id: str) -> Step:
+        max_bytes = parts_of(self.target).options.limits.max_bytes
+        try:
+            file = await self.place.read(name, max_bytes=min(max_bytes, _LARGE_BYTES))
+        except ImageTooLarge:
+            async with self._large_in_turn:
+                return await self._save(name, image_id, await self.place.read(name, max_bytes=max_bytes))
+        return await self._save(name, image_id, file)
+
+    async def _save(self, name: str, image_id: str, file: ReadFile) -> Step:
+        outcome = await _take_over(
+            self.target, image_id, file.data, file.modified_ms, updates=self.updates, dry_run=self.dry_run
+        )
+        return Step(image_id, outcome, bytes=len(file.data), name=name)
 
 
 async def import_plain_image(

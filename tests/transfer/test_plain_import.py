@@ -15,10 +15,12 @@ from pixstore_asgi import Pixstore, StoreConflict
 from pixstore_asgi.cli.commands import commands
 from pixstore_asgi.errors import ImageTooLarge, InputError, IntegrityError, InvalidImage
 from pixstore_asgi.store.memory import MemoryStore
+from pixstore_asgi.sync import SyncPixstore
 from pixstore_asgi.testing import MemoryPixstore
-from pixstore_asgi.transfer import import_plain_file, import_plain_image, plain_image_id
+from pixstore_asgi.transfer import import_plain_file, import_plain_image, plain_image_id, sync
 from pixstore_asgi.transfer.npm_import import ALL_FORMATS
 from tests.support.metadata import SECRET_WORD
+from tests.support.postgres import Cluster
 from tests.support.samples import SECRET, picture
 from tests.support.tagged import phone_jpeg
 
@@ -205,6 +207,46 @@ async def test_the_functions_are_idempotent(folder: Path, pix: Pixstore) -> None
     infos = await pix.list_images()
     assert {info.token for info in infos} == {1, MODIFIED_MS}
     assert len(infos) == 3
+
+
+def test_the_functions_for_code_that_is_not_async(folder: Path) -> None:
+    """They give the ids of the async ones, and raise their errors."""
+    with SyncPixstore(Pixstore(folder.parent / "ours.db", secret=SECRET)) as images:
+        for _ in range(2):
+            ids = {
+                sync.import_plain_file(images, folder, "ada.png", directory="posts"),
+                sync.import_plain_image(images, "row 7", picture(), modified_ms=MODIFIED_MS),
+            }
+            assert ids == {plain_image_id("ada.png", "posts"), plain_image_id("row 7")}
+        with pytest.raises(InputError, match="missing"):
+            sync.import_plain_file(images, folder, "gone.png")
+        with pytest.raises(StoreConflict):
+            sync.import_plain_image(images, "row 7", picture(seed=9))
+        assert {info.id for info in images.list_images()} == ids
+
+
+async def test_two_imports_at_the_same_time(folder: Path, tmp_path: Path) -> None:
+    """Imports that run at the same time, as two commands do, save each picture once, and no call fails."""
+    async with (
+        Pixstore(tmp_path / "ours.db", secret=SECRET) as one,
+        Pixstore(tmp_path / "ours.db", secret=SECRET) as two,
+    ):
+        calls = [import_plain_file(pix, folder, name) for name in NAMES for pix in (one, two, one)]
+        ids = await asyncio.gather(*calls)
+        infos = await one.list_images()
+    assert sorted(set(ids)) == [info.id for info in infos]
+    assert {info.token for info in infos} == {MODIFIED_MS}
+
+
+@pytest.mark.servers
+def test_postgresql(folder: Path, postgres: Cluster) -> None:
+    """Into PostgreSQL, two runs import and compare the same pictures."""
+    into = f"{postgres.url()}?schema=plain_import"
+    for text in ("4 images imported into ", "4 images skipped, there already"):
+        result = CliRunner().invoke(
+            commands, ["import", "files", str(folder), "--into", into], env={"PIXSTORE_SECRET": SECRET}
+        )
+        assert (result.exit_code, result.stdout.splitlines()[-1].startswith(text)) == (0, True)
 
 
 async def test_a_changed_file_needs_update(folder: Path, pix: Pixstore) -> None:

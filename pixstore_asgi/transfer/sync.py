@@ -1,0 +1,64 @@
+"""Imports plain pictures in code that is not async, such as a script that walks a table of Django or SQLModel."""
+
+import os
+from typing import Any
+
+from ..saving.source import viewed
+from ..sync import SyncPixstore
+from ..sync.calls import Call
+from . import plain_import
+
+
+def import_plain_image(
+    images: SyncPixstore,
+    name: str,
+    data: bytes,
+    *,
+    image_id: str | None = None,
+    directory: str | None = None,
+    modified_ms: int = 1,
+    update: bool = False,
+) -> str:
+    """Save a plain picture as `pixstore_asgi.transfer.import_plain_image` does, with the same arguments and errors.
+
+    Args:
+        images: The application's SyncPixstore.
+        name: As there.
+        data: As there.
+        image_id: As there.
+        directory: As there.
+        modified_ms: As there.
+        update: As there.
+
+    Returns:
+        The id.
+    """
+    data = viewed(data)
+    others: dict[str, Any] = {"image_id": image_id, "directory": directory, "modified_ms": modified_ms}
+    return Call[str]().run(plain_import.import_plain_image(images.pixstore, name, data, update=update, **others))
+
+
+def import_plain_file(
+    images: SyncPixstore,
+    folder: str | os.PathLike[str],
+    name: str,
+    *,
+    image_id: str | None = None,
+    directory: str | None = None,
+    update: bool = False,
+) -> str:
+    """Save a plain file as `pixstore_asgi.transfer.import_plain_file` does, with the same arguments and errors.
+
+    Args:
+        images: The application's SyncPixstore.
+        folder: As there.
+        name: As there.
+        image_id: As there.
+        directory: As there.
+        update: As there.
+
+    Returns:
+        The id.
+    """
+    others: dict[str, Any] = {"image_id": image_id, "directory": directory, "update": update}
+    return Call[str]().run(plain_import.import_plain_file(images.pixstore, folder, name, **others))
