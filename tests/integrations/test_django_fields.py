@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -15,7 +16,8 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.core.signals import request_finished
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, connections, transaction
+from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrapper
 from django.db.migrations.writer import MigrationWriter
 from django.forms import modelform_factory
 from django.test.utils import override_settings
@@ -26,14 +28,34 @@ from pixstore_asgi.integrations.django import PictureField, PixstoreStorage
 from pixstore_asgi.integrations.django.management.commands import pixstore_unnamed
 from pixstore_asgi.testing import SAMPLES, MemoryPixstore
 from tests.support.django_setup import configure_django
+from tests.support.postgres import Cluster
 
 configure_django()
 
 from tests.integrations.django_app.models import Guest, Member, Photo  # noqa: E402  after Django is set up
 
+ON_BOTH = pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
+
 
 @pytest.fixture(autouse=True)
-def pix() -> Iterator[MemoryPixstore]:
+def database(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The project's database."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield
+        return
+    with request.getfixturevalue("postgres").lent() as url:
+        parts = urlsplit(url)
+        names = {"NAME": parts.path[1:], "USER": parts.username, "PASSWORD": parts.password}
+        place = {"ENGINE": "django.db.backends.postgresql", "HOST": parts.hostname, "PORT": parts.port}
+        before = connections["default"]
+        connections["default"] = PostgresWrapper({**before.settings_dict, **place, **names})
+        yield
+        connections["default"].close()
+        connections["default"] = before
+
+
+@pytest.fixture(autouse=True)
+def pix(database: None) -> Iterator[MemoryPixstore]:
     pixstore = MemoryPixstore()
     with override_settings(PIXSTORE=pixstore):
         with connection.schema_editor() as editor:
@@ -64,6 +86,7 @@ def rolled_back() -> Iterator[None]:
         raise Wrong
 
 
+@ON_BOTH
 def test_a_rollback_deletes_the_new_picture(pix: MemoryPixstore) -> None:
     """At the end of the block, and also for a savepoint; an outer commit keeps the pictures of the outer block."""
     with rolled_back():
@@ -78,6 +101,7 @@ def test_a_rollback_deletes_the_new_picture(pix: MemoryPixstore) -> None:
     assert stored(pix) == {Member.objects.get().avatar.name}
 
 
+@ON_BOTH
 def test_a_replaced_picture_goes_after_the_commit(pix: MemoryPixstore) -> None:
     """Until then both are there; a rollback keeps the old one, and deletes the new one."""
     first = Member.objects.create(name="Ann", avatar=png()).avatar.name
@@ -103,6 +127,7 @@ def test_a_replaced_picture_goes_after_the_commit(pix: MemoryPixstore) -> None:
     assert first not in stored(pix)
 
 
+@ON_BOTH
 def test_without_a_transaction_the_same_holds(pix: MemoryPixstore) -> None:
     """A save in autocommit mode deletes the old picture; a failed insert leaves none once its instance is gone."""
     ann = Member.objects.create(name="Ann", avatar=png())
@@ -116,6 +141,7 @@ def test_without_a_transaction_the_same_holds(pix: MemoryPixstore) -> None:
     assert stored(pix) == {ann.avatar.name}
 
 
+@ON_BOTH
 def test_a_removed_picture_and_a_deleted_row(pix: MemoryPixstore) -> None:
     """The form's checkbox, the file's own delete, a row's and a query's delete all wait for the commit."""
     form = modelform_factory(Member, fields=["name", "avatar"])
@@ -155,6 +181,7 @@ def test_a_picture_that_a_row_has_stays(pix: MemoryPixstore) -> None:
     assert stored(pix) == {ann.avatar.name}
 
 
+@ON_BOTH
 def test_hooks_that_fail_delete_no_picture_of_a_row(pix: MemoryPixstore) -> None:
     """An error of the application's own hook drops all later hooks after the commit, which is no rollback."""
 
@@ -169,6 +196,18 @@ def test_hooks_that_fail_delete_no_picture_of_a_row(pix: MemoryPixstore) -> None
     assert stored(pix) == {Member.objects.get().avatar.name}
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_lost_connection_is_no_certain_rollback(pix: MemoryPixstore, postgres: Cluster) -> None:
+    """The picture stays until a query has shown that no row has it, because the commit may have arrived."""
+    with suppress(DatabaseError), transaction.atomic():
+        Member.objects.create(name="Ann", avatar=png())
+        postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state LIKE 'idle in%'")
+    assert len(stored(pix)) == 1
+    request_finished.send(sender=None)
+    assert not stored(pix)
+
+
+@ON_BOTH
 def test_an_instance_can_be_saved_again_after_a_rollback(pix: MemoryPixstore) -> None:
     """It has its file again. If the file is gone, the save is an error, so no row names a deleted picture."""
     upload = png()
