@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from ..core.hidden import HiddenBytes
 from ..errors import ConfigError, ImageTooLarge, InputError, StoreError
 
 FilePath = tuple[str, ...]
@@ -25,7 +26,7 @@ _FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errn
 class ReadFile(NamedTuple):
     """A file's bytes, and the time of its last change in epoch milliseconds."""
 
-    data: bytes
+    data: HiddenBytes
     modified_ms: int
 
 
@@ -107,7 +108,7 @@ class Folder:
             raise ImageTooLarge(f"its file has {size} bytes, which is more than max_image_bytes allows")
         if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, len(data)):
             raise InputError("its file changed while it was read: run the same command again")
-        return ReadFile(data, before.st_mtime_ns // 1_000_000)
+        return ReadFile(HiddenBytes(data), before.st_mtime_ns // 1_000_000)
 
     def place(self, path: FilePath, data: bytes) -> bool:
         """Write a new file (mode 0600). Return False if the file already exists with this data.

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from ..core.hidden import HiddenBytes
 from ..errors import InputError, StoreBusy
 from ..store.s3.objects import NoSuchObject, Objects, Place
 from .folder import ReadFile
@@ -40,7 +41,7 @@ class PlainBucket:
             except StoreBusy:
                 if attempt == _ATTEMPTS:
                     raise
-        return ReadFile(data, int(modified.timestamp() * 1000))
+        return ReadFile(HiddenBytes(data), int(modified.timestamp() * 1000))
 
 
 def place_of(url: str) -> Place:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from ..core.ids import is_image_id
+from ..core.padding import padding
 from ..decoding.pool import DecodingKilled
 from ..errors import ImageTooLarge, InputError, IntegrityError, StoreConflict
 from ..pixstore import Pixstore, parts_of
@@ -154,6 +155,7 @@ async def import_plain_image(
         StoreConflict: The store has another picture under this id, or had one that was deleted.
         StoreError: The store failed.
     """
+    data = viewed(data)
     wanted = plain_image_id(name, directory) if image_id is None else image_id
     await _take_over(pix, wanted, data, modified_ms, updates=update)
     return wanted
@@ -205,11 +207,11 @@ async def _take_over(
     if not is_image_id(image_id):
         raise InputError(f"{image_id!r:.80} is not a valid image id: see docs/wire-format.md")
     data = viewed(data)
-    digest = await _digest_as_saved(pix, data)
+    wanted = await _as_saved(pix, data)
     token = min(max(modified_ms, 1), parts_of(pix).proofs.now_ms())
     for attempt in range(1, _ATTEMPTS + 1):
-        there = await pix.export_image(image_id)
-        if there and hashlib.sha256(there.image.data).digest() == digest:
+        there = await _stored(pix, image_id, wanted)
+        if there and there.is_same:
             return Outcome.PRESENT
         if there and not (updates and there.token < token):
             raise StoreConflict(_conflict(token, there.token))
@@ -224,8 +226,8 @@ async def _take_over(
                 raise StoreConflict(_DELETED) from None
             if attempt == _ATTEMPTS:
                 raise
-    saved = await pix.export_image(image_id)
-    if saved is None or hashlib.sha256(saved.image.data).digest() != digest:
+    saved = await _stored(pix, image_id, wanted)
+    if saved is None or (saved.token == token and not saved.is_same):
         raise IntegrityError("the store returned other bytes than were saved: run `pixstore-asgi verify`", "bytes")
     return Outcome.MOVED
 
@@ -239,13 +241,38 @@ def _conflict(token: int, there: int) -> str:
     return "the store has another picture under its id, or a newer version, or saved it with another --strip-metadata"
 
 
-async def _digest_as_saved(pix: Pixstore, data: bytes | memoryview) -> bytes:
-    """Return the SHA-256 of the bytes that the store has after a save: with strip_metadata, of the stripped ones."""
-    options, digest = parts_of(pix).options, hashlib.sha256()
+class _Content(NamedTuple):
+    """The SHA-256 and the length of the bytes that a picture has in the store, without padding."""
+
+    sha256: bytes
+    size: int
+
+
+class _Stored(NamedTuple):
+    """A picture in the store. is_same: whether it has the bytes of the source."""
+
+    token: int
+    is_same: bool
+
+
+async def _as_saved(pix: Pixstore, data: bytes | memoryview) -> _Content:
+    """Return the content that the picture has after a save: with strip_metadata, without its metadata."""
+    options, digest, size = parts_of(pix).options, hashlib.sha256(), 0
     pieces = read_pieces(data, options.limits)
     async for piece in stripped(pieces) if options.strip_metadata else pieces:
         digest.update(piece)
-    return digest.digest()
+        size += len(piece)
+    return _Content(digest.digest(), size)
+
+
+async def _stored(pix: Pixstore, image_id: str, wanted: _Content) -> _Stored | None:
+    """Read an image, and compare it. Return None if there is none."""
+    found = await pix.export_image(image_id)
+    if found is None:
+        return None
+    image, behind = memoryview(found.image.data)[: wanted.size], found.image.data[wanted.size :]
+    is_same = hashlib.sha256(image).digest() == wanted.sha256
+    return _Stored(found.token, is_same and behind in (b"", padding(found.image.format, wanted.size + 1)))
 
 
 async def _check(pix: Pixstore, data: bytes | memoryview) -> None:

@@ -13,15 +13,17 @@ from PIL import Image
 
 from pixstore_asgi import Pixstore, StoreConflict
 from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.core.padding import bucket_bytes
 from pixstore_asgi.errors import ImageTooLarge, InputError, IntegrityError, InvalidImage
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.sync import SyncPixstore
 from pixstore_asgi.testing import MemoryPixstore
 from pixstore_asgi.transfer import import_plain_file, import_plain_image, plain_image_id, sync
 from pixstore_asgi.transfer.npm_import import ALL_FORMATS
+from tests.pixstore.test_recorded_errors import leaks
 from tests.support.metadata import SECRET_WORD
 from tests.support.postgres import Cluster
-from tests.support.samples import SECRET, picture
+from tests.support.samples import SECRET, large_png, picture
 from tests.support.tagged import phone_jpeg
 
 MODIFIED_MS = 1_700_000_000_000
@@ -195,6 +197,32 @@ def test_metadata_and_variants(folder: Path) -> None:
     assert len(held) == 10
     assert not any(SECRET_WORD.encode() in data for data in held.values())
     assert run(folder).stdout.splitlines()[-1].startswith("  'tagged.jpg'")  # the stored one has no metadata
+
+
+def test_padding(folder: Path) -> None:
+    """--pad-to saves padded pictures of every format. Later runs agree, with the option and without it."""
+    for kind in ("gif", "avif"):
+        write(folder / f"more.{kind}", picture(kind))
+    for more, moved in ((("--pad-to", "bucket"), 6), (("--pad-to", "bucket"), 0), ((), 0)):
+        result = run(folder, *more)
+        assert (result.exit_code, result.stdout.startswith(f"{moved} images imported")) == (0, True), result.stdout
+    held = stored(folder.parent / "ours.db")
+    assert all(bucket_bytes(len(data) + 1) == len(data) + 1 for data in held.values())
+    write(folder / "more.gif", picture("gif") + b"\1", MODIFIED_MS)  # other bytes where the padding is
+    assert "'more.gif'" in run(folder).stdout
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+async def test_errors_hold_no_picture_and_no_key(folder: Path, pix: Pixstore, is_file: bool) -> None:
+    """If an import raises, no local variable of its frames shows bytes of the picture, or the key of the stored one."""
+    image_id = await import_plain_image(pix, "ada.png", large_png(5000))
+    exported = await pix.export_image(image_id)
+    assert exported is not None
+    data = (folder / "ada.png").read_bytes()
+    with pytest.raises(StoreConflict) as raised:
+        await (import_plain_file(pix, folder, "ada.png") if is_file else import_plain_image(pix, "ada.png", data))
+    found = leaks(raised.value, exported.seal.key, data[40:80], large_png(5000)[2000:2040])
+    assert {place for place in found if not place.startswith("test_")} == set()
 
 
 async def test_the_functions_are_idempotent(folder: Path, pix: Pixstore) -> None:
