@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -23,7 +24,7 @@ from django.forms import modelform_factory
 from django.test.utils import override_settings
 from django.utils.datastructures import MultiValueDict
 
-from pixstore_asgi.errors import ImageNotFound
+from pixstore_asgi.errors import ImageNotFound, StoreError
 from pixstore_asgi.integrations.django import PictureField, PixstoreStorage
 from pixstore_asgi.integrations.django.management.commands import pixstore_unnamed
 from pixstore_asgi.testing import SAMPLES, MemoryPixstore
@@ -237,6 +238,23 @@ def test_bulk_create_keeps_its_pictures(pix: MemoryPixstore) -> None:
     request_finished.send(sender=None)
     assert stored(pix) == {member.avatar.name for member in Member.objects.all()}
     assert len(stored(pix)) == 2
+
+
+def test_async_code_saves_and_reads(pix: MemoryPixstore) -> None:
+    """The async methods of models, as in an async view; files are read in a thread."""
+
+    async def use() -> None:
+        ann = await Member.objects.acreate(name="Ann", avatar=png())
+        ann.avatar = png()
+        await ann.asave()
+        assert await sync_to_async(lambda: ann.avatar.read())() == SAMPLES["png"]
+        assert {image.id for image in await pix.list_images()} == {ann.avatar.name}
+        with pytest.raises(StoreError, match="called in an event loop"):
+            PixstoreStorage().open(str(ann.avatar.name))
+        await ann.adelete()
+
+    async_to_sync(use)()
+    assert not stored(pix)
 
 
 def test_copies_and_pickles_of_instances() -> None:

@@ -21,7 +21,9 @@ from tests.support.django_setup import configure_django
 
 configure_django()
 
-from rest_framework import generics, serializers  # noqa: E402  after Django is set up
+from rest_framework import generics, serializers, views  # noqa: E402  after Django is set up
+from rest_framework.parsers import FileUploadParser  # noqa: E402
+from rest_framework.response import Response  # noqa: E402
 
 from tests.integrations.django_app.models import Member  # noqa: E402
 
@@ -59,11 +61,20 @@ class Urls(generics.ListCreateAPIView):  # type: ignore[misc]
     serializer_class = UrlSerializer
 
 
+class RawUpload(views.APIView):  # type: ignore[misc]
+    parser_classes = (FileUploadParser,)
+
+    def put(self, request: Any, name: str) -> Response:
+        Member.objects.create(name=name, avatar=request.data["file"])
+        return Response(status=204)
+
+
 class Routes:
     urlpatterns = (
         path("members", Members.as_view()),
         path("members/<int:pk>", OneMember.as_view()),
         path("urls", Urls.as_view()),
+        path("raw/<name>", RawUpload.as_view()),
     )
 
 
@@ -174,11 +185,16 @@ def test_the_own_field_of_rest_framework_links_to_a_page() -> None:
     assert answer.json()["avatar"] == f"http://testserver/pixstore-image/-/view/{name}"
 
 
-def test_a_long_upload_gets_413() -> None:
-    """The parsers of REST framework use the same upload handler."""
+def test_parsers_use_the_upload_handler(pix: CountingPixstore) -> None:
+    """The picture as a whole body is saved; too long forms and bodies get 413."""
+    client, named = Client(), {"content-disposition": "attachment; filename=me.png"}
+    assert client.put("/raw/Ann", SAMPLES["png"], "image/png", headers=named).status_code == 204
+    assert Member.objects.get().avatar.read() == SAMPLES["png"]
     limits = {"DATA_UPLOAD_MAX_MEMORY_SIZE": 100, "FILE_UPLOAD_MAX_MEMORY_SIZE": 100}
-    with override_settings(PIXSTORE=MemoryPixstore(max_image_bytes=100), **limits):
-        assert Client().post("/members", {"name": "Ann", "avatar": png()}).status_code == 413
+    with override_settings(PIXSTORE=MemoryPixstore(max_image_bytes=20), **limits):
+        assert client.post("/members", {"name": "Bob", "avatar": png()}).status_code == 413
+        assert client.put("/raw/Bob", bytes(121), "image/png", headers=named).status_code == 413
+    assert Member.objects.count() == len(pix.run(pix.list_images())) == 1
 
 
 def test_without_rest_framework_the_error_has_the_pip_command() -> None:
