@@ -92,7 +92,9 @@ class PlainImport:
 
         Raises InputError if the entries can't be read, and StoreError if the bucket or the target fails.
         """
-        async with aclosing(run_together(self._works(entries), _AT_ONCE)) as steps:
+        decoder = parts_of(self.target).options.decoder
+        at_once = min(decoder.processes + 1, _AT_ONCE) if decoder else _AT_ONCE  # a picture must not wait for a minute
+        async with aclosing(run_together(self._works(entries), at_once)) as steps:
             async for step in steps:
                 yield step
 

@@ -7,7 +7,7 @@ name that are not stay as they are.
 import csv
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,3 +69,6 @@ class ReportFile:
             part.replace(path)
         except OSError as error:
             raise StoreError(f"the report {path} can't be written: {error.strerror}") from error
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)

@@ -183,6 +183,17 @@ def test_an_interrupted_report_leaves_the_earlier_one(folder: Path) -> None:
     before = table.read_text()
     assert run(folder, "--csv", str(table), "--report", str(table)).exit_code == 1
     assert table.read_text() == before
+    assert not list(folder.parent.glob("*.part"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_report_that_cannot_be_written_is_one_line(folder: Path) -> None:
+    """A report in a folder that does not exist, or on a full disk, is one line on stderr that names it."""
+    (folder.parent / "full.csv.part").symlink_to("/dev/full")
+    for name in ("gone/report.csv", "full.csv"):
+        result = run(folder, "--report", str(folder.parent / name))
+        assert (result.exit_code, f"{name} can't be written" in result.stderr) == (1, True)
+        assert len(result.stderr.splitlines()) <= 2
 
 
 def test_metadata_and_variants(folder: Path) -> None:
