@@ -52,6 +52,7 @@ SAVE = """async ([title, size]) => {
   setTimeout(() => document.querySelector("input[name=_save]").click());
 }"""
 SHOWN = "document.querySelector('pix-image[data-state=shown] > img')?.naturalWidth === "
+IMPORT_AGAIN = "async () => (await (await import('/pixstore-image/-/page.js')).stats()).memoryImages"
 RECORD = "async (id) => (await (await fetch(`/pixstore-image/-/records?id=${id}`)).json())[id]"
 ANSWERS = """async (record) => {
   const headers = { "x-pixstore-proof": record.statelessProof, "x-pixstore-token": record.token };
@@ -130,6 +131,11 @@ def test_a_picture_from_the_admin_to_the_logout(museum: Server, tmp_path: Path) 
         assert second != first
         page.goto(museum.url)
         wait_for(page, f"{SHOWN} 200")
+        page.goto(f"{museum.url}/pixstore-image/-/view/{second}")
+        wait_for(page, f"{SHOWN} 200")
+        page.goto(museum.url)
+        wait_for(page, f"{SHOWN} 200")
+        assert page.evaluate(IMPORT_AGAIN) == 1  # a script of the page shares the client, by another URL too
         record = page.evaluate(RECORD, second)
         assert page.evaluate(ANSWERS, record) == ["Success", 200]
         go(page, "() => void setTimeout(() => document.querySelector('form').requestSubmit())", to="/admin/login/")

@@ -64,8 +64,8 @@ def picture_element(
     return format_html("<pix-image{}></pix-image>", flatatt({**source, "alt": "", **rest}))
 
 
-def script_elements(nonce: object = None) -> SafeString:
-    """Return the scripts of a page with pictures. nonce: of the page's Content-Security-Policy, if it has one."""
+def script_elements(nonce: str = "") -> SafeString:
+    """Return the scripts of a page with pictures. nonce: of the page's Content-Security-Policy, or empty."""
     return format_html_join(
         "\n",
         '<script type="module" src="{}"{}></script>',

@@ -19,7 +19,12 @@ _SCRIPT = """\
 export * from "{client}";
 import {{ initPixstoreFrontend }} from "{client}";
 
-initPixstoreFrontend({{ recordsUrl: new URL("records", import.meta.url).pathname, keyPair: "stored" }});
+// A page that imports this module by two URLs has two instances of it, and one client.
+const key = Symbol.for("{client}");
+if (!globalThis[key]) {{
+  globalThis[key] = true;
+  initPixstoreFrontend({{ recordsUrl: new URL("records", import.meta.url).pathname, keyPair: "stored" }});
+}}
 """
 _VIEW = """\
 <!doctype html>

@@ -1,7 +1,7 @@
 """The session and the user of a request for images or records, which does not pass through Django's middleware."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from io import BytesIO
@@ -13,6 +13,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.asgi import ASGIRequest
 from django.db import close_old_connections, connections
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from starlette.types import Scope
@@ -27,8 +28,8 @@ _WITHOUT_SESSION = "no session"
 UserRule = Callable[[Any, str], bool | Awaitable[bool]]
 """A function of the user and an image id. It is Any, so that an application can annotate its own user model."""
 
-ManyRule = Callable[[Any, list[str]], Collection[str] | Awaitable[Collection[str]]]
-"""A function of the user and a list of image ids. It returns the ids that the user may see."""
+ManyRule = Callable[[Any, list[str]], Iterable[str] | Awaitable[Iterable[str]]]
+"""A function of the user and a list of image ids. It returns the ids that the user may see, also as a QuerySet."""
 
 
 def audience_of(request: HttpRequest) -> str:
@@ -106,14 +107,17 @@ class SessionRules:
     def _ask(self, user: Any, image_ids: list[str]) -> Any:
         """Call the rule: `authorize_many` once, `authorize` for each id. The answers may have to be awaited."""
         if self._authorize_many is not None:
-            return self._authorize_many(user, image_ids)
+            answer = self._authorize_many(user, image_ids)
+            # The query of a plain function has to run in its thread.
+            return list(answer) if isinstance(answer, QuerySet) and not self._is_async else answer
         rule = self._authorize
         return {image_id: rule(user, image_id) for image_id in image_ids} if rule is not None else {}
 
     async def _given(self, answer: Any) -> Collection[str]:
         """Return the ids in an answer of `_ask`. PixstoreApp checks the type of an answer of `authorize_many`."""
         if self._authorize_many is not None:
-            return cast("Collection[str]", await _awaited(answer))
+            answer = await _awaited(answer)
+            return [image_id async for image_id in answer] if isinstance(answer, QuerySet) else answer
         return [image_id for image_id, passes in answer.items() if await _awaited(passes) is True]
 
 

@@ -36,5 +36,7 @@ def pixstore_scripts(context: Context) -> SafeString:
     Args:
         context: The template's context.
     """
-    nonce = context.get("csp_nonce") or getattr(context.get("request"), "csp_nonce", None)
-    return script_elements(nonce)
+    nonce = context.get("csp_nonce")
+    if nonce is None:  # Django's nonce is false until its text is read
+        nonce = getattr(context.get("request"), "csp_nonce", None)
+    return script_elements("" if nonce is None else str(nonce))
