@@ -151,7 +151,7 @@ async def test_pictures_in_sqladmin(module: Import, monkeypatch: pytest.MonkeyPa
 
 
 async def test_sqlmodel_in_a_def_route(module: Import) -> None:
-    """A `def` route of SQLModel saves the request's stream in its session."""
+    """`def` routes with SQLModel save the request's stream, and list notes with the records of their pictures."""
     notes = module("notes_app")
     async with serving(notes.app) as http, notes.pix:
         note = (await http.post("/api/notes?text=a", content=picture())).raise_for_status().json()
@@ -159,6 +159,9 @@ async def test_sqlmodel_in_a_def_route(module: Import) -> None:
         read = await notes.pix.read_image(note["picture"])
         assert read.data == picture()
         assert note["picture"].startswith("notes:")
+        (listed,) = (await http.get("/api/notes")).json()
+        image = await http.get(f"/pixstore-image/{note['picture']}", headers=proof_headers(listed["picture"]))
+        assert image_in(listed["picture"], image.content) == picture()
     notes.engine.dispose()
     SQLModel.metadata.remove(notes.Note.__table__)
 
