@@ -42,8 +42,8 @@ UPLOAD_ERRORS = {
     STATUS[InvalidImage]: "no image of an accepted format, or a damaged one",
     STATUS[UploadTimeout]: "the image did not arrive in time",
     STATUS[ImageTooLarge]: "the image is too large",
-    STATUS[DirectoryFull]: "the image does not fit into its directory",
     UNSUPPORTED_MEDIA_TYPE: "a multipart form instead of the image",
+    STATUS[DirectoryFull]: "the image does not fit into its directory",
 }
 """The meaning of each status that refuses an upload, for OpenAPI."""
 

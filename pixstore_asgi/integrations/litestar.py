@@ -11,6 +11,7 @@ from ..asgi.app import AppOptions, PixstoreApp
 from ..asgi.client_files import SERVICE_WORKER, client_directory
 from ..asgi.http import recipient_of, route_path
 from ..asgi.records import RecordsApp
+from ..asgi.refused_uploads import RefusedUploads
 from ..core.recipient import Recipient
 from ..core.record import ImageRecord
 from ..errors import ConfigError
@@ -131,6 +132,7 @@ class PixstorePlugin(InitPlugin, ReceiveRoutePlugin, OpenAPISchemaPlugin):
         app_config.lifespan.insert(0, self._lifespan)
         app_config.dependencies.setdefault(_UPLOAD, Provide(_image_upload))
         app_config.dependencies.setdefault(_RECIPIENT, Provide(_page_recipient))
+        app_config.middleware.insert(0, RefusedUploads)  # type: ignore[arg-type]
         answer = _handler_of(ErrorAnswers())
         for kind in STATUS:
             app_config.exception_handlers.setdefault(kind, answer)

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from ..asgi.app import AnyASGIApp, AppOptions, PixstoreMiddleware
 from ..asgi.http import route_path
 from ..asgi.records import RecordsApp
+from ..asgi.refused_uploads import RefusedUploads
 from ..errors import ImageTooLarge
 from ..pixstore import Pixstore
 from .answers import NO_STORE, STATUS, UNSUPPORTED_MEDIA_TYPE, ErrorAnswers, refusal_of_form
@@ -77,6 +78,7 @@ def add_error_handlers(app: Quart) -> None:
 
     for kind in STATUS:
         app.register_error_handler(kind, answer)
+    app.asgi_app = RefusedUploads(app.asgi_app)  # type: ignore[method-assign, assignment, arg-type]
 
 
 def image_upload() -> AsyncIterator[bytes]:

@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from ..asgi.refused_uploads import RefusedUploads
 from ..core.hidden import HiddenBytes
 from ..core.recipient import Recipient
 from ..pixstore import Pixstore
@@ -23,9 +24,13 @@ def add_error_handlers(app: Starlette) -> None:
     other error stays a 500: the server failed, or the application called a function wrongly. The reason for StoreBusy
     is logged as a warning, at most once in 5 s.
 
+    If an upload is refused before its end, by any status from 400 on, its rest is read first, at most 64 MiB for 30 s.
+    Otherwise the client or a proxy may get no answer, because the server closes the connection.
+
     Args:
-        app: A Starlette or FastAPI application.
+        app: A Starlette or FastAPI application that has not started.
     """
+    app.add_middleware(RefusedUploads)
     answer = partial(_answer, ErrorAnswers())
     for kind in STATUS:
         app.add_exception_handler(kind, answer)
