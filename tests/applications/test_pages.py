@@ -62,7 +62,11 @@ def signed_in(browser: Browser, folder: Path, application: str, variable: str, m
 
 @pytest.mark.parametrize(
     ("application", "variable", "members"),
-    [("litestar_alchemy", "CLUB_FOLDER", "members"), ("quart_db", "SHELTER_FOLDER", "keepers")],
+    [
+        ("litestar_alchemy", "CLUB_FOLDER", "members"),
+        ("quart_db", "SHELTER_FOLDER", "keepers"),
+        ("fastapi_sqlmodel", "RESTAURANT_FOLDER", "cooks"),
+    ],
 )
 def test_a_picture_is_added_shown_and_deleted(
     browser: Browser, tmp_path: Path, application: str, variable: str, members: str

@@ -1,0 +1,1 @@
+"""A restaurant's dishes, each with a picture: FastAPI with SQLModel sessions and routes that are not async."""
