@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,9 +25,10 @@ from django.forms import modelform_factory
 from django.test.utils import override_settings
 from django.utils.datastructures import MultiValueDict
 
-from pixstore_asgi.errors import ImageNotFound, StoreError
+from pixstore_asgi.errors import ImageNotFound, StoreBusy, StoreError
 from pixstore_asgi.integrations.django import PictureField, PixstoreStorage
 from pixstore_asgi.integrations.django.management.commands import pixstore_unnamed
+from pixstore_asgi.sync import SyncPixstore
 from pixstore_asgi.testing import SAMPLES, MemoryPixstore
 from tests.support.django_setup import configure_django
 from tests.support.postgres import Cluster
@@ -229,6 +231,20 @@ def test_an_instance_can_be_saved_again_after_a_rollback(pix: MemoryPixstore) ->
     eve.avatar = png()
     eve.save()
     assert len(stored(pix)) == 2
+
+
+def test_a_picture_that_cannot_be_deleted_now(pix: MemoryPixstore, caplog: pytest.LogCaptureFixture) -> None:
+    """A rollback deletes it at the end of the request; a failure after a commit is logged with its id."""
+    ann = Member.objects.create(name="Ann", avatar=png())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SyncPixstore, "delete_image", Mock(side_effect=StoreBusy("the store is busy")))
+        with rolled_back():
+            Member.objects.create(name="Bob", avatar=png())
+        Member.objects.all().delete()
+    assert len(stored(pix)) == 2
+    assert [vars(record)["image_id"] for record in caplog.records] == [ann.avatar.name]
+    request_finished.send(sender=None)
+    assert stored(pix) == {ann.avatar.name}
 
 
 def test_bulk_create_keeps_its_pictures(pix: MemoryPixstore) -> None:

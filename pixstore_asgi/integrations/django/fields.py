@@ -11,7 +11,7 @@ from ...core.formats import SNIFF_BYTES, sniff
 from ...errors import ImageNotFound, InvalidImage
 from ...pixstore import parts_of
 from .lifecycle import NewPicture, note_replaced, note_writing, pictures_of
-from .setting import get_pixstore
+from .setting import get_images, get_pixstore
 from .storage import PixstoreStorage
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class PictureFile(ImageFieldFile):
             note_replaced(self.instance, self.field, self.name)
             self._committed = False
         super().save(name, content, save=False)
-        new = NewPicture(weakref.ref(self.instance), self.field, str(self.name), name, weakref.ref(content))
+        instance, source = weakref.ref(self.instance), weakref.ref(content)
+        new = NewPicture(instance, self.field, str(self.name), name, source, get_images())
         pictures_of(self.instance).saved.append(new)
         if save:
             self.instance.save()

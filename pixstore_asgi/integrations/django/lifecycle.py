@@ -18,6 +18,7 @@ from django.db.models.fields.files import FieldFile
 
 from ...core.events import event
 from ...errors import PixstoreError
+from ...sync import SyncPixstore
 from .setting import get_images
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ _STATE = "_pixstore_pictures"
 
 @dataclass(eq=False)
 class NewPicture:
-    """A picture that is saved, and whose row is not committed yet.
+    """A picture that is saved, but its row is not committed yet.
 
-    source_name, source: the file that it was saved from. The file is not kept alive.
+    images: where it is saved. source_name, source: the file that it was saved from. The file is not kept alive.
     """
 
     instance: weakref.ref[Model]
@@ -40,6 +41,7 @@ class NewPicture:
     image_id: str
     source_name: str | None
     source: "weakref.ref[File[Any]]"
+    images: SyncPixstore
     using: str = ""
     connection: "weakref.ref[BaseDatabaseWrapper] | None" = None
     is_kept: bool = False
@@ -159,7 +161,7 @@ def delete_unsure(**_: object) -> None:
             return
         if connections[picture.using].in_atomic_block:
             _unsure.append(picture)  # a query may see an old snapshot
-        elif _delete_unused(picture.column, picture.using, {picture.image_id}):
+        elif _delete_unused(picture.images, picture.column, picture.using, {picture.image_id}):
             picture.give_back()
 
 
@@ -169,9 +171,9 @@ _unsure: deque[NewPicture] = deque()
 def _note_end(picture: NewPicture) -> None:
     if picture.is_kept:
         return
-    if picture.is_rolled_back():
-        with suppress(PixstoreError):
-            get_images().delete_image(picture.image_id)
+    with suppress(Exception):  # there is no caller; the picture is deleted later
+        if picture.is_rolled_back():
+            picture.images.delete_image(picture.image_id)
             picture.give_back()
             return
     _unsure.append(picture)
@@ -179,21 +181,21 @@ def _note_end(picture: NewPicture) -> None:
 
 def _delete_after_commit(column: FileField, using: str, names: Callable[[], set[str]]) -> None:
     def delete_replaced() -> None:
-        _delete_unused(column, using, names())
+        _delete_unused(get_images(), column, using, names())
 
     connection = connections[using]
     if connection.in_atomic_block or connection.get_autocommit():
         transaction.on_commit(delete_replaced, using=using, robust=True)
 
 
-def _delete_unused(column: FileField, using: str, names: set[str]) -> set[str]:
+def _delete_unused(images: SyncPixstore, column: FileField, using: str, names: set[str]) -> set[str]:
     """Delete the pictures that no row has in this column, and return their names. Log a failure."""
     deleted = set[str]()
     try:
         # Not by the model's manager, which may hide rows.
         rows: QuerySet[Model] = QuerySet(column.model, using=using).filter(**{f"{column.attname}__in": names})
         for name in names - set(rows.values_list(column.attname, flat=True)):
-            get_images().delete_image(name)
+            images.delete_image(name)
             deleted.add(name)
     except (DatabaseError, PixstoreError) as error:
         left = ", ".join(sorted(names - deleted))
