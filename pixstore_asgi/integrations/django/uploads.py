@@ -20,6 +20,7 @@ from django.http import HttpRequest
 from starlette.types import Receive
 
 from ...asgi.http import header_values, send_json, single_value
+from ...asgi.refused_uploads import RefusedUploads
 from ...errors import ImageTooLarge, PixstoreError, StoreBusy
 from ...pixstore import parts_of
 from ...saving.options import UploadLimits
@@ -173,6 +174,15 @@ class MemoryASGIHandler(ASGIHandler):
     Django's own handler writes a body above FILE_UPLOAD_MAX_MEMORY_SIZE to a temporary file before it calls any
     middleware. A body that stalls is refused after the Pixstore's `upload_timeout_s`, as its uploads are.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        handle: Any = super().__call__
+        self._app = RefusedUploads(handle)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request, and drop the rest of a refused body before the answer."""
+        await self._app(scope, receive, send)
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
