@@ -3,6 +3,8 @@
 import logging
 import math
 import time
+from collections.abc import AsyncIterator
+from typing import Self
 
 from starlette.requests import ClientDisconnect
 
@@ -82,6 +84,25 @@ class ErrorAnswers:
         if time.monotonic() - self._logged_s >= _LOG_EVERY_S:
             self._logged_s = time.monotonic()
             _log.warning("answered 503, once or more: %s", error, extra=event("answered_503"))
+
+
+class UploadBody:
+    """The pieces of a request's body. `size` is its declared length, so that a save with a limit can refuse it early.
+
+    Args:
+        pieces: The pieces.
+        content_length: The header Content-Length of the request, or None.
+    """
+
+    def __init__(self, pieces: AsyncIterator[bytes], content_length: str | None) -> None:
+        self.size = int(content_length) if content_length and content_length.isdecimal() else None
+        self._pieces = pieces
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._pieces)
 
 
 def refusal_of_form(content_type: str | None, method: str) -> str | None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from ..asgi.http import recipient_of
 from ..core.recipient import Recipient
 from ..pixstore import Pixstore
-from .answers import UNSUPPORTED_MEDIA_TYPE, UPLOAD_ERRORS, refusal_of_form
+from .answers import UNSUPPORTED_MEDIA_TYPE, UPLOAD_ERRORS, UploadBody, refusal_of_form
 from .starlette import add_error_handlers, records_response
 
 try:
@@ -35,7 +35,7 @@ async def _image_upload(request: Request) -> AsyncIterator[bytes]:
     # The body is the image itself. Starlette would write a form's file to a temporary file, unencrypted.
     if refusal := refusal_of_form(request.headers.get("content-type"), request.method):
         raise HTTPException(UNSUPPORTED_MEDIA_TYPE, refusal)
-    return request.stream()
+    return UploadBody(request.stream(), request.headers.get("content-length"))
 
 
 ImageUpload = Annotated[AsyncIterator[bytes], Depends(_image_upload)]

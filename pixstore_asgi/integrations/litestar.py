@@ -16,7 +16,7 @@ from ..core.recipient import Recipient
 from ..core.record import ImageRecord
 from ..errors import ConfigError
 from ..pixstore import Pixstore
-from .answers import STATUS, UNSUPPORTED_MEDIA_TYPE, UPLOAD_ERRORS, ErrorAnswers, refusal_of_form
+from .answers import STATUS, UNSUPPORTED_MEDIA_TYPE, UPLOAD_ERRORS, ErrorAnswers, UploadBody, refusal_of_form
 
 try:
     from litestar import Litestar, Request, Response, get
@@ -188,7 +188,7 @@ async def _image_upload(request: _AnyRequest) -> AsyncIterator[bytes]:
     # The body is the image itself. Litestar would write a form's file to a temporary file, unencrypted.
     if refusal := refusal_of_form(request.headers.get("content-type"), request.method):
         raise _FormRefused(refusal)
-    return _pieces(request)
+    return UploadBody(_pieces(request), request.headers.get("content-length"))
 
 
 async def _pieces(request: _AnyRequest) -> AsyncIterator[bytes]:

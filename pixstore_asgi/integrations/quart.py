@@ -12,7 +12,7 @@ from ..asgi.records import RecordsApp
 from ..asgi.refused_uploads import RefusedUploads
 from ..errors import ImageTooLarge
 from ..pixstore import Pixstore
-from .answers import NO_STORE, STATUS, UNSUPPORTED_MEDIA_TYPE, ErrorAnswers, refusal_of_form
+from .answers import NO_STORE, STATUS, UNSUPPORTED_MEDIA_TYPE, ErrorAnswers, UploadBody, refusal_of_form
 
 try:
     from quart import Quart, abort, current_app, jsonify, request
@@ -92,7 +92,8 @@ def image_upload() -> AsyncIterator[bytes]:
         response = jsonify({"detail": refusal})
         response.status_code = UNSUPPORTED_MEDIA_TYPE
         abort(response)
-    return _pieces(request.body, current_app.config["MAX_CONTENT_LENGTH"])
+    pieces = _pieces(request.body, current_app.config["MAX_CONTENT_LENGTH"])
+    return UploadBody(pieces, request.headers.get("content-length"))
 
 
 async def _pieces(body: AsyncIterator[bytes], limit: int | None) -> AsyncIterator[bytes]:

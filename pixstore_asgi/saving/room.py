@@ -10,6 +10,8 @@ from ..store.inspection import ImageWrites, countable
 from ..store.rules import check_room
 from .source import ImageData, Piece
 
+_FORMAT_BYTE = 1  # the ciphertext is longer than the image by this byte
+
 
 class Room(NamedTuple):
     """The room as it is before the version arrives. Other saves may need it meanwhile, so the commit checks again.
@@ -42,11 +44,11 @@ class Room(NamedTuple):
     def check(self, data: ImageData, *, is_unchanged: bool) -> None:
         """Raise DirectoryFull if the image can't fit. is_unchanged: whether all bytes of the data are stored."""
         size = getattr(data, "size", None)
-        self._check(size if is_unchanged and isinstance(size, int) else 1)
+        self._check(_FORMAT_BYTE + (size if is_unchanged and isinstance(size, int) else 0))
 
     async def fitting(self, pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
         """Yield the pieces of the image. Raises DirectoryFull before the first piece that does not fit."""
-        size = 1  # the ciphertext is longer than the image by its format byte
+        size = _FORMAT_BYTE
         async for piece in pieces:
             size += len(piece)
             self._check(size)

@@ -89,6 +89,8 @@ class SyncPixstore:
         strip_metadata: bool | None = None,
         focus: Focus | None = None,
         on_progress: OnProgress | None = None,
+        max_directory_bytes: int | None = None,
+        max_directory_images: int | None = None,
         connection: object = None,
         recipient: Recipient | None = None,
     ) -> ImageRecord:
@@ -101,6 +103,8 @@ class SyncPixstore:
             strip_metadata: As in `Pixstore.save_image`.
             focus: As in `Pixstore.save_image`.
             on_progress: As in `Pixstore.save_image`.
+            max_directory_bytes: As in `Pixstore.save_image`.
+            max_directory_images: As in `Pixstore.save_image`.
             connection: As in `Pixstore.save_image`. It must belong to the event loop of the call.
             recipient: As in `Pixstore.save_image`.
 
@@ -110,6 +114,7 @@ class SyncPixstore:
         data, call = viewed(data), Call[ImageRecord]()
         others: dict[str, Any] = {"directory": directory, "strip_metadata": strip_metadata, "on_progress": on_progress}
         others |= {"focus": focus, "connection": connection, "recipient": recipient}
+        others |= {"max_directory_bytes": max_directory_bytes, "max_directory_images": max_directory_images}
         return call.run(call.of(self.pixstore.save_image, call.source(data), **others))
 
     def update_image(
@@ -121,6 +126,8 @@ class SyncPixstore:
         strip_metadata: bool | None = None,
         focus: Focus | None = None,
         on_progress: OnProgress | None = None,
+        max_directory_bytes: int | None = None,
+        max_directory_images: int | None = None,
         connection: object = None,
         recipient: Recipient | None = None,
     ) -> ImageRecord:
@@ -133,6 +140,8 @@ class SyncPixstore:
             strip_metadata: As in `Pixstore.save_image`.
             focus: As in `Pixstore.save_image`.
             on_progress: As in `Pixstore.save_image`.
+            max_directory_bytes: As in `Pixstore.save_image`.
+            max_directory_images: As in `Pixstore.save_image`.
             connection: As in `save_image`.
             recipient: As in `Pixstore.save_image`.
 
@@ -142,6 +151,7 @@ class SyncPixstore:
         data, call = viewed(data), Call[ImageRecord]()
         others: dict[str, Any] = {"if_token": if_token, "strip_metadata": strip_metadata, "on_progress": on_progress}
         others |= {"focus": focus, "connection": connection, "recipient": recipient}
+        others |= {"max_directory_bytes": max_directory_bytes, "max_directory_images": max_directory_images}
         return call.run(call.of(self.pixstore.update_image, image_id, call.source(data), **others))
 
     def import_image(
@@ -152,6 +162,8 @@ class SyncPixstore:
         token: int,
         seal: Seal | None = None,
         if_token: int | None = None,
+        max_directory_bytes: int | None = None,
+        max_directory_images: int | None = None,
         recipient: Recipient | None = None,
     ) -> ImageRecord:
         """Store an image that keeps its id and token from another store, as `Pixstore.import_image` does.
@@ -162,6 +174,8 @@ class SyncPixstore:
             token: As in `Pixstore.import_image`.
             seal: As in `Pixstore.import_image`.
             if_token: As in `Pixstore.import_image`.
+            max_directory_bytes: As in `Pixstore.save_image`.
+            max_directory_images: As in `Pixstore.save_image`.
             recipient: As in `Pixstore.save_image`.
 
         Returns:
@@ -169,6 +183,7 @@ class SyncPixstore:
         """
         data, call = viewed(data), Call[ImageRecord]()
         others: dict[str, Any] = {"token": token, "seal": seal, "if_token": if_token, "recipient": recipient}
+        others |= {"max_directory_bytes": max_directory_bytes, "max_directory_images": max_directory_images}
         return call.run(call.of(self.pixstore.import_image, image_id, call.source(data), **others))
 
     def get_image_records(

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from pixstore_asgi.integrations.fastapi import (
 )
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.s3.objects import BucketAway
-from pixstore_asgi.testing import SealedPage
+from pixstore_asgi.testing import MemoryPixstore, SealedPage
 from tests.support.asgi import client
 from tests.support.samples import SECRET, large_png, picture
 
@@ -131,6 +132,31 @@ def test_a_bad_upload_gets_its_status(app: FastAPI) -> None:
         assert answer.status_code == status
         assert answer.headers["cache-control"] == "no-store"
         assert len(answer.json()["detail"]) > 10
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+async def test_an_upload_without_room_is_refused_by_its_length(is_declared: bool) -> None:
+    """A body whose declared length does not fit into its directory is refused before its first piece, else at the
+    piece that does not fit.
+    """
+    pix, app, image, encrypted = MemoryPixstore(), FastAPI(), large_png(500_000), list[int]()
+    add_error_handlers(app)
+
+    @app.post("/pictures")
+    async def upload(image: ImageUpload) -> ImageRecord:
+        return await pix.save_image(
+            image, directory="ada", max_directory_bytes=500_000, on_progress=lambda done: encrypted.append(done)
+        )
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(image), 100_000):
+            yield image[start : start + 100_000]
+
+    headers = {"content-length": str(len(image))} if is_declared else {}
+    async with client(app) as http:
+        answer = await http.post("/pictures", content=pieces(), headers=headers)
+    assert (answer.status_code, "raise max_directory_bytes" in answer.json()["detail"]) == (507, True)
+    assert bool(encrypted) == (not is_declared)
 
 
 def test_openapi_tells_what_a_client_sends(app: FastAPI) -> None:

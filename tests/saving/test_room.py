@@ -97,8 +97,8 @@ async def test_a_full_directory_is_told_before_the_first_byte() -> None:
             with pytest.raises(DirectoryFull):
                 await pix.save_image(unread(), directory="ada", **limit)
         file = UploadFile(io.BytesIO(SMALL), size=len(SMALL))
-        with pytest.raises(DirectoryFull, match="needs 1,000 more"):
-            await pix.save_image(file, directory="ada", max_directory_bytes=3 * STORED - 2)
+        with pytest.raises(DirectoryFull, match="needs 1,001 more"):
+            await pix.save_image(file, directory="ada", max_directory_bytes=3 * STORED - 1)
         assert await file.read() == SMALL
 
 
