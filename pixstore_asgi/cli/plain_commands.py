@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from ..errors import ConfigError
+from ..core.ids import checked_directory
+from ..errors import ConfigError, InputError
 from ..pixstore import Pixstore
 from ..saving.options import DEFAULT_MAX_IMAGE_BYTES
 from ..store.memory import MemoryStore
@@ -26,6 +27,16 @@ from .variants_command import variant_options
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _MOST_LISTED = 1000
+
+
+def _directory(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Return the directory. An invalid one is a usage error, because it would refuse every file."""
+    try:
+        return None if value is None else checked_directory(value)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 _OPTIONS = (
     click.option(
         "--into",
@@ -49,7 +60,9 @@ _OPTIONS = (
         metavar="FILE",
         help="Write a CSV file with path and id of each picture, or path and reason. A file that is there is replaced.",
     ),
-    click.option("--directory", metavar="NAME", help="The directory of the ids that follow from paths."),
+    click.option(
+        "--directory", callback=_directory, metavar="NAME", help="The directory of the ids that follow from paths."
+    ),
     click.option("--strip-metadata", is_flag=True, help="As the application's strip_metadata."),
     click.option("--check-pixels", is_flag=True, help="As the application's check_pixels."),
     variant_options,

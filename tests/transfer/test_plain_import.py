@@ -159,6 +159,13 @@ def test_a_list_that_is_none_is_one_line(folder: Path, text: str) -> None:
     assert (result.exit_code, result.stderr.count("\n"), "list.csv" in result.stderr) == (1, 1, True)
 
 
+def test_a_directory_that_is_none_is_a_wrong_use(folder: Path) -> None:
+    """An invalid --directory ends the command before it reads a file or makes a store."""
+    result = run(folder, "--directory", "a/b")
+    assert (result.exit_code, "directory must be" in result.stderr) == (2, True)
+    assert os.listdir(folder.parent) == ["media"]
+
+
 def test_two_paths_with_one_id(folder: Path) -> None:
     """Of two pictures under one id one is saved, and the other one is reported; two files of one picture are no
     conflict.
