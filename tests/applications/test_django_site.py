@@ -22,10 +22,10 @@ SETTINGS = "tests.applications.django_site.settings"
 MIGRATE = """
 import django
 django.setup()
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
-User.objects.create_superuser("ada", password="ada's password")
+get_user_model().objects.create_superuser("ada", password="ada's password")
 """
 OWN_TESTS = """
 import django

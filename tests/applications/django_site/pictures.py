@@ -1,6 +1,7 @@
 """The pictures of the museum: the code that this project has for pixstore_asgi, with exhibits/pictures.py."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ PICTURES = "pixstore_asgi.integrations.django"
 FILE_UPLOAD_HANDLERS = [f"{PICTURES}.MemoryUploadHandler"]
 
 
-def may_see(user: Any, image_ids: list[str]) -> list[str]:
+def may_see(user: Any, image_ids: list[str]) -> Iterable[str]:
     from .exhibits.models import exhibits_for
 
-    return [exhibit.picture.name or "" for exhibit in exhibits_for(user).filter(picture__in=image_ids)]
+    return exhibits_for(user).filter(picture__in=image_ids).values_list("picture", flat=True)

@@ -6,6 +6,7 @@ __all__ = ["FILE_UPLOAD_HANDLERS", "PIXSTORE"]
 
 HERE = __name__.rpartition(".")[0]
 ALLOWED_HOSTS = ["127.0.0.1", "testserver"]
+AUTH_USER_MODEL = "exhibits.Member"
 ASGI_APPLICATION = f"{HERE}.asgi.application"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": FOLDER / "museum.db"}}
 DEBUG = True

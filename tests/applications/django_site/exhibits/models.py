@@ -1,12 +1,18 @@
-"""An exhibit with its picture."""
+"""The members of the museum, and its exhibits with their pictures."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
+from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 from ..pictures import PictureField
+
+
+class Member(AbstractUser):
+    id: models.UUIDField[uuid.UUID, uuid.UUID] = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
 
 
 class Exhibit(models.Model):

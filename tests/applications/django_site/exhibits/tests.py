@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import TestCase
 from django.urls import reverse
 
 from tests.support.samples import picture
 
-from .models import Exhibit
+from .models import Exhibit, Member
 
 
 def upload(kind: str = "png") -> SimpleUploadedFile:
@@ -22,7 +21,7 @@ def is_stored(name: str) -> bool:
 
 class AdminTest(TestCase):
     def setUp(self) -> None:
-        self.client.force_login(User.objects.create_superuser("ada"))
+        self.client.force_login(Member.objects.create_superuser("ada"))
 
     def save(self, url: str, **fields: Any) -> Exhibit:
         """Send the admin's form, and run the hooks of the commit."""
@@ -51,7 +50,7 @@ class AdminTest(TestCase):
 
 class ApiTest(TestCase):
     def setUp(self) -> None:
-        self.client.force_login(User.objects.create_superuser("ada"))
+        self.client.force_login(Member.objects.create_superuser("ada"))
 
     def test_an_upload_returns_its_record(self) -> None:
         answer = self.client.post("/api/exhibits/", {"title": "Vase", "picture": upload()})
@@ -62,7 +61,7 @@ class ApiTest(TestCase):
 
     def test_only_staff_sees_hidden_exhibits(self) -> None:
         self.client.post("/api/exhibits/", {"title": "Vase", "picture": upload(), "is_shown": "false"})
-        self.client.force_login(User.objects.create_user("bob"))
+        self.client.force_login(Member.objects.create_user("bob"))
         assert self.client.get("/api/exhibits/").json() == []
         self.client.logout()
         assert self.client.get("/api/exhibits/").json() == []
@@ -73,7 +72,7 @@ class PageTest(TestCase):
         shown, hidden = Exhibit(title="Vase", picture=upload()), Exhibit(title="Mask", picture=upload(), is_shown=False)
         for exhibit in (shown, hidden):
             exhibit.save()
-        self.client.force_login(User.objects.create_user("bob"))
+        self.client.force_login(Member.objects.create_user("bob"))
         page = self.client.get("/")
         self.assertContains(page, f'src-id="{shown.picture.name}"')
         self.assertNotContains(page, hidden.picture.name or "")
