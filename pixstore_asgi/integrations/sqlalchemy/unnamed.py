@@ -20,7 +20,10 @@ def unnamed_pictures(
     """Yield the ids of pictures older than `grace_s` seconds that no picture column of the metadata names."""
     columns = [each for table in metadata.tables.values() for each in table.c if isinstance(each.type, PictureType)]
     if not columns:
-        raise InputError("no table of this metadata has a PictureType column, so every picture would be deleted")
+        raise InputError(
+            "no table of this metadata has a PictureType column, so every picture would be deleted: import the models "
+            "first"
+        )
     if session.in_transaction():
         raise InputError("the session is in a transaction, which may not see newer rows: pass a new session")
     # A snapshot that begins after this moment has the row of each picture that is older than this.

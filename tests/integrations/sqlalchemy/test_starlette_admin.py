@@ -7,7 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy import create_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session, sessionmaker
 from starlette.applications import Starlette
 from starlette_admin import IntegerField, StringField
 from starlette_admin.contrib.sqla import Admin, ModelView
@@ -23,12 +25,14 @@ class PostView(ModelView):
     fields = (IntegerField("id", exclude_from_create=True), StringField("name"), PictureField("picture"))
 
 
-@pytest.fixture
-async def http(tmp_path: Path, pix: Pixstore) -> AsyncIterator[httpx.AsyncClient]:
-    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/app.db")
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-    sessions = async_sessionmaker(engine, expire_on_commit=False)
+@pytest.fixture(params=["async", "sync"])
+async def http(request: pytest.FixtureRequest, tmp_path: Path, pix: Pixstore) -> AsyncIterator[httpx.AsyncClient]:
+    engine = create_engine(f"sqlite:///{tmp_path}/app.db")
+    Base.metadata.create_all(engine)
+    others = create_async_engine(engine.url.set(drivername="sqlite+aiosqlite"))
+    sessions: sessionmaker[Session] | async_sessionmaker[AsyncSession] = sessionmaker(engine, expire_on_commit=False)
+    if request.param == "async":
+        sessions = async_sessionmaker(others, expire_on_commit=False)
     SessionPictures(pix, sessions)
     admin = Admin(sessions, secret_key="a key of tests, which is long enough")
     admin.add_view(PostView(Post))
@@ -36,7 +40,8 @@ async def http(tmp_path: Path, pix: Pixstore) -> AsyncIterator[httpx.AsyncClient
     admin.mount_to(app)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as http:
         yield http
-    await engine.dispose()
+    await others.dispose()
+    engine.dispose()
     gc.collect()
 
 
