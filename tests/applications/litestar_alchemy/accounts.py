@@ -43,7 +43,7 @@ async def login(
     member = await db_session.scalar(select(Member).where(Member.name == data.name))
     if member is None or not hmac.compare_digest(member.password, _hashed(data)):
         raise NotAuthorizedException("wrong name or password")
-    request.set_session({"member": str(member.id)})
+    request.set_session({"member": str(member.id)})  # pyright: ignore[reportUnknownMemberType]
 
 
 async def _member_of(session: dict[str, Any], connection: ASGIConnection[Any, Any, Any, Any]) -> Member | None:

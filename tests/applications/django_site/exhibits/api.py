@@ -25,5 +25,5 @@ class ExhibitSerializer(ModelSerializer):  # type: ignore[misc]
 class Exhibits(ModelViewSet):  # type: ignore[misc]
     serializer_class = ExhibitSerializer
 
-    def get_queryset(self) -> QuerySet[Exhibit]:
+    def get_queryset(self) -> QuerySet[Exhibit]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return exhibits_for(self.request.user)
