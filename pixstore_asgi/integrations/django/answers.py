@@ -1,6 +1,8 @@
 """The answers of a project to errors that a request can cause, and the headers of answers with records."""
 
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, cast
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -8,8 +10,11 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
+from ...asgi.refused_uploads import LONGEST_S, MOST_BYTES
 from ...errors import PixstoreError
 from ..answers import RECORDS_HEADERS, STATUS, ErrorAnswers
+
+_PIECE_BYTES = 64 * 1024
 
 _refused: WeakKeyDictionary[HttpRequest, PixstoreError] = WeakKeyDictionary()
 _with_records: WeakSet[HttpRequest] = WeakSet()
@@ -61,6 +66,7 @@ class PixstoreErrors:
 
     def _finished(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if error := _refused.pop(request, None):
+            _drop_body(request)
             response.close()
             return self._answer(request, error)
         if request in _with_records:
@@ -72,3 +78,11 @@ class PixstoreErrors:
         has_if_match = "if-match" in request.headers
         status, content, headers = self._answers.answer(error, has_if_match=has_if_match)
         return JsonResponse(content, status=status, headers=cast("dict[str, Any]", headers))
+
+
+def _drop_body(request: HttpRequest) -> None:
+    """Read the rest of the body under WSGI. Otherwise the server closes the connection while the client still sends."""
+    deadline_s, left = time.monotonic() + LONGEST_S, MOST_BYTES
+    with suppress(OSError):  # the client has disconnected
+        while left > 0 and time.monotonic() < deadline_s and (piece := request.read(_PIECE_BYTES)):
+            left -= len(piece)
