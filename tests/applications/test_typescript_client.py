@@ -1,0 +1,89 @@
+"""The TypeScript clients that are generated from the applications' OpenAPI: the components accept their records."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.paths import ROOT
+from tests.support.tools import require
+
+CLIENT = ROOT / "js_client" / "types"
+PAGE = """
+import { getImage, getImages, peek } from "pixstore-asgi-client";
+import "pixstore-asgi-client/element";
+import { PixImage, useImage } from "pixstore-asgi-client/react";
+import { useImage as useVueImage } from "pixstore-asgi-client/vue";
+
+import type { components, paths } from "./NAME.api.js";
+
+type View = components["schemas"]["VIEW"];
+declare const views: paths["PATH"]["get"]["responses"][200]["content"]["application/json"];
+
+export function Picture({ view }: { view: View }) {
+  const small = view.picture.variants?.["thumb"];
+  const { url } = useImage(small ?? view.picture);
+  return <a href={url}><PixImage record={view.picture} alt={view.TEXT} width={160} /></a>;
+}
+
+for (const { picture } of views) {
+  const blob: Blob = await getImage(picture);
+  console.log(blob.size, peek(picture)?.url, useVueImage(() => picture));
+  document.querySelector("pix-image")!.record = picture;
+}
+for await (const { record } of getImages(views.map(({ picture }) => picture))) console.log(record.id);
+
+// @ts-expect-error: a view is no record
+await getImage(views[0]!);
+"""
+OPTIONS = {
+    "strict": True,
+    "exactOptionalPropertyTypes": True,
+    "noUncheckedIndexedAccess": True,
+    "skipLibCheck": True,
+    "noEmit": True,
+    "target": "es2022",
+    "module": "esnext",
+    "moduleResolution": "bundler",
+    "jsx": "react-jsx",
+    "types": [],
+    "lib": ["es2022", "dom", "dom.iterable"],
+    "paths": {
+        "pixstore-asgi-client": [str(CLIENT / "index.d.ts")],
+        "pixstore-asgi-client/element": [str(CLIENT.parent / "element.d.ts")],
+        "pixstore-asgi-client/*": [str(CLIENT / "*" / "index.d.ts")],
+    },
+}
+
+
+def schemas(folder: Path) -> dict[str, Any]:
+    """Return the OpenAPI documents of the applications that have one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESTAURANT_FOLDER", str(folder))
+        patch.setenv("CLUB_FOLDER", str(folder))
+        from tests.applications.fastapi_sqlmodel.app import app as restaurant
+        from tests.applications.litestar_alchemy.app import app as club
+    return {"restaurant": restaurant.openapi(), "club": club.openapi_schema.to_schema()}
+
+
+@pytest.mark.slow
+def test_generated_records_are_accepted(tmp_path: Path, npm_packages: Path) -> None:
+    """In a strict project, `getImage` and all components accept the records of the generated types."""
+    tools = npm_packages / ".bin"
+    generator = require("openapi-typescript", "openapi-typescript (npm ci in tests/js)", tools)
+    pages = {"restaurant": ("DishView", "/api/dishes", "name"), "club": ("PostView", "/api/posts", "text")}
+    for name, schema in schemas(tmp_path).items():
+        view, path, text = pages[name]
+        document = tmp_path / f"{name}.json"
+        document.write_text(json.dumps(schema))
+        subprocess.run([generator, document, "-o", tmp_path / f"{name}.api.d.ts"], check=True, capture_output=True)
+        page = PAGE.replace("NAME", name).replace("VIEW", view).replace("PATH", path).replace("TEXT", text)
+        (tmp_path / f"{name}.tsx").write_text(page)
+    (tmp_path / "node_modules").symlink_to(npm_packages)
+    project = {"compilerOptions": OPTIONS, "files": [f"{name}.tsx" for name in pages]}
+    (tmp_path / "tsconfig.json").write_text(json.dumps(project))
+    checked = subprocess.run([tools / "tsc", "-p", tmp_path], check=False, capture_output=True, text=True)
+    assert checked.stdout == ""
+    assert checked.returncode == 0
