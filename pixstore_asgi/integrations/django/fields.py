@@ -10,6 +10,7 @@ from django.db.models.fields.files import ImageFieldFile, ImageFileDescriptor
 from ...core.formats import SNIFF_BYTES, sniff
 from ...errors import ImageNotFound, InvalidImage
 from ...pixstore import parts_of
+from ...store.contract import CHUNK_BYTES
 from .lifecycle import NewPicture, note_replaced, note_writing, pictures_of
 from .setting import get_images, get_pixstore
 from .storage import PixstoreStorage
@@ -32,7 +33,8 @@ def validate_picture(value: "File[Any]") -> None:
     value.seek(0)
     try:
         reader = sniff(value.read(SNIFF_BYTES), options.formats)
-        for piece in value.chunks():
+        value.seek(0)
+        while piece := value.read(CHUNK_BYTES):  # `chunks` of a file in memory is one copy of it
             for _ in reader.feed(piece):
                 pass
         reader.finish()

@@ -59,7 +59,8 @@ class PixstoreStorage(Storage):
         return f"{mount_url()}{VIEW_PATH}/{name}"
 
     def _save(self, name: str, content: "File[Any]") -> str:
-        return get_images().save_image(content.chunks(), directory=_directory_of(name)).id
+        content.seek(0)
+        return get_images().save_image(content, directory=_directory_of(name)).id
 
     def _open(self, name: str, mode: str = "rb") -> "File[bytes]":
         if mode not in ("r", "rb"):
