@@ -25,8 +25,9 @@ class Room(NamedTuple):
     limit: DirectoryLimit
 
     @classmethod
-    async def left(cls, store: ImageWrites, image_id: str, limit: DirectoryLimit) -> "Room | None":
-        """Return the room for a new version of an image, or None if only the commit can tell it.
+    async def left(cls, store: ImageWrites, image_id: str, limit: DirectoryLimit, *, is_new: bool) -> "Room | None":
+        """Return the room for a new version of an image, or None if only the commit can tell it. is_new: whether there
+        must be no image of this id yet.
 
         Raises InputError if the image is in no directory, or if the store can't count.
         """
@@ -36,7 +37,7 @@ class Room(NamedTuple):
         after, before = range_of_directory(directory)
         used = await countable(store).usage(after=after, before=before)
         try:
-            replaced = await _replaced(store, image_id)
+            replaced = Usage(0, 0) if is_new else await _replaced(store, image_id)
         except StoreDamaged:  # the new version repairs the row
             return None
         return cls(directory, used, replaced, limit)

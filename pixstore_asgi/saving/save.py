@@ -138,7 +138,10 @@ class Saves:
         options = replace(self.options, strip_metadata=False, pad=False) if encryption else self.options
         encryption = encryption or Encryption.fresh(pad=options.pad)
         terms = replace(terms, limit=options.limit)
-        room = await Room.left(self.store, image_id, options.limit) if options.limit else None
+        room = None
+        if options.limit:
+            is_new = terms.expect is Expect.ABSENT
+            room = await Room.left(self.store, image_id, options.limit, is_new=is_new)
         if room:
             room.check(data, is_unchanged=not options.strip_metadata)
         held = options.decoder.budget.hold() if options.decoder else None

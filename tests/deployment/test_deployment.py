@@ -186,7 +186,7 @@ def test_the_largest_image_passes_and_more_is_refused(deployed: Deployment) -> N
         assert refused.headers["strict-transport-security"] == "max-age=31536000"
 
 
-@pytest.mark.parametrize("http2", [False, True])
+@pytest.mark.parametrize("http2", [False, pytest.param(True, marks=pytest.mark.soak)])
 def test_a_refused_upload_gets_its_answer(deployed: Deployment, http2: bool) -> None:
     """An upload that is refused at its first bytes gets the application's 400 through nginx, not a 502."""
     no_image = b"<html>" + bytes(12 * MIB)

@@ -30,7 +30,7 @@ async def largest_usage(target: str, workers: list[Worker]) -> int:
 
 @pytest.mark.parametrize(
     "refusals",
-    [pytest.param(8, id="short"), pytest.param(1000, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
+    [pytest.param(4, id="short"), pytest.param(1000, id="soak", marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
 )
 def test_processes_share_the_room_of_a_directory(target: str, refusals: int) -> None:
     """At no moment are there more images than the limit. At the end there are exactly as many."""

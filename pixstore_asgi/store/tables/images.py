@@ -47,13 +47,11 @@ async def list_images(
     return [image_of_row(row) for row in rows]
 
 
-async def usage(tx: Transaction, after: str | None, before: str | None) -> Usage:
-    """Return the usage of all images between two bounds."""
+async def usage(tx: Transaction, after: str | None, before: str | None, *, only_bytes: bool = False) -> Usage:
+    """Return the usage of all images between two bounds. only_bytes: do not count images, which takes twice as long."""
     # A deleted image has no size. In PostgreSQL an index has ids and sizes, so that this reads no rows.
-    query = (
-        f"SELECT count(size) FILTER (WHERE {IS_ORIGINAL}), CAST(coalesce(sum(size), 0) AS bigint) FROM {{image}}"
-        " WHERE id > $1 AND id < $2"
-    )
+    count = "0" if only_bytes else f"count(size) FILTER (WHERE {IS_ORIGINAL})"
+    query = f"SELECT {count}, CAST(coalesce(sum(size), 0) AS bigint) FROM {{image}} WHERE id > $1 AND id < $2"
     row = await tx.one(query, *bounds(after, before))
     assert row is not None
     return Usage(*row)

@@ -47,8 +47,9 @@ async def commit(tx: Transaction, new: GroupCommit, *, may_admit: bool) -> Seque
         await tx.lock(f"directory {directory}")
     rows = await _lock_group(tx, new.original_id)
     images = new.images(rows)
-    if directory:
-        new.check_room(rows, await usage(tx, *range_of_directory(directory)))
+    if directory and (limit := new.terms.limit):
+        used = await usage(tx, *range_of_directory(directory), only_bytes=limit.images is None)
+        new.check_room(rows, used)
     await admit_checks(tx, new.terms.checks, may_admit=may_admit)
     for version, image in zip(new.versions, images, strict=True):
         body = version.body
