@@ -20,7 +20,7 @@ EVENTS = {
     "answered_503": "`add_error_handlers` answered StoreBusy with 503. The client gets a text without hosts and paths. "
     "Logged at most once in 5 s.",
     "picture_not_deleted": "SessionPictures or Django's PictureField has removed a picture from its row, but its "
-    "deletion failed. `SessionPictures.gc` or `manage.py pixstore_unnamed` finds it.",
+    "deletion failed. `SessionPictures.unnamed` or `manage.py pixstore_unnamed` finds it.",
     "not_ready": "`/-/ready` answers 503 from now on. `obstacle` is secret or store. Logged once, until `ready_again`.",
     "ready_again": "`/-/ready` answers 200 again.",
     "draining": "SIGTERM arrived, and `drain_s` is set. The server stops in `seconds`.",

@@ -45,7 +45,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Import]:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
     yield import_module
-    for name in ("posts_app", "posts_gc", "posts_admin", "notes_app"):
+    for name in ("posts_app", "posts_unnamed", "posts_admin", "notes_app"):
         sys.modules.pop(name, None)
     unwatch(Session)
 
@@ -100,16 +100,16 @@ async def test_the_list_asks_the_store_once(module: Import, monkeypatch: pytest.
     assert len(calls) == 1
 
 
-async def test_gc_of_the_page(module: Import, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_pictures_without_a_row(module: Import, capsys: pytest.CaptureFixture[str]) -> None:
     """The script lists the picture without a row once it is old, and deletes it with --delete."""
-    posts, gc = module("posts_app"), module("posts_gc")
+    posts, unnamed = module("posts_app"), module("posts_unnamed")
     async with Pixstore("pixstore.db", secret=SECRET, clock_ms=lambda: wall_clock_ms() - 7_200_000) as earlier:
         lost = await earlier.save_image(picture(), directory="posts")
     async with serving(posts.app), posts.pix:
         async with posts.sessions.begin() as session:
             session.add(posts.Post(text="a", picture=NewPicture(picture())))
         for delete in (False, True):
-            await gc.main(delete=delete)
+            await unnamed.main(delete=delete)
             assert capsys.readouterr().out.split() == [lost.id]
         assert len(await posts.pix.list_images()) == 1
 

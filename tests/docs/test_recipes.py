@@ -77,7 +77,7 @@ def test_every_block_has_a_test() -> None:
         "offline-worker.js",
         "vault_app.py",
         "posts_app.py",
-        "posts_gc.py",
+        "posts_unnamed.py",
         "posts_admin.py",
         "notes_app.py",
         "owners_app.py",

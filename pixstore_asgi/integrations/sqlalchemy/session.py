@@ -71,9 +71,9 @@ class SessionPictures:
     - After a commit, pictures are deleted if their row was deleted or has another picture now. If that fails, it is
       logged as `picture_not_deleted`.
 
-    A picture belongs to one row; it may move to another row within one transaction. Pictures that a killed process or a
-    failed commit left without a row are found by `gc`. `insert()`, `update()`, `delete()` and bulk calls are not seen:
-    they refuse a `NewPicture`, and leave the pictures of deleted rows to `gc`.
+    A picture belongs to one row; it may move to another row within one transaction. `insert()`, `update()`, `delete()`
+    and bulk calls refuse a `NewPicture`, and leave the pictures of deleted rows. `unnamed` finds these, and those that
+    a killed process or a failed commit left.
 
     Args:
         pix: The Pixstore.
@@ -96,7 +96,7 @@ class SessionPictures:
             event.listen(watched, *listener)
         _watching[watched] = self
 
-    def gc(
+    def unnamed(
         self,
         session: Session,
         metadata: MetaData,
@@ -107,7 +107,7 @@ class SessionPictures:
     ) -> list[str]:
         """Find pictures that no row names, and delete them if `delete` is set.
 
-        In async code: `await session.run_sync(pictures.gc, Base.metadata, directory="posts")`.
+        In async code: `await session.run_sync(pictures.unnamed, Base.metadata, directory="posts")`.
 
         Args:
             session: A new session, in no transaction.

@@ -71,7 +71,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
         ("PictureType", PictureType),
         ("NewPicture", NewPicture),
         ("SessionPictures", SessionPictures),
-        ("SessionPictures.gc", SessionPictures.gc),
+        ("SessionPictures.unnamed", SessionPictures.unnamed),
     ),
     "django": names_of_django,
     "django-checks": checks_of_django,

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.integrations.sqlalchemy.posts import World
-from tests.integrations.sqlalchemy.test_gc import collect
+from tests.integrations.sqlalchemy.test_unnamed import collect
 from tests.support.paths import ROOT
 from tests.support.samples import SECRET
 
@@ -55,7 +55,7 @@ world.run(lambda session: print("ready", flush=True), *[change] * 100_000)
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("world", ["sqlite", "aiosqlite", "postgres asyncpg in transaction"], indirect=True)
 def test_killed_again_and_again(world: World) -> None:
-    """After each SIGKILL every row has its picture. In one transaction nothing else is there, otherwise gc finds it."""
+    """After each SIGKILL every row has its picture. In one transaction nothing else is there, else it is found."""
     command = [sys.executable, "-c", CHANGES, world.url, world.store, "1" if world.in_transaction else ""]
     environment = {**os.environ, "PIXSTORE_SECRET": SECRET, "PYTHONPATH": str(ROOT)}
     left = 0

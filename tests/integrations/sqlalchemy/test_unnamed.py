@@ -1,4 +1,4 @@
-"""`SessionPictures.gc` finds the pictures that no row names, and no others."""
+"""`SessionPictures.unnamed` finds the pictures that no row names, and no others."""
 
 import asyncio
 import os
@@ -51,7 +51,7 @@ def collect(world: World, *, grace_s: float = 0, delete: bool = True, directory:
     found: list[str] = []
     world.run(
         lambda session: found.extend(
-            world.pictures.gc(session, Base.metadata, directory=directory, grace_s=grace_s, delete=delete)
+            world.pictures.unnamed(session, Base.metadata, directory=directory, grace_s=grace_s, delete=delete)
         )
     )
     return found
@@ -99,16 +99,16 @@ def test_an_uncommitted_picture_is_spared(sessions: sessionmaker[Session], tmp_p
         waiting = new()
         writing.add(waiting)
         writing.flush()
-        assert pictures.gc(collecting, Base.metadata, directory="posts", delete=True) == []
+        assert pictures.unnamed(collecting, Base.metadata, directory="posts", delete=True) == []
         collecting.rollback()
-        assert pictures.gc(collecting, Base.metadata, directory="posts", grace_s=0) == [waiting.picture]
+        assert pictures.unnamed(collecting, Base.metadata, directory="posts", grace_s=0) == [waiting.picture]
         collecting.rollback()
         writing.commit()
-        assert pictures.gc(collecting, Base.metadata, directory="posts", grace_s=0, delete=True) == []
+        assert pictures.unnamed(collecting, Base.metadata, directory="posts", grace_s=0, delete=True) == []
 
 
 def test_a_concurrent_writer_loses_nothing(sessions: sessionmaker[Session], tmp_path: Path) -> None:
-    """While a thread saves, replaces and rolls back, gc deletes the old pictures without a row, and no other."""
+    """While a thread saves, replaces and rolls back, the old pictures without a row are deleted, and no other."""
     store = tmp_path / "pixstore.db"
     lost = asyncio.run(save(Pixstore(store, secret=SECRET, clock_ms=lambda: now_ms() - 7_200_000), count=20))
     pix = Pixstore(store, secret=SECRET)
@@ -133,7 +133,7 @@ def test_a_concurrent_writer_loses_nothing(sessions: sessionmaker[Session], tmp_
     found: list[str] = []
     while writing.is_alive() or not found:
         with sessions() as session:
-            found += pictures.gc(session, Base.metadata, directory="posts", delete=True)
+            found += pictures.unnamed(session, Base.metadata, directory="posts", delete=True)
     writing.join()
     assert sorted(found) == sorted(lost)
     with sessions() as session:
@@ -141,22 +141,22 @@ def test_a_concurrent_writer_loses_nothing(sessions: sessionmaker[Session], tmp_
     assert {image.id for image in asyncio.run(pix.list_images())} == named
 
 
-def test_gc_refuses_what_could_delete_too_much(sessions: sessionmaker[Session], tmp_path: Path) -> None:
+def test_it_refuses_what_could_delete_too_much(sessions: sessionmaker[Session], tmp_path: Path) -> None:
     """Metadata without a picture column, and a session in a transaction, are refused."""
     pictures = SessionPictures(Pixstore(tmp_path / "pixstore.db", secret=SECRET), sessions)
     with sessions() as session:
         with pytest.raises(InputError, match="has a PictureType column"):
-            pictures.gc(session, MetaData(), directory=None, delete=True)
+            pictures.unnamed(session, MetaData(), directory=None, delete=True)
         session.begin()
         with pytest.raises(InputError, match="in a transaction"):
-            pictures.gc(session, Base.metadata, directory=None, delete=True)
+            pictures.unnamed(session, Base.metadata, directory=None, delete=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before the commit", "after the commit"])
 @pytest.mark.parametrize("world", ["sqlite", "postgres asyncpg in transaction"], indirect=True)
 def test_a_killed_process_leaves_only_what_gc_finds(world: World, moment: str) -> None:
-    """After SIGKILL each row has its picture, and gc deletes the rest. In one transaction nothing is left."""
+    """After SIGKILL each row has its picture, and the rest is found. In one transaction nothing is left."""
     command = [sys.executable, "-c", KILLED, moment, world.url, world.store, "1" if world.in_transaction else ""]
     environment = {**os.environ, "PIXSTORE_SECRET": SECRET, "PYTHONPATH": str(ROOT)}
     assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
