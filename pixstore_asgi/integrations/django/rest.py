@@ -1,10 +1,12 @@
 """Django REST framework: RecordField, a serializer field that accepts an upload and returns an image record."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
+from django.db.models.manager import BaseManager
 
 from ...asgi.http import recipient_of
 from ...core.record import ImageRecord
@@ -29,7 +31,8 @@ class RecordField(ImageField):  # type: ignore[misc]  # REST framework has no ty
     """An ImageField of a serializer that returns the image record of a picture instead of a URL.
 
     The record is for the page that sends the request: bound to its session, and sealed if the page sends its public
-    key. The view decides which rows the user gets. A list of rows takes one query of the store. PixstoreErrors marks
+    key. The view decides which rows the user gets. A list, also a nested one that is
+    prefetched, takes one query of the store. PixstoreErrors marks
     the response with Cache-Control no-store.
     """
 
@@ -46,10 +49,11 @@ class RecordField(ImageField):  # type: ignore[misc]  # REST framework has no ty
         name = str(value or "")
         if not name:
             return None
-        found: dict[str, ImageRecord] = self.__dict__.setdefault("_found", {})
+        found: dict[str, ImageRecord | None] = self.__dict__.setdefault("_found", {})
         if name not in found:
-            found.update(self._records({name, *self._names()}))
-        return found.pop(name, None)  # a later pass needs fresh proofs
+            names = {name, *(str(each) for each in _values_of(self) if each)}
+            found |= {**dict.fromkeys(names), **self._records(names)}
+        return found.pop(name)  # a later pass needs fresh proofs
 
     def _records(self, names: set[str]) -> dict[str, ImageRecord]:
         request = self.context.get("request")
@@ -60,21 +64,25 @@ class RecordField(ImageField):  # type: ignore[misc]  # REST framework has no ty
         audience, recipient = audience_of(request), recipient_of(request)
         return get_images().get_image_records(names, audience=audience, recipient=recipient)
 
-    def _names(self) -> Iterator[str]:
-        """Yield the names of the pictures of all rows, if this field is in a list of rows that are read already."""
-        path, node = [], self
-        while node is not None and not isinstance(node, ListSerializer):
-            path.append(node)
-            node = node.parent
-        rows = getattr(node, "instance", None)
-        if isinstance(rows, QuerySet) and rows._result_cache is None:
-            return
-        if isinstance(rows, QuerySet | list | tuple):
-            for row in rows:
-                try:
-                    for field in reversed(path[:-1]):  # the last one is the serializer of a row
-                        row = field.get_attribute(row)
-                except (SkipField, AttributeError, KeyError, ObjectDoesNotExist):
-                    continue
-                if row:
-                    yield str(row)
+
+def _values_of(node: Any) -> Iterator[Any]:
+    """Yield all values that a field, serializer or list of one serialization represents, if they are read already."""
+    parent = node.parent
+    if parent is None:
+        yield node.instance
+    elif isinstance(parent, ListSerializer):
+        for rows in _values_of(parent):
+            yield from _rows_read(rows)
+    else:
+        for row in _values_of(parent):
+            with suppress(SkipField, AttributeError, KeyError, ObjectDoesNotExist):
+                yield node.get_attribute(row)
+
+
+def _rows_read(rows: Any) -> Iterable[Any]:
+    """Return the rows of a list, of a query that is done, or of prefetched related rows. None of another value."""
+    if isinstance(rows, BaseManager):
+        rows = rows.all()
+    if isinstance(rows, QuerySet) and rows._result_cache is None:
+        return ()
+    return rows if isinstance(rows, QuerySet | list | tuple) else ()
