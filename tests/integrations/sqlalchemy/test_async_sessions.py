@@ -10,11 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from pixstore_asgi import ImageRecord, Pixstore
+from pixstore_asgi import Pixstore
 from pixstore_asgi.errors import InputError
 from pixstore_asgi.integrations.sqlalchemy import NewPicture
 from tests.integrations.sqlalchemy.posts import Post, World
 from tests.support.samples import picture
+from tests.support.tagged import tagged_pictures
 
 Sessions = async_sessionmaker[AsyncSession]
 
@@ -57,6 +58,19 @@ async def test_an_upload_is_saved_while_it_arrives(sessions: Sessions, pix: Pixs
     read = await pix.read_image(image_id)
     assert read is not None
     assert read.data == data
+
+
+async def test_options_of_a_save(sessions: Sessions, pix: Pixstore) -> None:
+    """A NewPicture passes its options on: metadata is removed, and progress is reported."""
+    taken: list[int] = []
+    data = tagged_pictures()["jpeg"]
+    async with sessions.begin() as session:
+        post = Post(name="a", picture=NewPicture(data, strip_metadata=True, on_progress=taken.append))
+        session.add(post)
+    read = await pix.read_image(post.picture or "")
+    assert read is not None
+    assert len(read.data) < len(data)
+    assert taken
 
 
 async def test_an_upload_is_read_once(sessions: Sessions, pix: Pixstore) -> None:
@@ -115,12 +129,3 @@ async def test_a_commit_without_an_answer_keeps_the_picture(
         monkeypatch.undo()
     async with sessions() as session:
         assert (await session.scalars(select(Post.picture))).all() == await images(pix)
-
-
-async def test_records_of_many_rows(sessions: Sessions, pix: Pixstore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The records of a list of rows come from one query."""
-    async with sessions.begin() as session:
-        posts = [Post(name=str(seed), picture=NewPicture(picture(seed=seed))) for seed in range(3)]
-        session.add_all(posts)
-    records: dict[str, ImageRecord] = await pix.get_image_records(post.picture for post in posts if post.picture)
-    assert list(records) == [post.picture for post in posts]
