@@ -1,7 +1,7 @@
 """The pictures of the pets: all code that this application has for pixstore_asgi."""
 
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def add_pictures(app: Quart, api: Blueprint) -> None:
 
 
 @asynccontextmanager
-async def new_picture() -> AsyncIterator[str]:
+async def new_picture() -> AsyncGenerator[str, None]:
     """Save the picture that the request sends, and delete it again if its row is not written."""
     record = await pix.save_image(image_upload(), directory="pets")
     try:
