@@ -17,16 +17,15 @@ from tests.support.samples import picture
 PAGE = SealedPage()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("restaurant")
+@pytest.fixture
+def folder(folders: dict[str, Path]) -> Path:
+    return folders["RESTAURANT_FOLDER"]
 
 
-@pytest.fixture(scope="module")
-def app(folder: Path) -> FastAPI:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RESTAURANT_FOLDER", str(folder))
-        from tests.applications.fastapi_sqlmodel.app import app
+@pytest.fixture
+def app() -> FastAPI:
+    from tests.applications.fastapi_sqlmodel.app import app
+
     return app
 
 

@@ -16,16 +16,15 @@ from tests.support.samples import picture
 PAGE = SealedPage()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("club")
+@pytest.fixture
+def folder(folders: dict[str, Path]) -> Path:
+    return folders["CLUB_FOLDER"]
 
 
-@pytest.fixture(scope="module")
-def app(folder: Path) -> Litestar:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLUB_FOLDER", str(folder))
-        from tests.applications.litestar_alchemy.app import app
+@pytest.fixture
+def app() -> Litestar:
+    from tests.applications.litestar_alchemy.app import app
+
     return app
 
 

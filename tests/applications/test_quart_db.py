@@ -16,16 +16,15 @@ PAGE = SealedPage()
 Client = quart.typing.TestClientProtocol
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("shelter")
+@pytest.fixture
+def folder(folders: dict[str, Path]) -> Path:
+    return folders["SHELTER_FOLDER"]
 
 
-@pytest.fixture(scope="module")
-def app(folder: Path) -> quart.Quart:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHELTER_FOLDER", str(folder))
-        from tests.applications.quart_db.app import app
+@pytest.fixture
+def app() -> quart.Quart:
+    from tests.applications.quart_db.app import app
+
     return app
 
 

@@ -58,13 +58,11 @@ OPTIONS = {
 }
 
 
-def schemas(folder: Path) -> dict[str, Any]:
+def schemas() -> dict[str, Any]:
     """Return the OpenAPI documents of the applications that have one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RESTAURANT_FOLDER", str(folder))
-        patch.setenv("CLUB_FOLDER", str(folder))
-        from tests.applications.fastapi_sqlmodel.app import app as restaurant
-        from tests.applications.litestar_alchemy.app import app as club
+    from tests.applications.fastapi_sqlmodel.app import app as restaurant
+    from tests.applications.litestar_alchemy.app import app as club
+
     return {"restaurant": restaurant.openapi(), "club": club.openapi_schema.to_schema()}
 
 
@@ -74,7 +72,7 @@ def test_generated_records_are_accepted(tmp_path: Path, npm_packages: Path) -> N
     tools = npm_packages / ".bin"
     generator = require("openapi-typescript", "openapi-typescript (npm ci in tests/js)", tools)
     pages = {"restaurant": ("DishView", "/api/dishes", "name"), "club": ("PostView", "/api/posts", "text")}
-    for name, schema in schemas(tmp_path).items():
+    for name, schema in schemas().items():
         view, path, text = pages[name]
         document = tmp_path / f"{name}.json"
         document.write_text(json.dumps(schema))
