@@ -35,4 +35,5 @@ def connect(model: type[Model]) -> None:
     if columns:
         pre_save.connect(before_save, sender=model)
         post_save.connect(after_save, sender=model)
-        pre_delete.connect(partial(before_delete, columns), sender=model, weak=False)
+        # `override_settings(INSTALLED_APPS=…)` calls `ready` again.
+        pre_delete.connect(partial(before_delete, columns), sender=model, weak=False, dispatch_uid="pixstore")
