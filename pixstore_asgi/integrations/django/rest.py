@@ -31,9 +31,8 @@ class RecordField(ImageField):  # type: ignore[misc]  # REST framework has no ty
     """An ImageField of a serializer that returns the image record of a picture instead of a URL.
 
     The record is for the page that sends the request: bound to its session, and sealed if the page sends its public
-    key. The view decides which rows the user gets. A list, also a nested one that is
-    prefetched, takes one query of the store. PixstoreErrors marks
-    the response with Cache-Control no-store.
+    key. The view decides which rows the user gets. A list, also a nested one that is prefetched, takes one query of the
+    store. PixstoreErrors marks the response with Cache-Control no-store.
     """
 
     default_validators = (validate_picture,)
