@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import tempfile
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -141,13 +142,20 @@ def test_all_files_of_a_form_count() -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_files_of_forms_have_one_limit_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If other uploads fill the memory, the answer is 503, and the picture is not saved."""
+def test_files_of_forms_have_one_limit_in_a_process(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If other uploads fill the memory, the answer is 503, and the traceback in the log has no bytes of the picture."""
     monkeypatch.setattr(uploads, "_MOST_BYTES", 0)  # two of the longest requests
     other = uploads.UploadBuffer(190_000)
     assert other.add(bytes(190_000)) is None
     answer = Client().post("/save", form(large_png(60_000)))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    (error,) = {record.exc_info[1] for record in caplog.records if record.exc_info}
+    assert error
+    values = [value for frame, _ in traceback.walk_tb(error.__traceback__) for value in frame.f_locals.values()]
+    assert len(values) > 10
+    assert not [value for value in values if isinstance(value, bytes) and len(value) > 1000]
     other.close()
     assert Client().post("/save", form(large_png(60_000))).status_code == 200
 

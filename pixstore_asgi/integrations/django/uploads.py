@@ -130,6 +130,7 @@ class MemoryUploadHandler(FileUploadHandler):
     """
 
     file: UploadBuffer
+    _error: PixstoreError | None
 
     def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:
         """Refuse a request that is too long by its header."""
@@ -140,18 +141,22 @@ class MemoryUploadHandler(FileUploadHandler):
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         """Begin a file, which no other handler gets."""
         super().new_file(*args, **kwargs)
-        self.file = UploadBuffer(self._left)
+        self.file, self._error = UploadBuffer(self._left), None
         raise StopFutureHandlers
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        """Keep a piece of the file."""
-        error = self.file.add(raw_data)
-        del raw_data  # the traceback must not show the image
-        if error is not None:
-            raise UploadRefused(error, self.request)
+        """Keep a piece of the file, or drop it if the file is refused."""
+        if self._error is None:
+            self._error = self.file.add(raw_data)
 
     def file_complete(self, file_size: int) -> "UploadedFile[Any]":
-        """Return the file."""
+        """Return the file, or refuse the upload.
+
+        Raises:
+            UploadRefused: The file was too long. It is raised only here, because the parser's frames have no image now.
+        """
+        if self._error is not None:
+            raise UploadRefused(self._error, self.request)
         self._left -= file_size
         self.file.seek(0)
         return InMemoryUploadedFile(
