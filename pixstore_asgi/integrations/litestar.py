@@ -23,6 +23,7 @@ try:
     from litestar.config.app import AppConfig
     from litestar.datastructures import CacheControlHeader
     from litestar.di import NamedDependency, Provide
+    from litestar.enums import ScopeType
     from litestar.exceptions import ClientException, InternalServerException
     from litestar.handlers import ASGIRouteHandler, HTTPRouteHandler, asgi
     from litestar.middleware.logging import LoggingMiddleware, LoggingMiddlewareConfig
@@ -50,6 +51,9 @@ __all__ = ["ImageUpload", "PageRecipient", "PixstorePlugin", "no_store"]
 
 _UPLOAD, _RECIPIENT = "image_upload", "page_recipient"
 _PROOF_HEADER = "x-pixstore-proof"
+_NO_COMPRESSION = "exclude_from_compression"
+# A batch is a POST that changes nothing, and its proofs are in no cookie. Ciphertext cannot be compressed.
+_OPT = {"exclude_from_csrf": True, _NO_COMPRESSION: True}
 _AnyRequest = Request[Any, Any, Any]
 
 ImageUpload: TypeAlias = NamedDependency[SkipValidation[AsyncIterator[bytes]]]
@@ -85,7 +89,8 @@ class PixstorePlugin(InitPlugin, ReceiveRoutePlugin, OpenAPISchemaPlugin):
 
     - It mounts a PixstoreApp at `route`, and a RecordsApp at `records_route`. A login by Litestar's authentication
       middleware lets the files of `/-/client/`, `/-/live` and `/-/ready` below `route` pass, because they have the opt
-      `exclude_from_auth`. A guard of the whole application does not.
+      `exclude_from_auth`. A guard of the whole application does not. Litestar's CSRF check and compression leave images
+      out.
     - The Pixstore opens before the application's own startup, and closes after its shutdown.
     - It answers each error that a client can cause like `add_error_handlers` of Starlette, and Litestar logs no
       traceback of it. Exception handlers of the application come first.
@@ -118,7 +123,7 @@ class PixstorePlugin(InitPlugin, ReceiveRoutePlugin, OpenAPISchemaPlugin):
         self._pixstore = pixstore
         app = PixstoreApp(pixstore, **options)
         self._handlers: list[ASGIRouteHandler | HTTPRouteHandler] = [
-            asgi(route, is_mount=True, copy_scope=True)(app),
+            asgi(route, is_mount=True, copy_scope=True, opt=dict(_OPT))(app),
             _public(app, route),
         ]
         if records_route is not None:
@@ -128,6 +133,10 @@ class PixstorePlugin(InitPlugin, ReceiveRoutePlugin, OpenAPISchemaPlugin):
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add routes, lifespan, error handlers and dependencies to the application. Litestar calls it."""
+        if (compression := app_config.compression_config) is not None:
+            compression.exclude_opt_key = compression.exclude_opt_key or _NO_COMPRESSION
+            for handler in self._handlers:
+                handler.opt.setdefault(compression.exclude_opt_key, _NO_COMPRESSION in handler.opt)
         app_config.route_handlers.extend(self._handlers)
         app_config.lifespan.insert(0, self._lifespan)
         app_config.dependencies.setdefault(_UPLOAD, Provide(_image_upload))
@@ -226,16 +235,19 @@ def _public(app: PixstoreApp, route: str) -> ASGIRouteHandler:
     paths = ["/-/live", "/-/ready", *versioned, *(f"/-/client/{name}" for name in names)]
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        below = route_path(scope).partition(route)[2]  # type: ignore[arg-type]
-        await app.respond(below, scope, receive, send, route=route)  # type: ignore[arg-type]
+        if scope["type"] == ScopeType.HTTP:
+            below = route_path(scope).partition(route)[2]  # type: ignore[arg-type]
+            await app.respond(below, scope, receive, send, route=route)  # type: ignore[arg-type]
+        else:
+            await app(scope, receive, send)  # type: ignore[arg-type]
 
-    return asgi([f"{route}{path}" for path in paths], copy_scope=True, opt={"exclude_from_auth": True})(serve)
+    return asgi([f"{route}{path}" for path in paths], copy_scope=True, opt={**_OPT, "exclude_from_auth": True})(serve)
 
 
 def _records(app: RecordsApp, route: str) -> HTTPRouteHandler:
     found = ResponseSpec(dict[str, ImageRecord], generate_examples=False, description="The records, by id.")
 
-    @get(route, name="pixstore_records", summary="Records of images", responses={200: found})
+    @get(route, summary="Records of images", responses={200: found})
     async def records(
         image_ids: Annotated[list[str], QueryParameter(name="id", description="The ids of up to 100 images.")],
         page_recipient: PageRecipient,

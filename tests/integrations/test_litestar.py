@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from litestar import Controller, Litestar, Request, Response, Router, get, post, put
+from litestar.config.compression import CompressionConfig
+from litestar.config.csrf import CSRFConfig
 from litestar.connection import ASGIConnection
 from litestar.dto import DataclassDTO, DTOConfig
-from litestar.exceptions import NotAuthorizedException
+from litestar.exceptions import NotAuthorizedException, WebSocketDisconnect
 from litestar.handlers import BaseRouteHandler
 from litestar.logging import LoggingConfig, StructLoggingConfig
 from litestar.middleware.logging import LoggingMiddlewareConfig
@@ -255,6 +257,38 @@ def test_a_login_applies_to_images_but_not_to_public_paths(pix: Pixstore) -> Non
         http.post("/login/ada")
         record = ImageRecord.parse(http.get("/records", params={"id": image_id}).json()[image_id])
         assert http.get(f"/pixstore-image/{image_id}", headers=proof_headers(record)).content[0] == 0
+
+
+@pytest.mark.parametrize("key", [None, "uncompressed"])
+def test_csrf_check_and_compression_leave_images_out(pix: Pixstore, key: str | None) -> None:
+    """A batch, which is a POST, needs no CSRF token, and ciphertext is not compressed, also below a path."""
+    other = Pixstore(MemoryStore(), secret="b" * 43)
+    compression = CompressionConfig(backend="gzip", minimum_size=1, exclude_opt_key=key)
+    app = application(
+        pix,
+        path="/site",
+        csrf_config=CSRFConfig(secret="c" * 32),
+        compression_config=compression,
+        plugins=[PixstorePlugin(other, route="/other", records_route="/other-records", authorize=lambda *_: False)],
+    )
+    with TestClient(app) as http, http.portal() as portal:
+        record = portal.call(lambda: pix.save_image(large_png(300_000)))
+        image = http.get(f"/site/pixstore-image/{record.id}", headers=proof_headers(record))
+        assert image.headers["content-encoding"] == "identity"
+        assert http.get("/site/records", params={"id": record.id}).headers["content-encoding"] == "gzip"
+        asked = {"images": [{"id": record.id, "token": record.token, "proof": record.stateless_proof}]}
+        assert http.post("/site/pixstore-image/-/batch", json=asked).status_code == 200
+        assert http.post("/site/api/pictures", content=picture()).status_code == 403
+        assert http.get("/site/other/-/ready").status_code == 200
+        assert http.get("/site/other-records", params={"id": record.id}).json() == {}
+
+
+def test_a_web_socket_is_closed_at_every_address(pix: Pixstore) -> None:
+    """Images are served over HTTP: a WebSocket to the mount or to an address for load balancers is closed."""
+    with TestClient(application(pix)) as http:
+        for path in ("an-id", "-/ready"):
+            with pytest.raises(WebSocketDisconnect), http.websocket_connect(f"/pixstore-image/{path}"):
+                pass
 
 
 def test_a_guard_applies_to_images(pix: Pixstore) -> None:
