@@ -252,12 +252,12 @@ def _watched(sessions: Sessions) -> Any:
 
 
 def _stored(session: Session, state: InstanceState[Any], attribute: ColumnProperty[Any]) -> object:
-    """Return the value in the row, for an attribute that was not loaded before it was changed."""
+    """Return the picture that the row names now, and lock the row. Another session may have changed it meanwhile."""
     if state.identity is None:
         return None
     keys = [state.mapper.get_property_by_column(column).class_attribute for column in state.mapper.primary_key]
     is_its_row = [key == value for key, value in zip(keys, state.identity, strict=True)]
-    return session.scalar(select(attribute.class_attribute).where(*is_its_row))
+    return session.scalar(select(attribute.class_attribute).where(*is_its_row).with_for_update())
 
 
 # These listen to all mappers, because mapped classes may be defined after SessionPictures is made.
@@ -282,8 +282,6 @@ def _count(mapper: Mapper[Any], instance: object, *, is_deleted: bool) -> None:
     state = inspect(instance)
     for attribute in picture_attributes(mapper):
         history = state.attrs[attribute.key].history
-        if not (is_deleted or history.has_changes()):
-            continue
-        known = history.deleted or (history.unchanged if is_deleted else ())
-        removed = known[0] if known else _stored(session, state, attribute)
-        pictures.count(session, removed, None if is_deleted else history.added and history.added[0])
+        if is_deleted or history.has_changes():
+            added = None if is_deleted else history.added and history.added[0]
+            pictures.count(session, _stored(session, state, attribute), added)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from pixstore_asgi import Pixstore
 from pixstore_asgi.errors import InputError
 from pixstore_asgi.integrations.sqlalchemy import NewPicture
-from tests.integrations.sqlalchemy.posts import Post, World
+from tests.integrations.sqlalchemy.posts import Post, World, add
 from tests.support.samples import picture
 from tests.support.tagged import tagged_pictures
 
@@ -129,3 +129,28 @@ async def test_a_commit_without_an_answer_keeps_the_picture(
         monkeypatch.undo()
     async with sessions() as session:
         assert (await session.scalars(select(Post.picture))).all() == await images(pix)
+
+
+@pytest.mark.parametrize("world", ["postgres asyncpg", "postgres psycopg in transaction"], indirect=True)
+def test_concurrent_replacements(world: World) -> None:
+    """Two tasks that replace the picture of one row at the same time leave one picture."""
+    is_flushed = asyncio.Event()
+
+    async def replace(sessions: Sessions, seed: int) -> None:
+        async with sessions() as session:
+            found = (await session.scalars(select(Post))).one()
+            found.picture = NewPicture(picture(seed=seed))
+            if seed == 2:
+                await is_flushed.wait()
+            await session.flush()  # the second one waits here for the commit of the first one
+            is_flushed.set()
+            await asyncio.sleep(0.1)
+            await session.commit()
+
+    async def both() -> None:
+        async with world.pix, world.sessions() as sessions:
+            await asyncio.gather(replace(sessions, 1), replace(sessions, 2))
+
+    world.run(add)
+    asyncio.run(both())
+    assert world.agrees(1)

@@ -219,6 +219,27 @@ def test_a_picture_moves_between_rows(world: World) -> None:
     assert world.agrees(1)
 
 
+def test_two_sessions_change_one_row(tmp_path: Path) -> None:
+    """A session that loaded a row before another one changed it deletes only the picture that the row names now."""
+    engine = create_engine(f"sqlite:///{tmp_path}/app.db")
+    Base.metadata.create_all(engine)
+    sessions, images = sessionmaker(engine), SyncPixstore(MemoryPixstore())
+    SessionPictures(images.pixstore, sessions)
+    with sessions() as first, sessions() as second:
+        first.add(new())
+        first.commit()
+        loaded = post(first)
+        moved = post(second).picture
+        second.add(Post(name="b", picture=moved))
+        post(second).picture = None
+        second.commit()
+        loaded.picture = NewPicture(picture(seed=1))
+        first.commit()
+        assert {image.id for image in images.list_images()} == set(first.scalars(select(Post.picture)))
+        assert post(first, "b").picture == moved
+    engine.dispose()
+
+
 def test_a_refused_picture_stops_the_flush(world: World) -> None:
     """A file that is no image raises in the flush. After a rollback, or another assignment, the session goes on."""
 
