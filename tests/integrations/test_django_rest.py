@@ -210,6 +210,7 @@ def test_parsers_use_the_upload_handler(pix: CountingPixstore) -> None:
     assert Member.objects.count() == len(pix.run(pix.list_images())) == 1
 
 
+@pytest.mark.slow
 def test_without_rest_framework_the_error_has_the_pip_command() -> None:
     """The import names the package to install."""
     code = (

@@ -39,6 +39,7 @@ def test_applications_that_are_set_up_again_are_connected_once() -> None:
         assert [len(signal.receivers) for signal in signals] == before
 
 
+@pytest.mark.slow
 def test_without_django_the_error_has_the_pip_command() -> None:
     """The import names the package to install."""
     code = "import sys; sys.modules['django'] = None; import pixstore_asgi.integrations.django"
