@@ -251,7 +251,7 @@ class PixstoreMiddleware:
     The Pixstore opens before the application's startup and closes after its shutdown.
 
     Starlette, FastAPI: `app.add_middleware(PixstoreMiddleware, pixstore=pix)`.
-    Quart: `app.asgi_app = PixstoreMiddleware(app.asgi_app, pix)`.
+    Quart: `add_pixstore` of its integration.
 
     Args:
         app: The application.

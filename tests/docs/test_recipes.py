@@ -393,6 +393,17 @@ def test_litestar(litestar_site: Site) -> None:
     assert in_use(server) == 0
 
 
+def test_litestar_logs_no_aborted_upload(litestar_site: Site) -> None:
+    """A client that leaves in the middle of its upload is no error of the server."""
+    server = litestar_site.server
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(b"POST /api/pictures HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n" + picture()[:50])
+        httpx.get(f"{server.url}/pixstore-image/-/ready")
+    assert httpx.get(f"{server.url}/pixstore-image/-/ready").status_code == 200
+    assert "rror" not in server.log
+
+
 @pytest.mark.parametrize("route", ["pixstore-image", "my-images"])
 def test_litestar_frees_what_a_client_left(litestar_site: Site, route: str) -> None:
     """A client that leaves midway leaves nothing in use, below the mount and at the application's own endpoint."""
