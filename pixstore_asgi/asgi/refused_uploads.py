@@ -45,7 +45,7 @@ class _Body:
         self._bytes = 0
         # Such a client sends its body only after it is asked for by the first `receive`.
         self._is_awaited = b"expect" in headers
-        if not headers.keys() & {b"content-length", b"transfer-encoding"} and scope["http_version"].startswith("1"):
+        if not headers.keys() & {b"content-length", b"transfer-encoding"} and scope.get("http_version", "1.1") < "2":
             self._ended.set()
 
     async def receive(self) -> Message:

@@ -134,7 +134,7 @@ def litestar_app() -> Any:
     async def upload() -> None:
         raise NotAuthorizedException
 
-    return Litestar([upload], plugins=[PixstorePlugin(MemoryPixstore())])
+    return Litestar([upload], plugins=[PixstorePlugin(MemoryPixstore())], logging_config=None)
 
 
 def quart_app() -> Any:
