@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import logging
 import subprocess
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
@@ -58,6 +59,17 @@ def no_leaks(request: pytest.FixtureRequest, printed_by_children: ChildOutput) -
     with listening(said):
         yield
     said.texts += printed_by_children.take()
+
+
+@pytest.fixture(autouse=True)
+def root_logger() -> Iterator[None]:
+    """Restores the root logger: an application of Litestar sets its level and handlers, for all later tests."""
+    root = logging.getLogger()
+    level, handlers = root.level, set(root.handlers)
+    yield
+    root.setLevel(level)
+    for handler in set(root.handlers) - handlers:
+        root.removeHandler(handler)
 
 
 @pytest.hookimpl(wrapper=True)
