@@ -20,12 +20,20 @@ _NUMBER, _TEXT, _FOCUS = (re.compile(form) for form in (r"\d+", r".*", r"\d*\.?\
 _FORMS = {"width": _NUMBER, "height": _NUMBER, "format": _TEXT, "quality": _NUMBER, "fit": _TEXT, "focus": _FOCUS}
 
 
-def _variants(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> list[Variant]:
-    """Turn texts such as `NAME:width=320,format=webp` into Variants. An invalid text is a usage error."""
-    wanted = [_variant(value) for value in values]
+class _VariantType(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
+    """The type of an option whose text, such as `NAME:width=320,format=webp`, becomes a Variant."""
+
+    name = "variant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Variant:
+        """Return the Variant that a text describes, or a Variant unchanged. An invalid text is a usage error."""
+        return value if isinstance(value, Variant) else _variant(value)
+
+
+def _of_different_names(_: click.Context, __: click.Parameter, wanted: tuple[Variant, ...]) -> list[Variant]:
     if len({variant.name for variant in wanted}) < len(wanted):
         raise click.UsageError("--variant names the same variant twice: give each a name of its own")
-    return wanted
+    return list(wanted)
 
 
 def _variant(value: str) -> Variant:
@@ -52,7 +60,8 @@ _OPTIONS = (
     click.option(
         "--variant",
         "wanted",
-        callback=_variants,
+        type=_VariantType(),
+        callback=_of_different_names,
         metavar="NAME:SIZES",
         multiple=True,
         help="As one of the application's variants, such as thumb:width=320, card:width=960,height=960,format=webp,"

@@ -1,14 +1,16 @@
 """Django: `manage.py pixstore` runs the commands of `pixstore-asgi` for the store and the secret of the project."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
-from django.core.management import call_command
+from django.core.management import call_command, execute_from_command_line
 from django.test.utils import override_settings
 
-from pixstore_asgi import Pixstore
+from pixstore_asgi import Pixstore, Variant
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.sync import SyncPixstore
 from tests.support.django_setup import configure_django
@@ -28,10 +30,21 @@ def exit_code(*arguments: str) -> Any:
 @pytest.fixture
 def project(tmp_path: Path) -> Any:
     """A project with a folder of bodies, and a secret that only its settings have."""
-    pixstore = Pixstore(tmp_path / "pixstore.db", blobs=tmp_path / "bodies", secret=SECRET)
-    images = SyncPixstore(pixstore)
-    images.save_image(picture())
-    images.save_image(large_png(2_000_000))
+    pixstore = Pixstore(
+        tmp_path / "pixstore.db",
+        blobs=tmp_path / "bodies",
+        secret=SECRET,
+        variants=[Variant("thumb", width=16, height=16, fit="cover")],
+        pad_to="bucket",
+        max_image_bytes=3_000_000,
+    )
+
+    async def save() -> None:
+        async with pixstore:
+            await pixstore.save_image(picture())
+            await pixstore.save_image(large_png(2_000_000))
+
+    anyio.run(save)
     with override_settings(PIXSTORE=pixstore):
         yield pixstore
 
@@ -48,6 +61,28 @@ def test_commands_use_the_store_and_the_secret_of_the_project(
     assert exit_code("backup", "--to", os.fspath(tmp_path / "backup.db"), "--to-blobs", f"{tmp_path}/copies") == 0
     assert exit_code("doctor") == 0
     assert "the option secret of the project opens this store" in capsys.readouterr().out
+
+
+def test_an_import_takes_the_options_of_the_project(
+    project: Pixstore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`import files` makes the project's variants and keeps its limit, and `variants` has nothing left to make."""
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "a.png").write_bytes(picture())
+    (tmp_path / "media" / "b.png").write_bytes(large_png(4_000_000))
+    assert exit_code("import", "files", os.fspath(tmp_path / "media")) == 1
+    assert "1 image imported" in (said := capsys.readouterr().out)
+    assert "b.png" in said
+    assert exit_code("variants") == 0
+    assert "3 images skipped, complete already" in capsys.readouterr().out
+
+
+def test_manage_py_takes_options_of_commands(project: Pixstore, capsys: pytest.CaptureFixture[str]) -> None:
+    """The arguments of a command pass through Django's own parser of `manage.py`."""
+    with pytest.raises(SystemExit) as ended:
+        execute_from_command_line(["manage.py", "pixstore", "stats", "--json"])
+    assert ended.value.code == 0
+    assert json.loads(capsys.readouterr().out)["all"]["images"] == 2
 
 
 def test_a_named_store_has_its_own_bodies(
