@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.checks import CheckMessage, run_checks
 from django.test.utils import override_settings
 
@@ -32,6 +33,10 @@ SETTINGS: dict[str, Any] = {
 }
 
 Found = Callable[..., list[str]]
+
+
+class OwnSessions(SessionMiddleware):
+    """A session middleware of the project."""
 
 
 @pytest.fixture
@@ -101,7 +106,8 @@ def test_uploads_are_written_to_the_disk(found: Found) -> None:
 
 def test_sessions_or_users_are_missing(found: Found) -> None:
     """E003 for each of them: the application needs both. A subclass of the middleware is enough."""
-    assert found(MIDDLEWARE=MIDDLEWARE[:1]) == ["E003", "E003"]
+    assert found(MIDDLEWARE=[*MIDDLEWARE[:1], "no.such.middleware"]) == ["E003", "E003"]
+    assert found(MIDDLEWARE=[MIDDLEWARE[0], f"{__name__}.OwnSessions", MIDDLEWARE[2]]) == []
     assert found(INSTALLED_APPS=[name for name in APPS if "sessions" not in name]) == ["E003"]
     assert found("from pixstore_asgi import PixstoreApp", MIDDLEWARE=MIDDLEWARE[:1]) == []
 

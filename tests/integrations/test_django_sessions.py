@@ -9,12 +9,12 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model, login, logout
 from django.core.handlers.asgi import ASGIRequest
-from django.db import connection
+from django.db import connection, transaction
 from django.http import HttpRequest
 from django.test.utils import override_settings
 
@@ -247,6 +247,41 @@ def test_a_damaged_cookie_is_no_session(project: MemoryPixstore, cookie: bytes) 
             return (await http.get(f"{ROUTE}/{record.id}?%ff=\xff", headers=sent)).status_code
 
     assert anyio.run(ask) == 403
+
+
+def names_of_ada(user: Any, image_ids: list[str]) -> Any:
+    """Return a query, which is not run yet. Usernames stand for the ids of pictures."""
+    return get_user_model().objects.filter(username__in=image_ids, pk=user.pk).values_list("username", flat=True)
+
+
+async def names_of_ada_later(user: Any, image_ids: list[str]) -> Any:
+    return names_of_ada(user, image_ids)
+
+
+@pytest.mark.parametrize("rule", [names_of_ada, names_of_ada_later])
+def test_a_rule_may_return_a_query(project: MemoryPixstore, rule: Any) -> None:
+    """The query of a plain rule, and that of an async one, are run where Django allows it."""
+    app = pixstore_application(no_django, authorize_many=rule)
+    saved = project.run(project.save_image(picture()))
+    ada, bob = Visitor(saved.id), Visitor("bob")
+    assert answers(app, ada.record(project, saved.id), ada) == [SUCCESS, SUCCESS, 200, 1]
+    assert answers(app, bob.record(project, saved.id), bob) == [403, 403, 200, 0]
+
+
+def test_an_async_rule_keeps_the_transaction_of_a_test(project: MemoryPixstore) -> None:
+    """Under `async_to_sync`, as in a TestCase, the rule's queries run in the thread of the test."""
+    app = pixstore_application(no_django, authorize_many=names_of_ada_later)
+    saved = project.run(project.save_image(picture()))
+    ada = Visitor(saved.id)
+    record = ada.record(project, saved.id)
+
+    async def ask() -> int:
+        async with client(app) as http:
+            return (await http.get(f"{ROUTE}/{saved.id}", headers=headers(record) | ada.cookie)).status_code
+
+    with transaction.atomic():
+        assert async_to_sync(ask)() == 200
+        assert get_user_model().objects.filter(username=saved.id).exists()
 
 
 def test_the_application_needs_one_rule(project: MemoryPixstore) -> None:

@@ -177,8 +177,12 @@ def _has_middleware(path: str) -> bool:
     if path in settings.MIDDLEWARE:
         return True
     wanted = import_string(path)
-    found = [import_string(each) for each in settings.MIDDLEWARE if not each.startswith("django.")]
-    return any(isclass(each) and issubclass(each, wanted) for each in found)
+    for name in settings.MIDDLEWARE:
+        with suppress(ImportError):  # Django's own error, at the start, is enough
+            found = import_string(name)
+            if isclass(found) and issubclass(found, wanted):
+                return True
+    return False
 
 
 def _name_of_asgi() -> str:
