@@ -84,7 +84,7 @@ class World:
 
     def images(self) -> set[str]:
         """Return the ids in the store."""
-        return {image.id for image in asyncio.run(self.pix.list_images())}
+        return {image.id for image in asyncio.run(self.pix.list_images(limit=10_000))}
 
     def named(self) -> set[str]:
         """Return the ids in the tables."""
