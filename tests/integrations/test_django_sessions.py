@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
+from unittest.mock import patch
 
 import anyio
 import httpx
@@ -12,7 +13,7 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.apps import apps
 from django.conf import settings
-from django.contrib.auth import get_user_model, login, logout
+from django.contrib.auth import get_user, get_user_model, login, logout
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connection, transaction
 from django.http import HttpRequest
@@ -282,6 +283,23 @@ def test_an_async_rule_keeps_the_transaction_of_a_test(project: MemoryPixstore) 
     with transaction.atomic():
         assert async_to_sync(ask)() == 200
         assert get_user_model().objects.filter(username=saved.id).exists()
+
+
+def test_a_login_by_a_header(project: MemoryPixstore) -> None:
+    """`user_of` gets the request with its session. Its records are those of requests without a session."""
+
+    def user_of(request: HttpRequest) -> Any:
+        name = request.headers.get("authorization", "").removeprefix("Token of ")
+        return get_user_model().objects.filter(username=name).first() or get_user(request)
+
+    app = pixstore_application(no_django, authorize=is_ada, user_of=user_of)
+    saved = project.run(project.save_image(picture()))
+    ada, guest = Visitor("ada"), Visitor()
+    assert answers(app, ada.record(project, saved.id), ada) == [SUCCESS, SUCCESS, 200, 1]
+    record = guest.record(project, saved.id)
+    assert answers(app, record, guest) == [403, 403, 403, 0]
+    with patch.object(Visitor, "cookie", {"authorization": "Token of ada"}):
+        assert answers(app, record, guest) == [SUCCESS, SUCCESS, 200, 1]
 
 
 def test_the_application_needs_one_rule(project: MemoryPixstore) -> None:

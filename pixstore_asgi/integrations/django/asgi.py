@@ -3,6 +3,7 @@
 from typing import Unpack
 
 from django.apps import apps
+from django.contrib.auth import get_user
 from starlette.types import Receive, Scope, Send
 
 from ...asgi.app import AnyASGIApp, PixstoreMiddleware, ServingOptions
@@ -10,7 +11,7 @@ from ...asgi.http import route_path
 from ...asgi.records import RecordsApp
 from ...errors import ConfigError
 from .page import PAGE_PATH, RECORDS_PATH, VIEW_PATH, PageFiles
-from .sessions import ManyRule, SessionRules, UserRule
+from .sessions import ManyRule, SessionRules, UserOf, UserRule
 from .setting import get_pixstore, get_route
 
 _NEEDED = ("django.contrib.auth", "django.contrib.sessions")
@@ -21,6 +22,7 @@ def pixstore_application(
     *,
     authorize: UserRule | None = None,
     authorize_many: ManyRule | None = None,
+    user_of: UserOf | None = None,
     **serving_options: Unpack[ServingOptions],
 ) -> AnyASGIApp:
     """Return the ASGI application of a project: Django, and the images of the setting PIXSTORE at PIXSTORE_ROUTE.
@@ -36,6 +38,9 @@ def pixstore_application(
             a thread, so it may use the database.
         authorize_many: Replaces `authorize`: a function of the user and a list of ids. It returns the ids that the user
             may see.
+        user_of: For other logins, such as by a token: a plain function of the request. It returns the user, or None.
+            Middleware does not run before it, but the request has its session. Default: the session's user, as
+            `django.contrib.auth.get_user` returns it.
         serving_options: The other options of PixstoreApp, except `audience`.
 
     Raises:
@@ -46,7 +51,7 @@ def pixstore_application(
     if missing:
         raise ConfigError(f"pixstore_application needs {' and '.join(missing)} in INSTALLED_APPS")
     pixstore, route = get_pixstore(), get_route()
-    rules = SessionRules(authorize, authorize_many)
+    rules = SessionRules(authorize, authorize_many, user_of or get_user)
     records = RecordsApp(pixstore, authorize_many=rules.admitted, audience=rules.audience_of_records)
     page_files = PageFiles()
     images = PixstoreMiddleware(

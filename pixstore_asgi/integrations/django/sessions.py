@@ -8,7 +8,6 @@ from io import BytesIO
 from typing import Any, TypeVar, cast
 
 from asgiref.sync import ThreadSensitiveContext, iscoroutinefunction, sync_to_async
-from django.contrib.auth import get_user
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.asgi import ASGIRequest
@@ -27,6 +26,9 @@ _WITHOUT_SESSION = "no session"
 
 UserRule = Callable[[Any, str], bool | Awaitable[bool]]
 """A function of the user and an image id. It is Any, so that an application can annotate its own user model."""
+
+UserOf = Callable[[HttpRequest], Any]
+"""A plain function of a request. It returns the user, or None."""
 
 ManyRule = Callable[[Any, list[str]], Iterable[str] | Awaitable[Iterable[str]]]
 """A function of the user and a list of image ids. It returns the ids that the user may see, also as a QuerySet."""
@@ -65,7 +67,7 @@ class SessionRules:
     Raises ConfigError unless exactly one of both rules is given.
     """
 
-    def __init__(self, authorize: UserRule | None, authorize_many: ManyRule | None) -> None:
+    def __init__(self, authorize: UserRule | None, authorize_many: ManyRule | None, user_of: UserOf) -> None:
         if (authorize is None) == (authorize_many is None):
             raise ConfigError("pass the rule of the images to pixstore_application: authorize or authorize_many")
         rule = authorize or authorize_many
@@ -73,11 +75,12 @@ class SessionRules:
             raise ConfigError(f"the rule of the images must be a function of user and id, not {type(rule).__name__}")
         self._authorize = authorize
         self._authorize_many = authorize_many
+        self._user_of = user_of
         self._is_async = iscoroutinefunction(rule) or iscoroutinefunction(getattr(rule, "__call__", None))  # noqa: B004
 
     async def admitted(self, scope: Scope, image_ids: list[str]) -> Collection[str]:
         """Return the ids of the images that the user of the request may see."""
-        visitor = await _visitor_of(scope)
+        visitor = await self._visitor_of(scope)
         if visitor.admitted is not None:
             return visitor.admitted
         if not self._is_async:
@@ -90,19 +93,32 @@ class SessionRules:
 
     async def audience_of_images(self, scope: Scope) -> str:
         """Return the audience of a request for images."""
-        return (await _visitor_of(scope)).audience
+        return (await self._visitor_of(scope)).audience
 
     async def audience_of_records(self, scope: Scope) -> str | None:
         """Return the audience of a request for records, or None if the user is not signed in and may see no image.
 
         Then RecordsApp answers 403. An answer without these records would tell the page to delete their pictures.
         """
-        visitor = await _visitor_of(scope)
+        visitor = await self._visitor_of(scope)
         if not visitor.user.is_authenticated:
             visitor.admitted = await self.admitted(scope, ids_in(scope))
             if not visitor.admitted:
                 return None
         return visitor.audience
+
+    async def _visitor_of(self, scope: Scope) -> Visitor:
+        visitor = scope.get(_VISITOR)
+        if visitor is None:
+            visitor = scope[_VISITOR] = await _in_thread(lambda: self._load_visitor(scope))
+        return cast("Visitor", visitor)
+
+    def _load_visitor(self, scope: Scope) -> Visitor:
+        request = ASGIRequest({**scope, "query_string": b""}, BytesIO())  # Django refuses some queries
+        SessionMiddleware(_no_view).process_request(request)
+        audience = audience_of(request)
+        request.session = _LoadedSession(request.session)
+        return Visitor(self._user_of(request) or _anonymous(), audience)
 
     def _ask(self, user: Any, image_ids: list[str]) -> Any:
         """Call the rule: `authorize_many` once, `authorize` for each id. The answers may have to be awaited."""
@@ -123,13 +139,6 @@ class SessionRules:
 
 async def _awaited(answer: Any) -> Any:
     return await answer if isawaitable(answer) else answer
-
-
-async def _visitor_of(scope: Scope) -> Visitor:
-    visitor = scope.get(_VISITOR)
-    if visitor is None:
-        visitor = scope[_VISITOR] = await _in_thread(lambda: _load_visitor(scope))
-    return cast("Visitor", visitor)
 
 
 async def _in_thread(call: Callable[[], _T]) -> _T:
@@ -154,12 +163,10 @@ def _close_connections() -> None:
             connection.close()
 
 
-def _load_visitor(scope: Scope) -> Visitor:
-    request = ASGIRequest({**scope, "query_string": b""}, BytesIO())  # Django refuses some queries
-    SessionMiddleware(_no_view).process_request(request)
-    audience = audience_of(request)
-    request.session = _LoadedSession(request.session)
-    return Visitor(get_user(request), audience)
+def _anonymous() -> Any:
+    from django.contrib.auth.models import AnonymousUser  # only after all applications are set up
+
+    return AnonymousUser()
 
 
 def _no_view(request: HttpRequest) -> HttpResponseBase:
