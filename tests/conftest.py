@@ -88,7 +88,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark a test as slow if its fixtures or parameters ask for PostgreSQL or an S3 server."""
     values = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
-    stores = [value for value in values if isinstance(value, str) and value in ("postgres", *STORES)]
+    stores = [value for value in values if isinstance(value, str) and value.partition(" ")[0] in ("postgres", *STORES)]
     if stores or _STARTED_SERVERS & set(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.slow)
 
