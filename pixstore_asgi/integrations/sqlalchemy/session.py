@@ -2,10 +2,10 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, MetaData, event, inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -16,7 +16,6 @@ from sqlalchemy.orm import (
     Session,
     SessionTransaction,
     object_session,
-    scoped_session,
     sessionmaker,
 )
 
@@ -26,14 +25,12 @@ from .calls import Calls
 from .column import NewPicture, PictureType, picture_attributes
 from .unnamed import unnamed_pictures
 
-Sessions = (
-    sessionmaker[Any] | async_sessionmaker[Any] | scoped_session[Any] | type[Session] | type[AsyncSession] | Session
-)
+Sessions = sessionmaker[Any] | async_sessionmaker[Any] | type[Session] | type[AsyncSession]
 """The sessions to watch: of a factory, or of a class."""
 
 _log = logging.getLogger("pixstore_asgi")
-_INFO_KEY = "pixstore_asgi"
-_watching: "WeakKeyDictionary[Any, SessionPictures]" = WeakKeyDictionary()
+_watching: "WeakKeyDictionary[type[Session], SessionPictures]" = WeakKeyDictionary()
+_made_here: "WeakSet[type[Session]]" = WeakSet()
 
 
 class _Saved(NamedTuple):
@@ -79,7 +76,8 @@ class SessionPictures:
         pix: The Pixstore.
         sessions: The sessions to watch: a `sessionmaker`, an `async_sessionmaker` or a class. Default: all sessions of
             the process, also async ones and those of SQLModel and admin pages. Name them if you have several Pixstores.
-            A later SessionPictures of the same sessions replaces this one.
+            A later SessionPictures of the same sessions replaces this one. Of several that match, the one of the most
+            derived class counts.
         in_transaction: Whether pictures are saved and deleted in the session's own transaction. It needs async sessions
             with asyncpg or psycopg on the PostgreSQL database of `pix`, with a pool of its own, and READ COMMITTED.
     """
@@ -88,13 +86,7 @@ class SessionPictures:
         self._calls = Calls(pix)
         self._in_transaction = in_transaction
         self._changes: WeakKeyDictionary[SessionTransaction, _Changes] = WeakKeyDictionary()
-        watched = _watched(sessions)
-        if before := _watching.get(watched):
-            for listener in before._listeners():
-                event.remove(watched, *listener)
-        for listener in self._listeners():
-            event.listen(watched, *listener)
-        _watching[watched] = self
+        _watching[_class_of(sessions)] = self
 
     def unnamed(
         self,
@@ -131,24 +123,7 @@ class SessionPictures:
                 self._calls.delete_image(image_id)
         return unnamed
 
-    def count(self, session: Session, removed: object, added: object) -> None:
-        """Note that a row that is about to be written names another picture."""
-        rows = self._changes_of(session).rows
-        if isinstance(removed, str):
-            rows[removed] -= 1
-        if isinstance(added, str):
-            rows[added] += 1
-
-    def _listeners(self) -> list[tuple[str, Callable[..., None]]]:
-        return [
-            ("before_flush", self._before_flush),
-            ("before_commit", self._before_commit),
-            ("after_commit", self._after_commit),
-            ("after_transaction_end", self._after_transaction_end),
-        ]
-
-    def _before_flush(self, session: Session, *_: object) -> None:
-        session.info[_INFO_KEY] = self
+    def _save_new(self, session: Session) -> None:
         for instance in [*session.new, *session.dirty]:
             state = inspect(instance)
             for attribute in picture_attributes(state.mapper):
@@ -167,7 +142,18 @@ class SessionPictures:
         changes.rows[image_id] -= 1
         setattr(instance, attribute.key, image_id)
 
-    def _before_commit(self, session: Session) -> None:
+    def _count(self, session: Session, mapper: Mapper[Any], instance: object, *, is_deleted: bool) -> None:
+        """Count the pictures that a row gains and loses, which is about to be written."""
+        state, rows = inspect(instance), self._changes_of(session).rows
+        for attribute in picture_attributes(mapper):
+            history = state.attrs[attribute.key].history
+            if is_deleted or history.has_changes():
+                if removed := _stored(session, state, attribute):
+                    rows[removed] -= 1
+                if history.added and history.added[0] and not is_deleted:
+                    rows[history.added[0]] += 1
+
+    def _prepare_commit(self, session: Session) -> None:
         if session.get_nested_transaction() is not None:
             return
         session.flush()
@@ -180,12 +166,12 @@ class SessionPictures:
                 del changes.rows[image_id]
         changes.may_be_committed = True
 
-    def _after_commit(self, session: Session) -> None:
+    def _note_commit(self, session: Session) -> None:
         changes = self._changes.get(_transaction(session))
         if changes is not None:
             changes.is_committed = True
 
-    def _after_transaction_end(self, session: Session, transaction: SessionTransaction) -> None:
+    def _end(self, transaction: SessionTransaction) -> None:
         changes = self._changes.pop(transaction, None)
         if changes is None:
             return
@@ -237,21 +223,27 @@ def _transaction(session: Session) -> SessionTransaction:
     return session.get_nested_transaction() or session.get_transaction() or session.begin()
 
 
-def _watched(sessions: Sessions) -> Any:
-    """Return the target of session events. An async_sessionmaker gets a class of sync sessions of its own."""
+def _class_of(sessions: Sessions) -> type[Session]:
+    """Return the class of the sessions whose events count. An async_sessionmaker gets a class of its own."""
     if isinstance(sessions, async_sessionmaker):
-        base = sessions.kw.get("sync_session_class") or sessions.class_.sync_session_class
-        if base in _watching and base is not Session:
+        base: type[Session] = sessions.kw.get("sync_session_class") or sessions.class_.sync_session_class
+        if base in _made_here:
             return base
-        watched = type(base.__name__, (base,), {})
-        sessions.configure(sync_session_class=watched)
-        return watched
-    if isinstance(sessions, type) and issubclass(sessions, AsyncSession):
-        return sessions.sync_session_class
-    return sessions
+        made = type(base.__name__, (base,), {})
+        _made_here.add(made)
+        sessions.configure(sync_session_class=made)
+        return made
+    if isinstance(sessions, sessionmaker):
+        return sessions.class_
+    return sessions.sync_session_class if issubclass(sessions, AsyncSession) else sessions
 
 
-def _stored(session: Session, state: InstanceState[Any], attribute: ColumnProperty[Any]) -> object:
+def _watcher(session: Session) -> SessionPictures | None:
+    """Return the SessionPictures of a session: of its own class, else of the next base."""
+    return next((_watching[kind] for kind in type(session).__mro__ if kind in _watching), None)
+
+
+def _stored(session: Session, state: InstanceState[Any], attribute: ColumnProperty[Any]) -> str | None:
     """Return the picture that the row names now, and lock the row. Another session may have changed it meanwhile."""
     if state.identity is None:
         return None
@@ -260,28 +252,40 @@ def _stored(session: Session, state: InstanceState[Any], attribute: ColumnProper
     return session.scalar(select(attribute.class_attribute).where(*is_its_row).with_for_update())
 
 
-# These listen to all mappers, because mapped classes may be defined after SessionPictures is made.
+@event.listens_for(Session, "before_flush")
+def _before_flush(session: Session, *_: object) -> None:
+    if pictures := _watcher(session):
+        pictures._save_new(session)
+
+
+@event.listens_for(Session, "before_commit")
+def _before_commit(session: Session) -> None:
+    if pictures := _watcher(session):
+        pictures._prepare_commit(session)
+
+
+@event.listens_for(Session, "after_commit")
+def _after_commit(session: Session) -> None:
+    if pictures := _watcher(session):
+        pictures._note_commit(session)
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _after_transaction_end(session: Session, transaction: SessionTransaction) -> None:
+    if pictures := _watcher(session):
+        pictures._end(transaction)
 
 
 @event.listens_for(Mapper, "before_insert")
 @event.listens_for(Mapper, "before_update")
 def _before_write(mapper: Mapper[Any], _: Connection, instance: object) -> None:
-    _count(mapper, instance, is_deleted=False)
+    session = object_session(instance)
+    if session and (pictures := _watcher(session)):
+        pictures._count(session, mapper, instance, is_deleted=False)
 
 
 @event.listens_for(Mapper, "before_delete")
 def _before_delete(mapper: Mapper[Any], _: Connection, instance: object) -> None:
-    _count(mapper, instance, is_deleted=True)
-
-
-def _count(mapper: Mapper[Any], instance: object, *, is_deleted: bool) -> None:
     session = object_session(instance)
-    pictures = session.info.get(_INFO_KEY) if session else None
-    if session is None or pictures is None:
-        return
-    state = inspect(instance)
-    for attribute in picture_attributes(mapper):
-        history = state.attrs[attribute.key].history
-        if is_deleted or history.has_changes():
-            added = None if is_deleted else history.added and history.added[0]
-            pictures.count(session, _stored(session, state, attribute), added)
+    if session and (pictures := _watcher(session)):
+        pictures._count(session, mapper, instance, is_deleted=True)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, delete, insert, select
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import Session, scoped_session, sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
 
 from pixstore_asgi import InvalidImage
 from pixstore_asgi.errors import InputError, StoreBusy
@@ -299,16 +299,35 @@ def test_the_last_one_watches(tmp_path: Path) -> None:
     class Own(Session):
         pass
 
-    for sessions in (Own, sessionmaker(engine), scoped_session(sessionmaker(engine))):
+    for sessions in (Own, sessionmaker(engine)):
         first, second = MemoryPixstore(), MemoryPixstore()
         for pix in (first, second):
             SessionPictures(pix, sessions)
-        session = sessions(engine) if sessions is Own else sessions()
-        with session:
+        with sessions(bind=engine) as session:
             session.add(new(str(sessions)))
             session.commit()
-        images = SyncPixstore(second)
-        assert len(images.list_images()) == 1
+        assert len(SyncPixstore(second).list_images()) == 1
+    engine.dispose()
+
+
+def test_the_most_derived_class_watches(tmp_path: Path) -> None:
+    """If a class and a factory of it are both watched, one SessionPictures alone sees a session of the factory."""
+    engine = create_engine(f"sqlite:///{tmp_path}/app.db")
+    Base.metadata.create_all(engine)
+
+    class Own(Session):
+        pass
+
+    of_class, of_factory = MemoryPixstore(), MemoryPixstore()
+    sessions = sessionmaker(engine, class_=Own)
+    SessionPictures(of_factory, sessions)
+    SessionPictures(of_class, Own)
+    with sessions() as session, Own(engine) as other:
+        session.add(new())
+        session.commit()
+        other.add(new("b"))
+        other.commit()
+    assert len(SyncPixstore(of_factory).list_images()) == len(SyncPixstore(of_class).list_images()) == 1
     engine.dispose()
 
 
