@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from ..asgi.app import AppOptions, PixstoreApp
 from ..asgi.client_files import SERVICE_WORKER, client_directory
+from ..asgi.delivery import PayloadResponse
 from ..asgi.http import recipient_of, route_path
 from ..asgi.records import RecordsApp
 from ..asgi.refused_uploads import RefusedUploads
@@ -69,6 +70,14 @@ no_store = CacheControlHeader(no_store=True)
 record has a key. Do not use `cache=` there: Litestar would store the keys."""
 
 
+_PAYLOAD = ResponseSpec(
+    bytes,
+    generate_examples=False,
+    description="A wire payload; the header x-pixstore-state names its state.",
+    media_type="application/octet-stream",
+)
+
+
 class _RecordType:
     def __class_getitem__(cls, key_and_value: Any) -> type[ImageRecord]:
         return ImageRecord
@@ -97,7 +106,8 @@ class PixstorePlugin(InitPlugin, ReceiveRoutePlugin, OpenAPISchemaPlugin):
     - Handlers may have the parameters `image_upload: ImageUpload` and `page_recipient: PageRecipient`. The limit of an
       upload is the Pixstore's `max_image_bytes`. Litestar's `request_max_body_size` applies only if the handler, its
       controller or its router sets it.
-    - OpenAPI has the schema of ImageRecord, the records route, and body and errors of each upload.
+    - OpenAPI has the schema of ImageRecord, the records route, body and errors of each upload, and the response of each
+      handler that returns a PayloadResponse.
 
     Args:
         pixstore: The Pixstore.
@@ -148,13 +158,15 @@ class PixstorePlugin(InitPlugin, ReceiveRoutePlugin, OpenAPISchemaPlugin):
         return app_config
 
     def receive_route(self, route: BaseRoute) -> None:
-        """Describe uploads in OpenAPI, and remove Litestar's limit for their length. Litestar calls it."""
+        """Describe uploads and payloads in OpenAPI, and remove Litestar's limit for uploads. Litestar calls it."""
         for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
             if _UPLOAD in _parameters(handler):
                 if all(layer.request_max_body_size is Empty for layer in handler.ownership_layers[1:]):
                     handler.request_max_body_size = None
                 if handler.operation_class is Operation:
                     handler.operation_class = self._operation
+            if handler.parsed_fn_signature.return_type.annotation is PayloadResponse:
+                handler.responses = {200: _PAYLOAD, **(handler.responses or {})}
 
     @staticmethod
     def is_plugin_supported_type(value: Any) -> bool:

@@ -88,6 +88,8 @@ async def test_litestar_describes_records_and_uploads(run_snippet: RunSnippet) -
     upload = schema["paths"]["/api/pictures"]["post"]
     assert upload["requestBody"]["content"]["image/png"]["schema"] == {"type": "string", "format": "binary"}
     assert upload["responses"]["201"]["content"]["application/json"]["schema"]["$ref"].endswith("/ImageRecord")
+    image = schema["paths"]["/my-images/{image_id}"]["get"]
+    assert image["responses"]["200"]["content"] == {"application/octet-stream": {"schema": {"type": "string"}}}
 
 
 class LoginCheck(AbstractAuthenticationMiddleware):
