@@ -1,5 +1,6 @@
 """The scripts of a page (the client's settings and the element `<pix-image>`), and a page that shows one image."""
 
+import hashlib
 from functools import cache
 
 from django.urls import get_script_prefix
@@ -52,7 +53,7 @@ def mount_url() -> str:
 def script_urls() -> tuple[str, str]:
     """Return the URLs of the two module scripts of a page, in their order: the client's settings, and the element."""
     mount = mount_url()
-    return f"{mount}{PAGE_PATH}?{_version()}", f"{mount}{_CLIENT}{_path_of('element.js')}"
+    return f"{mount}{PAGE_PATH}?{_script()[1]}", f"{mount}{_CLIENT}{_path_of('element.js')}"
 
 
 @cache
@@ -61,8 +62,11 @@ def _path_of(name: str) -> str:
     return ClientFiles().versioned_path(name)
 
 
-def _version() -> str:
-    return _path_of("index.js").split("/")[1]
+@cache
+def _script() -> tuple[bytes, str]:
+    """Return the text of the module, and its version, which changes with the text and with the client."""
+    text = _SCRIPT.format(client=f"./client{_path_of('index.js')}").encode()
+    return text, hashlib.sha256(text).hexdigest()[:16]
 
 
 class PageFiles:
@@ -74,18 +78,18 @@ class PageFiles:
     """
 
     def __init__(self) -> None:
-        self._script = _SCRIPT.format(client=f"./client{_path_of('index.js')}").encode()
+        self._text, self._version = _script()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = scope["path"].rpartition(VIEW_PATH + "/")[2]
         if scope["method"] not in ("GET", "HEAD"):
             await refuse(405, [(b"allow", b"GET, HEAD")], send)
         elif scope["path"].endswith(PAGE_PATH):
-            is_current = scope["query_string"] == _version().encode()
+            is_current = scope["query_string"] == self._version.encode()
             caching = b"public, max-age=31536000, immutable" if is_current else b"no-cache"
-            await self._send(self._script, [(b"content-type", b"text/javascript; charset=utf-8")], caching, scope, send)
+            await self._send(self._text, [(b"content-type", b"text/javascript; charset=utf-8")], caching, scope, send)
         elif is_served_id(name):
-            page = _VIEW.format(version=_version(), element=f"../client{_path_of('element.js')}", id=name).encode()
+            page = _VIEW.format(version=self._version, element=f"../client{_path_of('element.js')}", id=name).encode()
             await self._send(page, _HEADERS_OF_VIEW, b"no-cache", scope, send)
         else:
             await refuse(404, [], send)
