@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from ..core.hidden import hidden_text
 from ..errors import ConfigError
 from ..process import Clock, wall_clock_ms
 from .contract import ImageStore
@@ -36,7 +37,7 @@ class StorePlace:
         if not isinstance(self.target, str | os.PathLike):
             return {}
         given = {"database": self.target, "blobs": self.blobs}
-        return {name: os.fspath(place) for name, place in given.items() if place is not None}
+        return {name: hidden_text(os.fspath(place)) for name, place in given.items() if place is not None}
 
 
 class Driver(NamedTuple):

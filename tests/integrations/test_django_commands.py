@@ -11,6 +11,7 @@ from django.core.management import call_command, execute_from_command_line
 from django.test.utils import override_settings
 
 from pixstore_asgi import Pixstore, Variant
+from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.sync import SyncPixstore
 from tests.support.django_setup import configure_django
@@ -101,6 +102,13 @@ def test_help_and_mistakes_are_those_of_the_command_line(project: Pixstore, caps
     assert exit_code() == 0
     assert "manage.py pixstore [OPTIONS] COMMAND" in capsys.readouterr().out
     assert exit_code("gc", "--no-such-option") == 2
+
+
+def test_the_password_of_a_url_is_not_shown() -> None:
+    """An error tracker sees the place of the store, as a local variable of the command."""
+    place = parts_of(Pixstore("postgresql://ada:letmein@127.0.0.1/museum", secret=SECRET)).place
+    assert place.texts()["database"].endswith("/museum")
+    assert "letmein" not in f"{place!r}{place.texts()!r}"
 
 
 def test_a_store_object_needs_the_option(capsys: pytest.CaptureFixture[str]) -> None:
