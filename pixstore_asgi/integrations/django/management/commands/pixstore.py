@@ -19,7 +19,7 @@ _NAMES_OF_STORE = ("into", "database")
 class Command(BaseCommand):
     """Runs a command of `pixstore-asgi`. Store, secret and the application's options are those of the project."""
 
-    help = "Runs a command of pixstore-asgi for the project's pictures: manage.py pixstore gc. --help lists them all."
+    help = "Runs a command of pixstore-asgi for the project's pictures. Without a command, it lists all of them."
     requires_system_checks = ()  # `doctor` and `restore` must work on a damaged store
 
     def add_arguments(self, parser: CommandParser) -> None:
