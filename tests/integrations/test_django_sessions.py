@@ -3,6 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from typing import Any
 from unittest.mock import patch
@@ -17,7 +18,7 @@ from django.contrib.auth import get_user, get_user_model, login, logout
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connection, transaction
 from django.http import HttpRequest
-from django.test.utils import override_settings
+from django.test.utils import override_script_prefix, override_settings
 
 from pixstore_asgi import ConfigError, ImageRecord, decode_payload
 from pixstore_asgi.testing import MemoryPixstore
@@ -312,8 +313,8 @@ def test_the_application_needs_one_rule(project: MemoryPixstore) -> None:
 def test_the_page_script_is_cached_by_its_version(project: MemoryPixstore) -> None:
     """Its URL below the setting's route has the client's version. Another version is asked for again."""
 
-    async def ask() -> list[tuple[int, str]]:
-        async with client(app) as http:
+    async def ask(**options: Any) -> list[tuple[int, str]]:
+        async with client(app, **options) as http:
             got = [await http.get(url) for url in (settings_url, f"{settings_url}0", element_url)]
             return [(each.status_code, each.headers["cache-control"].split(",")[0]) for each in got]
 
@@ -322,6 +323,10 @@ def test_the_page_script_is_cached_by_its_version(project: MemoryPixstore) -> No
         settings_url, element_url = script_urls()
         assert settings_url.startswith("/pictures/-/page.js?")
         assert anyio.run(ask) == [(200, "public"), (200, "no-cache"), (200, "public")]
+        with override_script_prefix("/app/"):
+            settings_url, element_url = script_urls()
+        assert settings_url.startswith("/app/pictures/-/page.js?")
+        assert anyio.run(partial(ask, root_path="/app")) == [(200, "public"), (200, "no-cache"), (200, "public")]
 
 
 def test_the_page_of_an_image_names_no_other_path(project: MemoryPixstore) -> None:
