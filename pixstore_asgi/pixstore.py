@@ -244,7 +244,8 @@ class Pixstore:
                 width and height as displayed. It is not stored: a later `pixstore-asgi variants` uses the variant's.
             on_progress: Called after each piece with the number of bytes of the image taken so far.
             max_directory_bytes: Refuse the image if it raises the stored bytes of its directory above this limit. They
-                are those of `usage`. Concurrent saves with a limit never exceed it together.
+                are those of `usage`. Concurrent saves with a limit never exceed it together. If the data has an
+                attribute `size`, as UploadFile has, an image that does not fit is refused before it is read.
             max_directory_images: The same for the number of images, without variants.
             connection: An asyncpg connection, or an AsyncConnection of psycopg 3.2 or newer, to the store's PostgreSQL.
                 The image is stored in the connection's transaction: together with the application's own rows, or not at
