@@ -8,7 +8,7 @@ export default [
     rules: {
       complexity: ["error", 15],
       curly: ["error", "multi-line"],
-      eqeqeq: "error",
+      eqeqeq: ["error", "always", { null: "ignore" }],
       "max-depth": ["error", 3],
       "max-statements": ["error", 25],
       "max-params": ["error", 5],

@@ -102,7 +102,7 @@ export function joined(options, recipient, refreshRecord, download, tabsOf = cre
   const cache = createCache(options);
   const memory = createMemory(options.cache === "off" ? 0 : options.memoryBytes);
   const tabs = tabsOf(options, (notice) => hear(notice));
-  const inWorker = createInWorker(startWorker);
+  const inWorker = createInWorker(options.worker ?? startWorker);
   const reported = createReported(options.onCacheError);
   const counts = { hits: 0, downloads: 0 };
   const parts = { options, recipient, refreshRecord, download, cache, memory, tabs, inWorker, reported, counts };

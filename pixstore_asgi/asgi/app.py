@@ -151,6 +151,21 @@ class PixstoreApp:
         """
         return _CLIENT + self._client_files.versioned_path(name)
 
+    def client_integrity(self, mount: str = "") -> dict[str, str]:
+        """Return the hashes of the browser client's files, with which a browser refuses a changed file (W3C Subresource
+        Integrity).
+
+        The result is the `integrity` of an import map. One of its values is the attribute `integrity` of a script or
+        of a link that preloads a module.
+
+        Args:
+            mount: The path of the mount, such as "/pixstore-image".
+
+        Returns:
+            The SHA-384 of each file by its path: `mount`, then the path that `client_path` returns.
+        """
+        return {f"{mount}{_CLIENT}{path}": value for path, value in self._client_files.integrity().items()}
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self.respond(route_path(scope), scope, receive, send)

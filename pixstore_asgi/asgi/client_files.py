@@ -4,6 +4,7 @@ A service worker intercepts the requests of plain `<img>` elements. If such a re
 `refuse_without_worker` answers it.
 """
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -106,6 +107,10 @@ class ClientFiles:
             raise InputError(f"the browser client has no file {name!r:.80}; there are {names}")
         return f"/{self._version}/{name}"
 
+    def integrity(self) -> dict[str, str]:
+        """Return the Subresource Integrity metadata of all versioned files, by path: the SHA-384 of their bytes."""
+        return {f"/{self._version}{path}": _integrity(each[IDENTITY].body) for path, each in self._versioned.items()}
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         version = _VERSION.match(path)
@@ -164,6 +169,11 @@ def _representation(coding: str, body: bytes, headers: RawHeaders) -> _Represent
     if coding != IDENTITY:
         content.append((b"content-encoding", coding.encode()))
     return _Representation(body, etag, content, [(b"etag", etag.encode()), *headers])
+
+
+def _integrity(body: bytes) -> str:
+    """Return the integrity metadata of a file (W3C Subresource Integrity, section 3.1)."""
+    return f"sha384-{base64.b64encode(hashlib.sha384(body).digest()).decode()}"
 
 
 def _allowing(scope: str) -> RawHeaders:

@@ -1,6 +1,8 @@
 """The browser client's files: the content coding that a client gets, and its headers."""
 
+import base64
 import gzip
+import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -173,6 +175,18 @@ async def test_a_version_is_kept_for_a_year(app: PixstoreApp, name: str, coding:
     assert head == (200, kept.headers, b"")
     unchanged = await ask(app, accepting(coding), ("if-none-match", kept.headers["etag"]), path=path)
     assert (unchanged.status, unchanged.headers["cache-control"]) == (304, kept.headers["cache-control"])
+
+
+async def test_each_file_has_its_hash(app: PixstoreApp) -> None:
+    """A browser that checks the hash of a file accepts the served bytes, and there is a hash for each file."""
+    hashes = app.client_integrity("/images")
+    assert {path.rpartition("/")[2] for path in hashes} == {path.name for path in DIST.glob("*.js")} - {
+        "service-worker.js"
+    }
+    for path, given in hashes.items():
+        got = await ask(app, path=path.removeprefix("/images"))
+        assert given == f"sha384-{base64.b64encode(hashlib.sha384(got.body).digest()).decode()}"
+        assert path.removeprefix("/images") == app.client_path(path.rpartition("/")[2])
 
 
 async def test_another_hosts_version_gets_this_ones_files(app: PixstoreApp) -> None:

@@ -66,6 +66,18 @@ test("true where the worker has taken the page over, which it is asked for", asy
   assert.equal(container.claims, 1);
 });
 
+test("the page's function makes the URL of the worker a trusted one", async (t) => {
+  const container = new Container(t);
+  assert.equal(await registerImageWorker({ ...OPTIONS, trusted: (url) => new URL(url, "http://trusted.example") }), true);
+  assert.deepEqual(container.registered, [[SCRIPT, `${ORIGIN}/`]]);
+  const errors = [];
+  const trusted = () => {
+    throw new TypeError("refused");
+  };
+  assert.equal(await registerImageWorker({ ...OPTIONS, trusted, onError: ({ message }) => errors.push(message) }), false);
+  assert.deepEqual(errors, ["refused"]);
+});
+
 test("true at once if the worker controls the page already, and failed images load again: another tab may have registered it", async (t) => {
   const container = new Container(t);
   container.controller = { scriptURL: SCRIPT };

@@ -114,6 +114,7 @@ test("a value that can't work is refused by the option's name", () => {
   refuses({ cacheLimit: 0 }, "cacheLimit");
   refuses({ cacheLimit: 10, cleanupBatch: 10 }, "cleanupBatch");
   refuses({ onCacheError: "log" }, "onCacheError");
+  refuses({ worker: "/pixstore-worker.js" }, "worker must be a function");
   refuses({ timeoutMs: 0 }, "timeoutMs must be an integer from 1");
   refuses({ retries: 1.5 }, "retries");
   refuses({ defaultEndpointConnectPort: 80 }, "defaultEndpointConnectHost");

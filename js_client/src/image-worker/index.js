@@ -4,6 +4,8 @@ import { endpointBeside } from "../options/endpoint.js";
 
 /** @import { CacheKind, KeyPair } from "../options/options.js" */
 
+/** @typedef {(url: URL) => any} Trusted */
+
 /**
  * @typedef {object} ImageWorkerOptions
  * @property {string} recordsUrl  URL of a RecordsApp, or of an API that answers in the same way, on the page's origin
@@ -16,6 +18,7 @@ import { endpointBeside } from "../options/endpoint.js";
  * @property {CacheKind | undefined} [cache]  as `namespace`
  * @property {KeyPair | undefined} [keyPair]  as `namespace`
  * @property {boolean | undefined} [offline]  as `namespace`: show the last pictures without a network
+ * @property {Trusted | undefined} [trusted]  makes the worker's URL a TrustedScriptURL, under Trusted Types
  * @property {((error: unknown) => void) | undefined} [onError]  called with the reason if the worker cannot be used,
  *   unless the browser has no service workers
  */
@@ -35,7 +38,7 @@ const LIMIT_MS = 5000;
  * @param {ImageWorkerOptions} options
  * @returns {Promise<boolean>}  whether image URLs work in this page from now on; never rejects
  */
-export async function registerImageWorker({ endpoint, recordsUrl, scope = "/", onError, ...settings }) {
+export async function registerImageWorker({ endpoint, recordsUrl, scope = "/", trusted, onError, ...settings }) {
   try {
     const { serviceWorker } = navigator;
     if (!serviceWorker) return false;
@@ -51,7 +54,7 @@ export async function registerImageWorker({ endpoint, recordsUrl, scope = "/", o
     script.searchParams.set("recordsUrl", inPage(recordsUrl));
     const { controller } = serviceWorker;
     await Promise.race([
-      takeOver(serviceWorker, script, inPage(scope)),
+      takeOver(serviceWorker, script, inPage(scope), trusted),
       new Promise((_, reject) => setTimeout(reject, LIMIT_MS, new Error("no service worker in time"))),
     ]);
     showAgain(`${mount}/-/image/`, controller?.scriptURL !== script.href);
@@ -75,8 +78,9 @@ const inPage = (url) => new URL(url, document.baseURI).href;
  * @param {ServiceWorkerContainer} container
  * @param {URL} script
  * @param {string} scope
+ * @param {Trusted} [trusted]
  */
-async function takeOver(container, script, scope) {
+async function takeOver(container, script, scope, trusted = (url) => url) {
   const before = await container.getRegistration(scope);
   if (before?.scope === scope && hasOther(before, script)) {
     throw new Error(`${scope} has another service worker; choose another scope`);
@@ -84,7 +88,7 @@ async function takeOver(container, script, scope) {
   if (!location.href.startsWith(scope)) {
     throw new Error(`the page is outside of ${scope}; choose a scope that contains it`);
   }
-  const registration = await container.register(script, { scope });
+  const registration = await container.register(trusted(script), { scope });
   while (container.controller?.scriptURL !== script.href) {
     const changed = new Promise((resolve) => container.addEventListener("controllerchange", resolve, { once: true }));
     // After a reload with the shift key the worker is active, but controls no page.

@@ -53,13 +53,12 @@ export const headers = (value) => {
  * @throws {ConfigError} for an unknown name or an unusable value
  */
 export function checked(checks, given) {
-  if (Object(given) !== given) {
-    throw new ConfigError(`options must be an object with ${Object.keys(checks).join(", ")}`);
-  }
-  const entries = Object.entries(Object(given)).filter(([, value]) => (value ?? null) !== null);
+  const names = Object.keys(checks).join(", ");
+  if (Object(given) !== given) throw new ConfigError(`options must be an object with ${names}`);
+  const entries = Object.entries(/** @type {object} */ (given)).filter(([, value]) => value != null);
   for (const [name, value] of entries) {
     const check = Object.hasOwn(checks, name) && checks[name];
-    if (!check) throw new ConfigError(`${name} is no option; the options are ${Object.keys(checks).join(", ")}`);
+    if (!check) throw new ConfigError(`${name} is no option; the options are ${names}`);
     const wanted = check(value);
     if (wanted) throw new ConfigError(`${name} must be ${wanted}`);
   }

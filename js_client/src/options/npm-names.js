@@ -43,8 +43,8 @@ export function translateNpmNames(config) {
   const databaseName = frontendDbName && `${frontendDbName}-asgi`;
   const renamed = { cacheLimit, cleanupBatch, databaseName, endpoint: endpointOf(host, port, route) };
   for (const [name, value] of Object.entries(renamed)) {
-    if ((value ?? null) === null) continue;
-    if ((options[name] ?? null) !== null) throw new ConfigError(`give ${name} or its npm name, not both`);
+    if (value == null) continue;
+    if (options[name] != null) throw new ConfigError(`give ${name} or its npm name, not both`);
     options[name] = value;
   }
   return options;
@@ -57,7 +57,7 @@ export function translateNpmNames(config) {
  * @returns {string | undefined}
  */
 function endpointOf(host, port, path) {
-  if ((host ?? port ?? null) === null) return path;
+  if ((host ?? port) == null) return path;
   const address = `${host}:${port ?? NPM_PORT}${path ?? DEFAULT_ENDPOINT}`;
   // Without a scheme the browser uses the page's own, so an HTTPS page never uses plain HTTP.
   if (host && /^[^\s/?#@\\]+:\d+\//.test(address)) return `//${address}`;

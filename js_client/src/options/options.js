@@ -53,6 +53,8 @@ import { endpointBeside } from "./endpoint.js";
  * @property {number | undefined} [memoryBytes]  most bytes of images in memory; default 32 MiB
  * @property {number | undefined} [cleanupBatch]  images evicted beyond the excess, fewer than `cacheLimit`; default
  *   `cacheLimit` / 20
+ * @property {(() => Worker) | undefined} [worker]  starts the worker that decrypts, `pixstore-worker.js`, if the page must
+ *   create its URL, as under Trusted Types; default: the file beside this one
  * @property {RefreshRecord | undefined} [refreshRecord]  called once per image if its proof has expired; default none
  * @property {RefreshRecords | undefined} [refreshRecords]  the same for several images, if their proofs expire at about
  *   the same time
@@ -80,7 +82,7 @@ import { endpointBeside } from "./endpoint.js";
  * @property {Priority | undefined} [priority]  "high", "auto" (default) or "low"
  */
 
-/** @typedef {"headers" | "credentials" | "offline" | "recordsUrl" | "refreshRecord" | "refreshRecords"} WithoutDefault */
+/** @typedef {"headers" | "credentials" | "offline" | "recordsUrl" | "refreshRecord" | "refreshRecords" | "worker"} WithoutDefault */
 
 /**
  * A checked configuration with its defaults. `endpoint` has no slash at its end.
@@ -117,6 +119,7 @@ const CONFIG = {
   cacheBytes: integer(0),
   memoryBytes: integer(0),
   cleanupBatch: integer(0),
+  worker: callback,
   refreshRecord: callback,
   refreshRecords: callback,
   recordsUrl: text,

@@ -1,5 +1,6 @@
 /** Registers the service worker that lets a plain `<img src="/pixstore-image/-/image/ID">` show encrypted images. */
 import type { CacheKind, KeyPair } from "../options/options.js";
+export type Trusted = (url: URL) => any;
 export type ImageWorkerOptions = {
     /**
      * URL of a RecordsApp, or of an API that answers in the same way, on the page's origin
@@ -36,6 +37,10 @@ export type ImageWorkerOptions = {
      */
     offline?: boolean | undefined;
     /**
+     * makes the worker's URL a TrustedScriptURL, under Trusted Types
+     */
+    trusted?: Trusted | undefined;
+    /**
      * called with the reason if the worker cannot be used,
      * unless the browser has no service workers
      */
@@ -53,4 +58,4 @@ export type ImageWorkerOptions = {
  * @param {ImageWorkerOptions} options
  * @returns {Promise<boolean>}  whether image URLs work in this page from now on; never rejects
  */
-export declare function registerImageWorker({ endpoint, recordsUrl, scope, onError, ...settings }: ImageWorkerOptions): Promise<boolean>;
+export declare function registerImageWorker({ endpoint, recordsUrl, scope, trusted, onError, ...settings }: ImageWorkerOptions): Promise<boolean>;

@@ -54,6 +54,11 @@ export type PixstoreConfig = {
      */
     cleanupBatch?: number | undefined;
     /**
+     * starts the worker that decrypts, `pixstore-worker.js`, if the page must
+     * create its URL, as under Trusted Types; default: the file beside this one
+     */
+    worker?: (() => Worker) | undefined;
+    /**
      * called once per image if its proof has expired; default none
      */
     refreshRecord?: RefreshRecord | undefined;
@@ -120,7 +125,7 @@ export type ImageOptions = {
      */
     priority?: Priority | undefined;
 };
-export type WithoutDefault = "headers" | "credentials" | "offline" | "recordsUrl" | "refreshRecord" | "refreshRecords";
+export type WithoutDefault = "headers" | "credentials" | "offline" | "recordsUrl" | "refreshRecord" | "refreshRecords" | "worker";
 export type Options = Pick<PixstoreConfig, WithoutDefault> & {
     [Name in Exclude<keyof PixstoreConfig, WithoutDefault>]-?: NonNullable<PixstoreConfig[Name]>;
 };

@@ -111,6 +111,7 @@ def applications() -> str:
     rows = [
         *((each.__name__, each) for each in (PixstoreApp, PixstoreMiddleware, RecordsApp, PayloadResponse)),
         ("PixstoreApp.client_path", PixstoreApp.client_path),
+        ("PixstoreApp.client_integrity", PixstoreApp.client_integrity),
     ]
     return things(*rows)
 
