@@ -199,6 +199,38 @@ def test_hooks_that_fail_delete_no_picture_of_a_row(pix: MemoryPixstore) -> None
     assert stored(pix) == {Member.objects.get().avatar.name}
 
 
+def test_an_error_of_a_hook_that_is_kept_deletes_no_picture(pix: MemoryPixstore) -> None:
+    """Its traceback has the dropped hooks. It may end in a later transaction, which looks like a rollback then."""
+
+    def fail() -> None:
+        raise Wrong
+
+    kept: list[Exception] = []
+    try:
+        with transaction.atomic():
+            transaction.on_commit(fail)
+            ann = Member.objects.create(name="Ann", avatar=png())
+    except Wrong as error:
+        kept.append(error)
+    with transaction.atomic():
+        Member.objects.create(name="Bob")
+    with transaction.atomic():
+        Member.objects.create(name="Eve")
+        kept.clear()
+        gc.collect()
+    assert stored(pix) == {ann.avatar.name}
+
+
+def test_a_picture_that_another_model_has_taken_over_stays(pix: MemoryPixstore) -> None:
+    """A row of another model or column has its id, as in an archive. Its own row is deleted, or has another picture."""
+    ann, bob = (Member.objects.create(name=name, avatar=png()) for name in ("Ann", "Bob"))
+    kept = {Photo.objects.create(title=each.name, picture=each.avatar.name).picture.name for each in (ann, bob)}
+    ann.delete()
+    bob.avatar = png()
+    bob.save()
+    assert stored(pix) == {*kept, bob.avatar.name}
+
+
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
 def test_a_lost_connection_is_no_certain_rollback(pix: MemoryPixstore, postgres: Cluster) -> None:
     """The picture stays until a query has shown that no row has it, because the commit may have arrived."""

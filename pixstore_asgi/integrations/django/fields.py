@@ -94,8 +94,8 @@ class PictureField(ImageField):
 
     Forms, the admin and serializers treat it as an ImageField. They refuse files that the Pixstore does not accept. If
     the transaction that saves a picture is rolled back, the picture is deleted. If a picture is replaced or removed, or
-    its row is deleted, it is deleted after the commit, unless another row has its id in this column. Left are pictures
-    of rows that were never saved, of bulk_create and of `QuerySet.update`.
+    its row is deleted, it is deleted after the commit, unless a PictureField or ImageField of the same database has its
+    id. Left are pictures of rows that were never saved, of bulk_create and of `QuerySet.update`.
 
     Args:
         verbose_name: As in ImageField, and so are all others. There is no `storage`.

@@ -13,12 +13,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, connections, transaction
-from django.db.models import FileField, Model, QuerySet
+from django.db.models import FileField, Model
 from django.db.models.fields.files import FieldFile
 
 from ...core.events import event
 from ...errors import PixstoreError
 from ...sync import SyncPixstore
+from .columns import columns_of, names_in_use
 from .setting import get_images
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def pictures_of(instance: Model) -> InstancePictures:
 
 
 def note_replaced(instance: Model, column: FileField, previous: object) -> None:
-    """Delete the previous value of a column after the next save of its row, unless another row has it."""
+    """Delete the previous value of a column after the next save of its row, unless a row has it then."""
     if name := _name_of(previous):
         pictures_of(instance).replaced.setdefault(column, set()).add(name)
 
@@ -124,6 +125,8 @@ def note_writing(instance: Model, column: FileField) -> None:
         if connection.in_atomic_block:
             picture.connection = weakref.ref(connection)
             transaction.on_commit(hook.keep, using=state.using, robust=True)
+            # Before all hooks of the application, because an error of one of them drops the later ones.
+            connection.run_on_commit.insert(0, connection.run_on_commit.pop())
         else:
             state.written.append(hook)
 
@@ -142,14 +145,14 @@ def after_save(*, instance: Model, using: str, update_fields: Iterable[str] | No
         state.written.pop().keep()
     for column in list(state.replaced):
         if update_fields is None or {column.name, column.attname} & set(update_fields):
-            _delete_after_commit(column, using, partial(state.replaced.pop, column, set()))
+            _delete_after_commit(using, partial(state.replaced.pop, column, set()))
 
 
 def before_delete(columns: Sequence[FileField], *, instance: Model, using: str, **_: object) -> None:
     """Delete the pictures of a row after the commit of its removal. A receiver of pre_delete."""
     for column in columns:
         if name := _name_of(getattr(instance, column.attname)):
-            _delete_after_commit(column, using, partial(set, [name]))
+            _delete_after_commit(using, partial(set, [name]))
 
 
 def delete_unsure(**_: object) -> None:
@@ -161,7 +164,7 @@ def delete_unsure(**_: object) -> None:
             return
         if connections[picture.using].in_atomic_block:
             _unsure.append(picture)  # a query may see an old snapshot
-        elif _delete_unused(picture.images, picture.column, picture.using, {picture.image_id}):
+        elif _delete_unused(picture.images, picture.using, {picture.image_id}):
             picture.give_back()
 
 
@@ -179,22 +182,21 @@ def _note_end(picture: NewPicture) -> None:
     _unsure.append(picture)
 
 
-def _delete_after_commit(column: FileField, using: str, names: Callable[[], set[str]]) -> None:
+def _delete_after_commit(using: str, names: Callable[[], set[str]]) -> None:
     def delete_replaced() -> None:
-        _delete_unused(get_images(), column, using, names())
+        _delete_unused(get_images(), using, names())
 
     connection = connections[using]
     if connection.in_atomic_block or connection.get_autocommit():
         transaction.on_commit(delete_replaced, using=using, robust=True)
 
 
-def _delete_unused(images: SyncPixstore, column: FileField, using: str, names: set[str]) -> set[str]:
-    """Delete the pictures that no row has in this column, and return their names. Log a failure."""
+def _delete_unused(images: SyncPixstore, using: str, names: set[str]) -> set[str]:
+    """Delete the pictures that no row of the database has, and return their names. Log a failure."""
     deleted = set[str]()
     try:
-        # Not by the model's manager, which may hide rows.
-        rows: QuerySet[Model] = QuerySet(column.model, using=using).filter(**{f"{column.attname}__in": names})
-        for name in names - set(rows.values_list(column.attname, flat=True)):
+        # A row of another model or column may have taken the picture over.
+        for name in names - names_in_use(list(columns_of(using)), names):
             images.delete_image(name)
             deleted.add(name)
     except (DatabaseError, PixstoreError) as error:

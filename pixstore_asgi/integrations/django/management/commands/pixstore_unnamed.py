@@ -2,30 +2,16 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections, router
-from django.db.models import FileField, Model, QuerySet
+from django.db import connections
 
+from ...columns import Column, columns_of, names_in_use
 from ...setting import get_images
-from ...storage import PixstoreStorage
 
 _PAGE = 500
 _GRACE_S = 3600
-
-
-class _Column(NamedTuple):
-    """One column with the names of pictures, in one database."""
-
-    model: type[Model]
-    name: str
-    using: str
-
-    def names_among(self, image_ids: list[str]) -> set[str]:
-        rows: QuerySet[Model] = QuerySet(self.model, using=self.using)  # not the manager, which may hide rows
-        return set(rows.filter(**{f"{self.name}__in": image_ids}).values_list(self.name, flat=True))
 
 
 class Command(BaseCommand):
@@ -59,7 +45,7 @@ class Command(BaseCommand):
         images = get_images()
         for page in _pages(options["directory"]):
             old = [image.id for image in page if image.created < before_ms]
-            named = set[str]().union(*(column.names_among(old) for column in columns)) if old else set()
+            named = names_in_use(columns, old)
             for image_id in old:
                 if image_id not in named:
                     self.stdout.write(image_id)
@@ -67,13 +53,9 @@ class Command(BaseCommand):
                         images.delete_image(image_id)
 
 
-def _columns() -> Iterator[_Column]:
-    for model in apps.get_models(include_auto_created=True):
-        for field in model._meta.local_concrete_fields:
-            if isinstance(field, FileField) and isinstance(field.storage, PixstoreStorage):
-                for using in connections:
-                    if router.allow_migrate_model(using, model):
-                        yield _Column(model, field.attname, using)
+def _columns() -> Iterator[Column]:
+    for using in connections:
+        yield from columns_of(using)
 
 
 def _pages(directory: str | None) -> Iterator[list[Any]]:
