@@ -15,6 +15,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user, get_user_model, login, logout
+from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connection, transaction
 from django.http import HttpRequest
@@ -284,6 +285,33 @@ def test_an_async_rule_keeps_the_transaction_of_a_test(project: MemoryPixstore) 
     with transaction.atomic():
         assert async_to_sync(ask)() == 200
         assert get_user_model().objects.filter(username=saved.id).exists()
+
+
+def rule_of_ada(user: Any, image_id: str) -> bool:
+    return bool(get_user_model().objects.get(username="ada", pk=user.pk))
+
+
+def strict_rule_of_ada(user: Any, image_id: str) -> bool:
+    if not is_ada(user, image_id):
+        raise PermissionDenied
+    return True
+
+
+async def later_rule_of_ada(user: Any, image_id: str) -> bool:
+    return bool(await get_user_model().objects.aget(username="ada", pk=user.pk))
+
+
+@pytest.mark.parametrize("rule", [rule_of_ada, strict_rule_of_ada, later_rule_of_ada])
+def test_errors_that_refuse_in_views_refuse_in_rules(
+    project: MemoryPixstore, rule: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A missing row and PermissionDenied are a refusal, and no error of the server."""
+    app = pixstore_application(no_django, authorize=rule)
+    saved = project.run(project.save_image(picture()))
+    ada, bob = Visitor("ada"), Visitor("bob")
+    assert answers(app, ada.record(project, saved.id), ada) == [SUCCESS, SUCCESS, 200, 1]
+    assert answers(app, bob.record(project, saved.id), bob) == [403, 403, 200, 0]
+    assert {record.levelname for record in caplog.records} == {"DEBUG"}
 
 
 def test_a_login_by_a_header(project: MemoryPixstore) -> None:

@@ -34,8 +34,8 @@ def pixstore_application(
 
     Args:
         django: The result of this package's `get_asgi_application()`, or an application around it.
-        authorize: A plain or async function of user and image id. Only True admits the user. A plain function runs in
-            a thread, so it may use the database.
+        authorize: A plain or async function of user and image id. Only True admits the user. PermissionDenied,
+            Http404 and ObjectDoesNotExist refuse too. A plain function runs in a thread, so it may use the database.
         authorize_many: Replaces `authorize`: a function of the user and a list of ids. It returns the ids that the user
             may see.
         user_of: For other logins, such as by a token: a plain function of the request. It returns the user, or None.

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from io import BytesIO
@@ -10,10 +11,11 @@ from typing import Any, TypeVar, cast
 from asgiref.sync import ThreadSensitiveContext, iscoroutinefunction, sync_to_async
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
 from django.db import close_old_connections, connections
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from starlette.types import Scope
 
@@ -23,6 +25,9 @@ from ...errors import ConfigError
 _T = TypeVar("_T")
 _VISITOR = "pixstore_asgi.visitor"
 _WITHOUT_SESSION = "no session"
+
+_REFUSALS = (Http404, ObjectDoesNotExist, PermissionDenied)
+"""The errors by which Django's views refuse a user too."""
 
 UserRule = Callable[[Any, str], bool | Awaitable[bool]]
 """A function of the user and an image id. It is Any, so that an application can annotate its own user model."""
@@ -126,19 +131,30 @@ class SessionRules:
             answer = self._authorize_many(user, image_ids)
             # The query of a plain function has to run in its thread.
             return list(answer) if isinstance(answer, QuerySet) and not self._is_async else answer
-        rule = self._authorize
-        return {image_id: rule(user, image_id) for image_id in image_ids} if rule is not None else {}
+        return {image_id: self._ask_one(user, image_id) for image_id in image_ids}
+
+    def _ask_one(self, user: Any, image_id: str) -> Any:
+        assert self._authorize is not None
+        with suppress(*_REFUSALS):
+            return self._authorize(user, image_id)
+        return False
 
     async def _given(self, answer: Any) -> Collection[str]:
         """Return the ids in an answer of `_ask`. PixstoreApp checks the type of an answer of `authorize_many`."""
         if self._authorize_many is not None:
             answer = await _awaited(answer)
             return [image_id async for image_id in answer] if isinstance(answer, QuerySet) else answer
-        return [image_id for image_id, passes in answer.items() if await _awaited(passes) is True]
+        return [image_id for image_id, passes in answer.items() if await _passes(passes)]
 
 
 async def _awaited(answer: Any) -> Any:
     return await answer if isawaitable(answer) else answer
+
+
+async def _passes(answer: Any) -> bool:
+    with suppress(*_REFUSALS):
+        return await _awaited(answer) is True
+    return False
 
 
 async def _in_thread(call: Callable[[], _T]) -> _T:
