@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
+from threading import Event
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 import anyio.to_thread
@@ -13,7 +14,7 @@ import anyio.to_thread
 from ..errors import StoreError
 from ..saving.source import ImageData, viewed
 from ..store.contract import CHUNK_BYTES
-from .loops import check_may_wait, run_on_loop
+from .loops import Start, check_may_wait, run_on_loop
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,7 +38,7 @@ class Call(Generic[T]):
 
     Raises StoreError if the calling thread may not wait.
 
-    loop: the event loop, once `run` was called.
+    loop: the event loop, once it runs the coroutine.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,8 @@ class Call(Generic[T]):
         self.loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[T] | None = None
         self._functions: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._is_abandoned = False
+        self._has_ended = Event()
 
     def run(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop | None = None) -> T:
         """Run a coroutine on `loop`, or on the event loop of this thread's application. Return its result.
@@ -53,39 +56,51 @@ class Call(Generic[T]):
         StoreError if the event loop has ended.
         """
         try:
-            if loop is None:
-                self.loop = run_on_loop(partial(self._start, coroutine))
-            else:
-                self.loop = loop
-                loop.call_soon_threadsafe(self._start, coroutine)
-        except RuntimeError:
-            coroutine.close()
-            raise _ended() from None
-        try:
+            self._schedule(partial(self._start, coroutine), loop)
             while function := self._functions.get():
                 function()
         except BaseException:
-            self._cancel(self.loop)
+            self._abandon(coroutine)
             raise
         return self._result()
 
-    def _start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.AbstractEventLoop:
-        loop = asyncio.get_running_loop()
-        self._task = loop.create_task(_lend_thread(coroutine))
+    def _schedule(self, start: Start, loop: asyncio.AbstractEventLoop | None) -> None:
+        try:
+            if loop is None:
+                run_on_loop(start)
+            else:
+                loop.call_soon_threadsafe(start)
+        except RuntimeError:
+            raise _ended() from None
+
+    def _start(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self.loop = asyncio.get_running_loop()
+        if self._is_abandoned:
+            coroutine.close()
+            self._has_ended.set()
+            return
+        self._task = self.loop.create_task(_lend_thread(coroutine))
         self._task.add_done_callback(self._end)
-        return loop
 
     def _end(self, task: asyncio.Task[T]) -> None:
         if not task.cancelled():
             task.exception()  # asyncio would log an error that nothing has asked for
+        self._has_ended.set()
         self._functions.put(None)
 
-    def _cancel(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Cancel the task, and wait for its end."""
+    def _abandon(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        """Cancel the coroutine, and wait for its end. An interruption may come at any moment, also before its start."""
+        self._is_abandoned = True
+        if self.loop is None:  # `_start` has not run: it will see the attribute
+            coroutine.close()
+            return
         with suppress(RuntimeError):  # an event loop that has ended has ended its tasks
-            loop.call_soon_threadsafe(lambda: self._task and self._task.cancel())
-        while self._functions.get():
-            pass
+            self.loop.call_soon_threadsafe(self._cancel)
+        self._has_ended.wait()
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
     def _result(self) -> T:
         task, self._task = self._task, None

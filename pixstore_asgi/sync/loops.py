@@ -15,6 +15,9 @@ from anyio import from_thread
 from ..errors import StoreError
 from ..process import close_in_child
 
+Start = Callable[[], None]
+"""Starts a task in the running event loop."""
+
 
 class BackgroundLoop:
     """One event loop in a daemon thread. It starts at its first use, and ends at the end of the process.
@@ -80,23 +83,23 @@ def check_may_wait() -> None:
         raise StoreError("SyncPixstore was called in an event loop, which it would block: await the Pixstore instead")
 
 
-def run_on_loop(start: Callable[[], asyncio.AbstractEventLoop]) -> asyncio.AbstractEventLoop:
+def run_on_loop(start: Start) -> None:
     """Run `start` on the event loop of the application if the thread is one of its workers, else in the background.
 
     The worker threads of anyio (Starlette, FastAPI) and of asgiref (Django) are known. `start` has the caller's context
-    variables, and returns the event loop that runs it. Raises RuntimeError if the loop has ended.
+    variables. It must raise RuntimeError if the running event loop is not asyncio's. Raises RuntimeError if the loop
+    has ended.
     """
-    loop = None
-    if _loop_here() is None:
-        with suppress(RuntimeError):  # no worker thread of anyio, or one under trio
-            return from_thread.run_sync(start)
-        loop = _loop_of_asgiref()
-    if loop is None:
-        loop = background.started()
-        loop.call_soon_threadsafe(start)
-    else:
+    if _loop_here() is not None:
+        background.started().call_soon_threadsafe(start)
+        return
+    with suppress(RuntimeError):  # no worker thread of anyio, or one under trio
+        from_thread.run_sync(start)
+        return
+    if loop := _loop_of_asgiref():
         loop.call_soon_threadsafe(start, context=_off_this_thread())
-    return loop
+    else:
+        background.started().call_soon_threadsafe(start)
 
 
 def _loop_of_asgiref() -> asyncio.AbstractEventLoop | None:

@@ -93,6 +93,7 @@ def test_a_refused_picture_leaves_nothing(http: TestClient, stored: SyncPixstore
     assert (stored.list_images(), len(http.get("/api/dishes").json())) == (before[0], len(before[1]))
 
 
+@pytest.mark.slow
 def test_many_cooks_at_once(http: TestClient, stored: SyncPixstore) -> None:
     """64 uploads at once, more than there are worker threads, are all stored."""
     sign_in(http, "ada")

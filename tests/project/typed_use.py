@@ -23,6 +23,7 @@ from pixstore_asgi.integrations.starlette_admin import PictureField
 from pixstore_asgi.keys.rotation import KeyStatus
 from pixstore_asgi.sync import SyncImageData, SyncPayload, SyncPixstore
 from pixstore_asgi.testing import MemoryPixstore, image_in
+from pixstore_asgi.transfer.sync import import_plain_file
 
 pix = Pixstore("pixstore.db")
 
@@ -81,6 +82,7 @@ def sync_code(
     assert_type(images.read_image("id"), Image | None)
     assert_type(images.export_image("id"), ExportedImage | None)
     assert_type(images.list_images(directory="notes", limit=10), list[ImageInfo])
+    assert_type(import_plain_file(images, path, "cat.png", directory="notes"), str)
     with images as same:
         assert_type(same, SyncPixstore)
     with images.open_payload("id", token=1, proof="") as payload:

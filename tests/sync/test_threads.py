@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 
 import anyio
 import anyio.to_thread
@@ -16,8 +17,8 @@ from asgiref.sync import sync_to_async
 
 from pixstore_asgi import Pixstore, StoreError
 from pixstore_asgi.store.memory import MemoryStore
-from pixstore_asgi.sync import SyncPayload, SyncPixstore
-from pixstore_asgi.sync.loops import background
+from pixstore_asgi.sync import SyncPayload, SyncPixstore, calls
+from pixstore_asgi.sync.loops import background, run_on_loop
 from tests.support.samples import SECRET, large_png, picture
 
 THREADS = 64
@@ -65,6 +66,7 @@ def test_many_threads(images: SyncPixstore, store: Noting) -> None:
     assert store.loops == [background.loop]
 
 
+@pytest.mark.slow
 async def test_more_routes_than_worker_threads(tmp_path: Path) -> None:
     """All worker threads of an application may save at once, although saving to files needs worker threads too."""
     images = SyncPixstore(Pixstore(tmp_path / "pixstore.db", blobs=tmp_path / "bodies", secret=SECRET))
@@ -138,3 +140,35 @@ def test_an_event_loop_that_has_ended(images: SyncPixstore) -> None:
     payload = asyncio.run(application())
     with pytest.raises(StoreError, match="has ended"):
         next(payload)
+
+
+class InterruptedAtTheEnd(SimpleQueue[object]):
+    """A queue that is interrupted when the call has ended."""
+
+    def get(self, block: bool = True, timeout: float | None = None) -> object:
+        if (item := super().get(block, timeout)) is None:
+            raise KeyboardInterrupt
+        return item
+
+
+def test_interrupted_at_the_end(images: SyncPixstore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interruption after the end of the coroutine, before its result is returned, reaches the caller too."""
+    monkeypatch.setattr(calls, "SimpleQueue", InterruptedAtTheEnd)
+    with pytest.raises(KeyboardInterrupt):
+        images.ping()
+
+
+@pytest.mark.parametrize("is_scheduled", [False, True])
+def test_interrupted_at_the_start(images: SyncPixstore, monkeypatch: pytest.MonkeyPatch, is_scheduled: bool) -> None:
+    """An interruption before or after the coroutine is handed to the event loop ends it, and nothing is stored."""
+
+    def interrupted(start: Callable[[], None]) -> None:
+        if is_scheduled:
+            run_on_loop(start)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(calls, "run_on_loop", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            images.save_image(iter([picture()]))
+    assert images.list_images() == []
