@@ -16,6 +16,7 @@ from django.test.utils import override_settings
 from django.utils.safestring import SafeString
 
 from pixstore_asgi import ImageRecord
+from pixstore_asgi.errors import InputError
 from pixstore_asgi.testing import MemoryPixstore, SealedPage
 from tests.support.django_setup import configure_django
 from tests.support.samples import picture
@@ -66,12 +67,18 @@ def request_of(page: SealedPage | None) -> HttpRequest:
 def test_a_picture_without_a_record_is_rendered_by_its_id() -> None:
     """An id, a field's value and a plain record give the id. An empty field gives nothing."""
     record = ImageRecord(id="photos:abc", token=1, meta={"key": "k", "iv": "i", "tag": "t"}, statelessProof="p")
-    for value in ("photos:abc", file_of("photos:abc"), record):
+    for value in ("photos:abc", file_of("photos:abc"), record, dict(record)):
         assert rendered("pix_image value width=160", value=value) == [
             ("pix-image", {"src-id": "photos:abc", "alt": "", "width": "160"})
         ]
     for empty in ("", None, file_of("")):
         assert rendered("pix_image value", value=empty) == []
+
+
+def test_a_row_is_no_picture() -> None:
+    """A template that names the row in place of its field gets an error, and not a page without pictures."""
+    with pytest.raises(InputError, match="not Photo: name the field"):
+        rendered("pix_image value", value=Photo())
 
 
 def test_hostile_texts_stay_in_their_attributes() -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.core.files.base import File
 from django.forms.utils import flatatt
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
@@ -11,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from ...asgi.http import recipient_of
 from ...core.record import ImageRecord
+from ...errors import InputError
 from .answers import note_records
 from .page import script_urls
 from .sessions import audience_of
@@ -32,6 +34,7 @@ def page_records(request: HttpRequest, pictures: Iterable[Any]) -> dict[str, Ima
         pictures: The ids of images, or the values of fields with a picture.
 
     Raises:
+        InputError: A value is neither an id nor that of a field with a picture.
         StoreError: The store failed.
     """
     recipient, image_ids = recipient_of(request, cookie=True), [_id_of(picture) for picture in pictures]
@@ -74,6 +77,13 @@ def script_elements(nonce: str = "") -> SafeString:
 
 
 def _id_of(picture: Any) -> str:
-    if isinstance(picture, ImageRecord):
-        return picture.id
-    return str(getattr(picture, "name", picture) or "")
+    if isinstance(picture, Mapping):  # also a record that was decoded from JSON, whose text has its key
+        return str(picture.get("id", ""))
+    if isinstance(picture, File):
+        return picture.name or ""
+    if picture is None or isinstance(picture, str):
+        return picture or ""
+    raise InputError(
+        f"a picture is the value of a picture's field, the id of an image or a record, not {type(picture).__name__}: "
+        "name the field, such as photo.picture"
+    )
