@@ -25,7 +25,7 @@ from rest_framework import generics, serializers, views  # noqa: E402  after Dja
 from rest_framework.parsers import FileUploadParser  # noqa: E402
 from rest_framework.response import Response  # noqa: E402
 
-from tests.integrations.django_app.models import Member  # noqa: E402
+from tests.integrations.django_app.models import Member, Photo  # noqa: E402
 
 
 class MemberSerializer(serializers.ModelSerializer):  # type: ignore[misc]
@@ -100,8 +100,10 @@ def pix() -> Iterator[CountingPixstore]:
     with override_settings(PIXSTORE=pixstore, **settings):
         with connection.schema_editor() as editor:
             editor.create_model(Member)
+            editor.create_model(Photo)  # a deletion asks all columns with pictures
         yield pixstore
         with connection.schema_editor() as editor:
+            editor.delete_model(Photo)
             editor.delete_model(Member)
 
 
