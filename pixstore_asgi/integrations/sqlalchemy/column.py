@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from sqlalchemy import Dialect, String, TypeDecorator
+from sqlalchemy import Column, Dialect, String, TypeDecorator
 from sqlalchemy.orm import ColumnProperty, Mapper
 from sqlalchemy.types import TypeEngine
 
@@ -107,5 +107,8 @@ class NewPicture(str):
 
 
 def picture_attributes(mapper: Mapper[Any]) -> list[ColumnProperty[Any]]:
-    """Return the attributes of a mapped class that have pictures."""
-    return [each for each in mapper.column_attrs if isinstance(each.columns[0].type, PictureType)]
+    """Return the attributes of a mapped class that have pictures. An expression, such as a query of another table's
+    pictures, has none of its own.
+    """
+    columns = ((each, each.columns[0]) for each in mapper.column_attrs)
+    return [each for each, column in columns if isinstance(column, Column) and isinstance(column.type, PictureType)]

@@ -70,7 +70,7 @@ class SessionPictures:
 
     A picture belongs to one row; it may move to another row within one transaction. `insert()`, `update()`, `delete()`
     and bulk calls refuse a `NewPicture`, and leave the pictures of deleted rows. `unnamed` finds these, and those that
-    a killed process or a failed commit left.
+    a killed process, a failed commit or a session that joins a transaction of its Connection left.
 
     Args:
         pix: The Pixstore.
@@ -171,17 +171,19 @@ class SessionPictures:
         if changes is not None:
             changes.is_committed = True
 
-    def _end(self, transaction: SessionTransaction) -> None:
+    def _end(self, session: Session, transaction: SessionTransaction) -> None:
         changes = self._changes.pop(transaction, None)
         if changes is None:
             return
+        is_open = transaction.parent is None and _has_joined(session)
         if not changes.is_committed:
+            changes.may_be_committed |= is_open
             self._roll_back(changes)
         elif transaction.parent is not None:
             outer = self._changes.setdefault(transaction.parent, _Changes())
             outer.saved += changes.saved
             outer.rows.update(changes.rows)
-        else:
+        elif not is_open:
             self._delete(changes.unnamed())
 
     def _roll_back(self, changes: _Changes) -> None:
@@ -223,6 +225,11 @@ def _transaction(session: Session) -> SessionTransaction:
     return session.get_nested_transaction() or session.get_transaction() or session.begin()
 
 
+def _has_joined(session: Session) -> bool:
+    """Return whether the session's Connection is still in a transaction, which alone decides about the rows."""
+    return isinstance(session.bind, Connection) and session.bind.in_transaction()
+
+
 def _class_of(sessions: Sessions) -> type[Session]:
     """Return the class of the sessions whose events count. An async_sessionmaker gets a class of its own."""
     if isinstance(sessions, async_sessionmaker):
@@ -249,7 +256,9 @@ def _stored(session: Session, state: InstanceState[Any], attribute: ColumnProper
         return None
     keys = [state.mapper.get_property_by_column(column).class_attribute for column in state.mapper.primary_key]
     is_its_row = [key == value for key, value in zip(keys, state.identity, strict=True)]
-    return session.scalar(select(attribute.class_attribute).where(*is_its_row).with_for_update())
+    query = select(attribute.class_attribute).where(*is_its_row)
+    # PostgreSQL refuses to lock the outer joins of a mapping with `with_polymorphic`.
+    return session.scalar(query.with_for_update(of=attribute.columns[0].table))
 
 
 @event.listens_for(Session, "before_flush")
@@ -273,7 +282,7 @@ def _after_commit(session: Session) -> None:
 @event.listens_for(Session, "after_transaction_end")
 def _after_transaction_end(session: Session, transaction: SessionTransaction) -> None:
     if pictures := _watcher(session):
-        pictures._end(transaction)
+        pictures._end(session, transaction)
 
 
 @event.listens_for(Mapper, "before_insert")

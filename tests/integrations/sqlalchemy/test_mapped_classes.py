@@ -2,12 +2,21 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlmodel
 from sqlalchemy import Engine, ForeignKey, create_engine, select
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, mapped_column, sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    MappedAsDataclass,
+    Session,
+    column_property,
+    mapped_column,
+    sessionmaker,
+)
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from pixstore_asgi.errors import StoreError
@@ -17,6 +26,9 @@ from pixstore_asgi.testing import MemoryPixstore
 from tests.integrations.sqlalchemy.posts import Album, Base, new
 from tests.support.samples import picture
 from tests.support.watching import unwatch
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Cluster
 
 
 class Mappings(DeclarativeBase):
@@ -37,6 +49,35 @@ class Photo(Item):
     id: Mapped[int] = mapped_column(ForeignKey(Item.id), primary_key=True)
     picture: Mapped[str | None] = mapped_column(PictureType("photos"))
     __mapper_args__ = {"polymorphic_identity": "photo"}  # noqa: RUF012
+
+
+class Shelf(Mappings):
+    """A class whose attribute is a query of pictures that other rows have."""
+
+    __tablename__ = "shelf"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    first = column_property(select(Photo.picture).limit(1).scalar_subquery())
+
+
+class Polymorphic(DeclarativeBase):
+    pass
+
+
+class Print(Polymorphic):
+    __tablename__ = "print"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    picture: Mapped[str | None] = mapped_column(PictureType())
+    __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "print", "with_polymorphic": "*"}  # noqa: RUF012
+
+
+class Framed(Print):
+    __tablename__ = "framed"
+
+    id: Mapped[int] = mapped_column(ForeignKey(Print.id), primary_key=True)
+    __mapper_args__ = {"polymorphic_identity": "framed"}  # noqa: RUF012
 
 
 class Upload(Mappings):
@@ -101,6 +142,35 @@ def test_a_column_of_a_joined_table(session: Session, images: SyncPixstore) -> N
     session.delete(session.scalars(select(Item)).one())
     session.commit()
     assert stored(images) == []
+
+
+def test_a_class_that_is_read_with_its_subclasses(postgres: "Cluster", images: SyncPixstore) -> None:
+    """Each query of the class joins the tables of its subclasses, and PostgreSQL refuses to lock their rows."""
+    with postgres.lent() as url:
+        engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+        Polymorphic.metadata.create_all(engine)
+        sessions = sessionmaker(engine)
+        SessionPictures(images.pixstore, sessions)
+        with sessions() as session:
+            session.add_all([Print(picture=NewPicture(picture())), Print(picture=NewPicture(picture()))])
+            session.commit()
+            first, second = session.scalars(select(Print))
+            first.picture = NewPicture(picture(seed=2))
+            session.delete(second)
+            session.commit()
+            assert [image.id for image in images.list_images()] == [first.picture]
+        engine.dispose()
+
+
+def test_an_expression_has_no_pictures(session: Session, images: SyncPixstore) -> None:
+    """A row is deleted whose class reads the picture of another row: the picture stays."""
+    session.add_all([Photo(picture=NewPicture(picture())), Shelf()])
+    session.commit()
+    shelf = session.scalars(select(Shelf)).one()
+    assert shelf.first
+    session.delete(shelf)
+    session.commit()
+    assert len(images.list_images()) == 1
 
 
 def test_a_picture_as_the_primary_key(session: Session, images: SyncPixstore) -> None:

@@ -1,0 +1,45 @@
+"""Pictures of sessions that join a transaction of their connection."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, select
+from sqlalchemy.orm import sessionmaker
+
+from pixstore_asgi.integrations.sqlalchemy import NewPicture, SessionPictures
+from pixstore_asgi.sync import SyncPixstore
+from pixstore_asgi.testing import MemoryPixstore
+from tests.integrations.sqlalchemy.posts import Base, Post, add, new, post
+from tests.support.samples import picture
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = create_engine(f"sqlite:///{tmp_path}/app.db")
+    Base.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_transaction_that_the_session_has_joined(engine: Engine, *, is_kept: bool) -> None:
+    """A session joins a transaction of its connection, which then ends: no row loses its picture."""
+    pix = MemoryPixstore()
+    sessions = sessionmaker(engine)
+    SessionPictures(pix, sessions)
+    with sessions() as session:
+        add(session)
+    with engine.connect() as connection, connection.begin() as transaction:
+        with sessions(bind=connection) as session:
+            post(session).picture = NewPicture(picture(seed=2))
+            session.commit()
+        with sessions(bind=connection) as session:
+            session.add(new("b"))
+            session.flush()
+        if not is_kept:
+            transaction.rollback()
+    with sessions() as session:
+        named = set(session.scalars(select(Post.picture)))
+    assert len(named) == 1 + is_kept
+    assert named <= {image.id for image in SyncPixstore(pix).list_images()}
