@@ -53,7 +53,7 @@ class Call(Generic[T]):
         """Run a coroutine on `loop`, or on the event loop of this thread's application. Return its result.
 
         If an exception such as KeyboardInterrupt interrupts the thread, the coroutine is cancelled first. Raises
-        StoreError if the event loop has ended.
+        StoreError if the event loop has ended or can't start.
         """
         try:
             self._schedule(partial(self._start, coroutine), loop)
@@ -121,7 +121,7 @@ class Call(Generic[T]):
             try:
                 result = function()
             except Exception as error:
-                loop.call_soon_threadsafe(_settle, future, partial(future.set_exception, error))
+                loop.call_soon_threadsafe(_settle, future, partial(future.set_exception, _settleable(error)))
             else:
                 loop.call_soon_threadsafe(_settle, future, partial(future.set_result, result))
 
@@ -157,6 +157,15 @@ class Call(Generic[T]):
 def _settle(future: asyncio.Future[R], settle: Callable[[], None]) -> None:
     if not future.done():  # the coroutine may have been cancelled meanwhile
         settle()
+
+
+def _settleable(error: Exception) -> Exception:
+    """Return the error, or if it is StopIteration, which no future takes, a RuntimeError as of generators."""
+    if not isinstance(error, StopIteration):
+        return error
+    raised = RuntimeError("the callback or the file raised StopIteration")
+    raised.__cause__ = error
+    return raised
 
 
 async def _lend_thread(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -30,16 +30,28 @@ class BackgroundLoop:
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def started(self) -> asyncio.AbstractEventLoop:
-        """Return the event loop. If there is none, start it."""
+        """Return the event loop. If there is none, start it. Raises StoreError if it can't start."""
         with self._lock:
             if self.loop is None:
                 self._begun = Future[asyncio.Event]()
-                self._thread = Thread(target=lambda: asyncio.run(self._serve()), name="pixstore_asgi.sync", daemon=True)
-                self._thread.start()
-                self._stop = self._begun.result()
+                self._thread = Thread(target=self._run, name="pixstore_asgi.sync", daemon=True)
+                try:
+                    self._thread.start()
+                    self._stop = self._begun.result()
+                except (OSError, RuntimeError) as error:  # too many files or threads, or the end of the process
+                    raise StoreError(f"SyncPixstore can't start its event loop: {error}") from error
                 atexit.register(self.end)
             assert self.loop is not None
             return self.loop
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                runner.run(self._serve())
+        except Exception as error:
+            if self._begun.done():
+                raise
+            self._begun.set_exception(error)
 
     async def _serve(self) -> None:
         self.loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -88,7 +100,7 @@ def run_on_loop(start: Start) -> None:
 
     The worker threads of anyio (Starlette, FastAPI) and of asgiref (Django) are known. `start` has the caller's context
     variables. It must raise RuntimeError if the running event loop is not asyncio's. Raises RuntimeError if the loop
-    has ended.
+    has ended, and StoreError if the one in the background can't start.
     """
     if _loop_here() is not None:
         background.started().call_soon_threadsafe(start)

@@ -145,6 +145,21 @@ def test_an_error_of_a_callback_stores_nothing(images: SyncPixstore, whole: bool
     assert images.list_images() == []
 
 
+def test_a_callback_that_raises_stop_iteration(images: SyncPixstore) -> None:
+    """No future takes StopIteration: on_progress and a file that raise it end the call with RuntimeError."""
+    empty = iter(())
+
+    class File:
+        def read(self, size: int) -> bytes:
+            return next(empty)
+
+    with pytest.raises(RuntimeError, match="raised StopIteration"):
+        images.save_image(picture(), on_progress=lambda taken: next(empty))
+    with pytest.raises(RuntimeError, match="raised StopIteration"):
+        images.save_image(File())
+    assert images.list_images() == []
+
+
 def test_an_error_of_a_file_stores_nothing(images: SyncPixstore) -> None:
     """An error of an iterator reaches the caller, and no image is stored."""
 

@@ -23,8 +23,8 @@ images = SyncPixstore(Pixstore(f"{folder}/pixstore.db", blobs=f"{folder}/bodies"
 """
 
 
-def script(folder: Path, text: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", BEGIN + text, str(folder)]
+def script(folder: Path, text: str, *, warnings: str = "error") -> subprocess.Popen[str]:
+    command = [sys.executable, "-W", warnings, "-W", "ignore::DeprecationWarning", "-c", BEGIN + text, str(folder)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True)
 
@@ -85,6 +85,27 @@ except KeyboardInterrupt:
     print("interrupted", images.list_images())
 """
     assert output(script(tmp_path, text)) == "interrupted []\n" * 2
+
+
+def test_too_many_open_files(tmp_path: Path) -> None:
+    """If the event loop can't start, each call says so, and later calls work."""
+    text = """
+import resource
+from pixstore_asgi import StoreError
+most, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+for _ in range(2):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        images.ping()
+    except StoreError as error:
+        print(error)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+print(images.list_images())
+"""
+    refused = "SyncPixstore can't start its event loop: [Errno 24] Too many open files\n"
+    said = output(script(tmp_path, text, warnings="default")).splitlines(keepends=True)
+    assert [line for line in said if "Errno" in line] == [refused] * 2
+    assert said[-1] == "[]\n"
 
 
 def test_a_console_with_an_event_loop(tmp_path: Path) -> None:
