@@ -5,7 +5,8 @@ files is needed:
 
 - A repeated import finds each picture under the same id, and compares its bytes.
 - A changed file has a higher token than the picture.
-- A picture that was updated or deleted in the store since then has a higher last token than the file.
+- A picture that was updated in the store since then has a higher token than the file.
+- A picture that was deleted in the store has left its id there. Its file may get a new time, as by a copy.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from ..errors import ImageTooLarge, InputError, IntegrityError, StoreConflict
 from ..pixstore import Pixstore, parts_of
 from ..saving.sealing import Encryption, begin_sealing
 from ..saving.source import read_pieces, stripped, viewed
+from ..store.inspection import pages_of
 from .folder import Folder, ReadFile
 from .plain_names import file_path, plain_image_id
 from .steps import REFUSALS, Outcome, Step, run_together
@@ -99,12 +101,17 @@ class PlainImport:
                 yield step
 
     async def _works(self, entries: AsyncIterator[Entry]) -> AsyncIterator[Coroutine[Any, Any, Step]]:
+        taken = set[str]()
         async for entry in entries:
-            yield self._step(entry)
+            yield self._step(entry, is_taken=self.updates and entry.image_id in taken)
+            if entry.image_id:
+                taken.add(entry.image_id)
 
-    async def _step(self, entry: Entry) -> Step:
+    async def _step(self, entry: Entry, *, is_taken: bool) -> Step:
         image_id = entry.image_id
         try:
+            if is_taken:  # an update would replace the picture of the earlier row
+                raise InputError("an earlier row of the list has its id: give it another id")
             image_id = image_id or plain_image_id(entry.name, self.directory)
             return await self._take(entry.name, image_id)
         except (*REFUSALS, DecodingKilled) as error:
@@ -145,7 +152,7 @@ async def import_plain_image(
         image_id: Another id for it.
         directory: The directory of the id that follows from the name, as in `save_image`.
         modified_ms: The time of its last change, in epoch milliseconds. It becomes the token. A picture that was
-            deleted or updated in the store after this time stays so.
+            updated in the store after this time stays so, and a deleted one stays deleted.
         update: Replace the picture if it is older than `modified_ms` and has other bytes.
 
     Returns:
@@ -212,7 +219,7 @@ async def _take_over(
     wanted = await _as_saved(pix, data)
     token = min(max(modified_ms, 1), parts_of(pix).proofs.now_ms())
     for attempt in range(1, _ATTEMPTS + 1):
-        there = await _stored(pix, image_id, wanted)
+        there = await _not_deleted(pix, image_id, wanted)
         if there and there.is_same:
             return Outcome.PRESENT
         if there and not (updates and there.token < token):
@@ -228,7 +235,7 @@ async def _take_over(
                 raise StoreConflict(_DELETED) from None
             if attempt == _ATTEMPTS:
                 raise
-    saved = await _stored(pix, image_id, wanted)
+    saved = await _not_deleted(pix, image_id, wanted)
     if saved is None or (saved.token == token and not saved.is_same):
         raise IntegrityError("the store returned other bytes than were saved: run `pixstore-asgi verify`", "bytes")
     return Outcome.MOVED
@@ -275,6 +282,17 @@ async def _stored(pix: Pixstore, image_id: str, wanted: _Content) -> _Stored | N
     image, behind = memoryview(found.image.data)[: wanted.size], found.image.data[wanted.size :]
     is_same = hashlib.sha256(image).digest() == wanted.sha256
     return _Stored(found.token, is_same and behind in (b"", padding(found.image.format, wanted.size + 1)))
+
+
+async def _not_deleted(pix: Pixstore, image_id: str, wanted: _Content) -> _Stored | None:
+    """Read an image, and compare it. Return None if there never was one. Raises StoreConflict if it was deleted."""
+    found = await _stored(pix, image_id, wanted)
+    if found is None:
+        before = f"{image_id}!"  # "!" is below all characters of ids
+        async for page in pages_of(parts_of(pix).store.list_tombstones, after=image_id[:-1], before=before):
+            if any(each.id == image_id for each in page):
+                raise StoreConflict(_DELETED)
+    return found
 
 
 async def _check(pix: Pixstore, data: bytes | memoryview) -> None:

@@ -9,7 +9,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from ..errors import InputError, StoreError
 from .plain_import import Entry, PlainPlace
@@ -47,14 +47,17 @@ class ReportFile:
     It appears when the import has ended. An interrupted import leaves an earlier report as it was.
     """
 
-    def __init__(self, writer: Any) -> None:
-        self._writer = writer
-        writer.writerow(("path", "id", "reason"))
+    def __init__(self, file: TextIO) -> None:
+        self._writer = csv.writer(file, lineterminator="\n")
+        self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        self._writer.writerow(("path", "id", "reason"))
 
     def add(self, step: Step) -> None:
         """Write the row of one step."""
         is_left = step.outcome is Outcome.LEFT
-        self._writer.writerow((step.name, "" if is_left else step.image_id, printable(step.reason)))
+        # The module csv does not quote a carriage return, but its reader ends the row there.
+        writer = self._quoting if "\r" in step.name else self._writer
+        writer.writerow((step.name, "" if is_left else step.image_id, printable(step.reason)))
 
     @classmethod
     @contextmanager
@@ -63,7 +66,7 @@ class ReportFile:
         part = path.with_name(f"{path.name}.part")
         try:
             with part.open("w", **{**_TEXT, "encoding": "utf-8"}) as file:
-                yield cls(csv.writer(file, lineterminator="\n"))
+                yield cls(file)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)

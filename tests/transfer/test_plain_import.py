@@ -183,6 +183,27 @@ def test_two_paths_with_one_id(folder: Path) -> None:
     assert sorted(stored(folder.parent / "ours.db")) == ["one", "two"]
 
 
+def test_two_paths_with_one_id_and_update(folder: Path) -> None:
+    """With --update too, the picture of a row does not replace the one of an earlier row."""
+    write(folder / "ada.png", picture(seed=1), MODIFIED_MS - 1)
+    table, report = folder.parent / "list.csv", folder.parent / "report.csv"
+    table.write_text("path,id\nada.png,one\navatars/bob.jpeg,one\n")
+    for _ in range(2):
+        assert run(folder, "--csv", str(table), "--update", "--report", str(report)).exit_code == 1
+        assert rows_of(report)["ada.png"] == ("one", "")
+        assert "earlier row" in rows_of(report)["avatars/bob.jpeg"][1]
+        assert stored(folder.parent / "ours.db")["one"] == picture(seed=1)
+
+
+def test_a_report_with_carriage_returns(folder: Path) -> None:
+    """A name with a carriage return is one row of the report."""
+    write(folder / "old\rmac.png", picture())
+    report = folder.parent / "report.csv"
+    for more in ([], ["--csv", str(report)]):
+        assert run(folder, "--report", str(report), *more).exit_code == 0
+        assert rows_of(report)["old\rmac.png"] == (plain_image_id("old\rmac.png"), "")
+
+
 def test_an_interrupted_report_leaves_the_earlier_one(folder: Path) -> None:
     """A list that ends in an error does not replace the report of an earlier run, not even in the same file."""
     table = folder.parent / "list.csv"
@@ -319,6 +340,17 @@ async def test_the_store_wins_after_the_switch(folder: Path, pix: Pixstore) -> N
         with pytest.raises(StoreConflict, match=reason):
             await import_plain_file(pix, folder, name, update=True)
     assert [info.id for info in await pix.list_images()] == [updated]
+
+
+async def test_a_deleted_picture_stays_deleted(folder: Path, pix: Pixstore) -> None:
+    """A file that gets a new time, as by a copy of the folder, does not bring a deleted picture back."""
+    for given in ({}, {"image_id": "ada"}, {"directory": "avatars"}):
+        options: dict[str, Any] = dict(given)
+        await pix.delete_image(await import_plain_file(pix, folder, "ada.png", **options))
+        write(folder / "ada.png", picture(), MODIFIED_MS + 1)
+        with pytest.raises(StoreConflict, match="was deleted"):
+            await import_plain_file(pix, folder, "ada.png", **options)
+    assert await pix.list_images() == []
 
 
 async def test_a_time_in_the_future_is_taken_as_now(folder: Path) -> None:
