@@ -221,6 +221,35 @@ def test_an_error_of_a_hook_that_is_kept_deletes_no_picture(pix: MemoryPixstore)
     assert stored(pix) == {ann.avatar.name}
 
 
+def test_a_save_of_other_columns_keeps_a_newer_picture(pix: MemoryPixstore) -> None:
+    """An instance that was read before does not write the name of the deleted picture. A name that it was given counts,
+    also with a file in the instance.
+    """
+    Member.objects.create(name="Ann", avatar=png())
+    early, late = Member.objects.get(), Member.objects.get()
+    late.avatar = png()
+    late.save()
+    early.name = "Anna"
+    early.save()
+    ann = Member.objects.get()
+    assert (ann.name, stored(pix)) == ("Anna", {ann.avatar.name})
+    bob = Member.objects.create(name="Bob", avatar=png())
+    for change in ("assign", "rename", "remove"):
+        ann = Member.objects.get(name="Anna")
+        if change == "rename":
+            ann.avatar.name = ""
+        else:
+            ann.avatar = bob.avatar.name if change == "assign" else ""
+        ann.save()
+        assert Member.objects.get(name="Anna").avatar.name == (bob.avatar.name if change == "assign" else "")
+    Member.objects.update(avatar="")
+    early.save(force_update=True)
+    early.pk = None
+    early.name = "Copy"
+    early.save()
+    assert Member.objects.get(name="Copy").avatar.name == early.avatar.name != ""
+
+
 def test_a_picture_that_another_model_has_taken_over_stays(pix: MemoryPixstore) -> None:
     """A row of another model or column has its id, as in an archive. Its own row is deleted, or has another picture."""
     ann, bob = (Member.objects.create(name=name, avatar=png()) for name in ("Ann", "Bob"))

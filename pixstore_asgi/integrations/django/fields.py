@@ -4,7 +4,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import ImageField, Model
+from django.db.models import F, ImageField, Model
 from django.db.models.fields.files import ImageFieldFile, ImageFileDescriptor
 
 from ...core.formats import SNIFF_BYTES, sniff
@@ -61,6 +61,7 @@ class PictureFile(ImageFieldFile):
             note_replaced(self.instance, self.field, self.name)
             self._committed = False
         super().save(name, content, save=False)
+        getattr(self.instance, self.field.attname)  # marks the value as changed, because `super` leaves a text
         instance, source = weakref.ref(self.instance), weakref.ref(content)
         new = NewPicture(instance, self.field, str(self.name), name, source, get_images())
         pictures_of(self.instance).saved.append(new)
@@ -87,6 +88,8 @@ class _Descriptor(ImageFileDescriptor):
         if previous is not None and str(previous) != str(value or ""):
             note_replaced(instance, self.field, previous)
         super().__set__(instance, value)
+        if isinstance(value, str) and not instance._state.adding:
+            self.__get__(instance)  # marks the value as changed: a PictureFile replaces the text
 
 
 class PictureField(ImageField):
@@ -115,11 +118,15 @@ class PictureField(ImageField):
         return name, "pixstore_asgi.integrations.django.PictureField", args, kwargs
 
     def pre_save(self, model_instance: Model, add: bool) -> Any:
-        """Save a new picture before its row.
+        """Save a new picture before its row. Leave the row's picture if the instance has not used it since it was read.
+
+        Another request may have replaced it meanwhile, and deleted the picture that this instance names.
 
         Raises:
             ImageNotFound: The picture of the instance was deleted after a rollback.
         """
+        if not add and self._is_unchanged(model_instance):
+            return F(self.attname)
         lost = pictures_of(model_instance).lost
         if lost and str(getattr(model_instance, self.attname)) in lost:
             raise ImageNotFound(
@@ -129,3 +136,8 @@ class PictureField(ImageField):
         file = super().pre_save(model_instance, add)
         note_writing(model_instance, self)
         return file
+
+    def _is_unchanged(self, instance: Model) -> bool:
+        """Return whether the value is still the text that was read from the row that is saved."""
+        is_its_row = not instance._state.adding and instance._state.db == pictures_of(instance).using
+        return is_its_row and isinstance(instance.__dict__.get(self.attname), str)
