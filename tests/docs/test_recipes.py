@@ -62,6 +62,8 @@ def test_every_block_has_a_test() -> None:
         "static/gallery.js",
         "jwt_app.py",
         "session_app.py",
+        "share_app.py",
+        "shared.html",
         "bound_app.py",
         "bound-pictures.js",
         "tenant_app.py",
