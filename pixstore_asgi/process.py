@@ -1,16 +1,19 @@
-"""The running process: its clock, its forks, and PerLoop, which keeps one value for each event loop."""
+"""The running process: its clock, its forks and threads, and PerLoop, which keeps one value for each event loop."""
 
 import asyncio
 import os
 import time
 from asyncio import get_running_loop
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
+
+import anyio.to_thread
 
 from .errors import StoreError
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 Clock = Callable[[], int]
 """Returns the time in epoch milliseconds."""
@@ -123,3 +126,17 @@ class PerLoop(Generic[T]):
         for loop in list(self._values):
             if loop.is_closed() and (value := self._values.pop(loop, None)) is not None:
                 self._drop(value)
+
+
+_MOST_THREADS = 40  # of each event loop, as anyio's own limit
+_limiters: PerLoop[anyio.CapacityLimiter] = PerLoop(lambda limiter: None)
+
+
+async def in_thread(function: Callable[[*Ts], T], *args: *Ts) -> T:
+    """Run a function in a worker thread and return its result.
+
+    The limit is not anyio's, which an application's `def` routes share: routes that wait for an image would take all
+    threads, and the image would wait for a free one.
+    """
+    limiter = _limiters.get_or_make(lambda: anyio.CapacityLimiter(_MOST_THREADS))
+    return await anyio.to_thread.run_sync(function, *args, limiter=limiter)

@@ -9,8 +9,7 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
-import anyio.to_thread
-
+from ..process import in_thread
 from .task import Task
 
 # Do not run the package's __init__: a process that reads hostile bytes needs neither Starlette nor the cipher.
@@ -89,7 +88,7 @@ class ForkServerHandle:
     async def close(self) -> None:
         """End the fork server and all its workers, and wait until the fork server has ended."""
         self._control.close()
-        await anyio.to_thread.run_sync(self._wait)
+        await in_thread(self._wait)
 
     def end(self) -> None:
         """End the fork server and all its workers, without waiting."""

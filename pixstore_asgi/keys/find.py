@@ -7,12 +7,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import anyio
-import anyio.to_thread
 
 from ..core.hidden import Hidden, hide
 from ..core.images import KEY_ID_BYTES
 from ..core.keyring import KeyRing, Secret
 from ..errors import SecretError
+from ..process import in_thread
 from ..store.contract import ImageStore
 from ..store.rules import check_ring
 from .file import create_key_file, read_key_file
@@ -104,7 +104,7 @@ async def _find_secret(store: ImageStore) -> KeyRing:
         raise SecretError(f"pass secret=… or set {ENVIRONMENT_VARIABLE}; `pixstore-asgi secret` prints one")
     # A secret is created only for a store that is still empty.
     source = read_key_file if any(await store.key_checks()) else create_key_file
-    secret = hide(await anyio.to_thread.run_sync(source, store.key_file))
+    secret = hide(await in_thread(source, store.key_file))
     try:
         return KeyRing(secret())
     except SecretError:

@@ -10,8 +10,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Self
 
-import anyio.to_thread
-
 from ..core.cipher import Sealer, wrap_key
 from ..core.formats import FORMAT_BYTES, SNIFF_BYTES, agreed_format, sniff
 from ..core.hidden import HiddenBytes
@@ -19,6 +17,7 @@ from ..core.images import IV_BYTES, KEY_BYTES, VERSION_BYTES, Details, ImageMeta
 from ..core.keyring import KeyRing
 from ..core.padding import padding
 from ..errors import IntegrityError
+from ..process import in_thread
 from ..store.contract import CHUNK_BYTES, CommitTerms, ImageWriter
 from ..store.inspection import ImageWrites
 from .options import OnProgress
@@ -128,7 +127,7 @@ class Sealing:
                     await asyncio.sleep(0)  # let the event loop run
                 yield self._sealer.update(piece)
                 continue
-            await anyio.to_thread.run_sync(list, self._reader.feed(piece))
+            await in_thread(list, self._reader.feed(piece))
             for part in _in_chunks(piece, self._sealer.size):
                 yield self._sealer.update(part)
                 await asyncio.sleep(0)  # let the event loop run

@@ -5,14 +5,14 @@ import inspect
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
+from io import FileIO
 from typing import Any, Protocol
-
-import anyio
 
 from ..core.formats import SNIFF_BYTES
 from ..core.strip import find_stripper
 from ..decoding.holding import Held
 from ..errors import ImageTooLarge, InputError, UploadTimeout
+from ..process import in_thread
 from .options import UploadLimits
 
 _READ_BYTES = 256 * 1024
@@ -128,8 +128,8 @@ async def read_pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[me
 async def read_file(path: str | os.PathLike[str]) -> AsyncIterator[bytes]:
     """Yield the pieces of a file. Raises InputError if it can't be read."""
     try:
-        async with await anyio.open_file(path, "rb") as file:
-            while piece := await file.read(_READ_BYTES):
+        with await in_thread(FileIO, path) as file:
+            while piece := await in_thread(file.read, _READ_BYTES):
                 yield piece
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error

@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from contextlib import aclosing
 
-import anyio.to_thread
-
 from ..core.cipher import unseal, unwrap
 from ..core.ids import is_image_id, is_served_id, range_of_directory, range_of_variants, variant_id
 from ..core.images import ExportedImage, Image, ImageInfo, Seal, Usage
 from ..core.record import ImageRecord
 from ..errors import InputError
+from ..process import in_thread
 from ..store.contract import ImageStore
 from ..store.inspection import countable
 from .proofs import Proofs, RecordTerms
@@ -105,8 +104,6 @@ class Reading:
             ciphertext = b"".join([chunk async for chunk in stream])
         image, meta = stream.image, stream.image.meta
         unwrapped = await with_ring(self._rings, lambda ring: unwrap(ring, image.id, meta))
-        name, data = await anyio.to_thread.run_sync(
-            lambda: unseal(key=unwrapped.key, iv=meta.iv, tag=meta.tag, ciphertext=ciphertext)
-        )
+        name, data = await in_thread(lambda: unseal(key=unwrapped.key, iv=meta.iv, tag=meta.tag, ciphertext=ciphertext))
         seal = Seal(unwrapped.key, meta.iv, meta.tag, name)
         return ExportedImage(image.id, image.token, seal, ciphertext, Image(data, name), unwrapped.details)

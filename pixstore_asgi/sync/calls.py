@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from threading import Event
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
-import anyio.to_thread
+from starlette.datastructures import UploadFile
 
 from ..errors import StoreError
 from ..saving.source import ImageData, viewed
@@ -79,7 +79,7 @@ class Call(Generic[T]):
             coroutine.close()
             self._has_ended.set()
             return
-        self._task = self.loop.create_task(_lend_thread(coroutine))
+        self._task = self.loop.create_task(coroutine)
         self._task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[T]) -> None:
@@ -140,6 +140,8 @@ class Call(Generic[T]):
 
     def source(self, data: Any) -> Any:
         """Return image data that is read in the calling thread, unless it is async or in memory."""
+        if isinstance(data, UploadFile):
+            data = data.file  # Starlette would read it in one of the threads that routes wait in
         if isinstance(data, AsyncIterator):
             return data
         if (read := getattr(data, "read", None)) is None:
@@ -166,19 +168,6 @@ def _settleable(error: Exception) -> Exception:
     raised = RuntimeError("the callback or the file raised StopIteration")
     raised.__cause__ = error
     return raised
-
-
-async def _lend_thread(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine, and let one more worker thread run meanwhile, because the calling thread only waits.
-
-    Otherwise calls in all worker threads of an application would wait for a free one for ever.
-    """
-    limiter = anyio.to_thread.current_default_thread_limiter()
-    limiter.total_tokens += 1
-    try:
-        return await coroutine
-    finally:
-        limiter.total_tokens -= 1
 
 
 def _ended() -> StoreError:

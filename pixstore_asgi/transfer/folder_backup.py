@@ -9,8 +9,7 @@ from collections.abc import AsyncGenerator
 from functools import partial
 from pathlib import Path
 
-import anyio.to_thread
-
+from ..process import in_thread
 from ..store.files.copying import FolderCopy
 from ..store.objects import Owner
 from ..store.sqlite import backup as sqlite_backup
@@ -76,7 +75,7 @@ async def _taken(rows: Path, folder: FolderCopy, names: set[str]) -> AsyncGenera
     """Bring the bodies of these rows into a folder, and sync them. Add their names to `names`."""
     for bodies in bodies_of(rows):
         names.update(body.name for body in bodies if body.name)
-        taking = asyncio.ensure_future(anyio.to_thread.run_sync(folder.take, bodies))
+        taking = asyncio.ensure_future(in_thread(folder.take, bodies))
         try:
             taken = await asyncio.shield(taking)
         finally:

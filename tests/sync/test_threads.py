@@ -4,16 +4,20 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from tempfile import SpooledTemporaryFile
+from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
 import trio
 from asgiref.sync import sync_to_async
+from starlette.datastructures import UploadFile
 
 from pixstore_asgi import Pixstore, StoreError
 from pixstore_asgi.store.memory import MemoryStore
@@ -66,21 +70,40 @@ def test_many_threads(images: SyncPixstore, store: Noting) -> None:
     assert store.loops == [background.loop]
 
 
+def uploaded(path: Path) -> Any:
+    """Return a file as Starlette's forms have it: on the disk, because it is long."""
+    spooled = SpooledTemporaryFile(max_size=1)  # noqa: SIM115
+    spooled.write(path.read_bytes())
+    spooled.seek(0)
+    return spooled
+
+
 @pytest.mark.slow
-async def test_more_routes_than_worker_threads(tmp_path: Path) -> None:
-    """All worker threads of an application may save at once, although saving to files needs worker threads too."""
+@pytest.mark.parametrize("kind", ["path", "upload"])
+async def test_more_routes_than_worker_threads(tmp_path: Path, kind: str) -> None:
+    """All worker threads of an application may save at once, although saving to files needs threads too."""
     images = SyncPixstore(Pixstore(tmp_path / "pixstore.db", blobs=tmp_path / "bodies", secret=SECRET))
-    (tmp_path / "large.png").write_bytes(LARGE)
+    path = tmp_path / "large.png"
+    path.write_bytes(LARGE)
+
+    def route() -> None:
+        if kind == "path":
+            images.save_image_from_file(path)
+        else:
+            with closing(uploaded(path)) as file:
+                images.save_image(UploadFile(file))
+
     limiter = anyio.to_thread.current_default_thread_limiter()
     tokens, limiter.total_tokens = limiter.total_tokens, 2
-    async with images.pixstore:
-        with anyio.fail_after(60):
-            async with anyio.create_task_group() as routes:
-                for _ in range(8):
-                    routes.start_soon(run_sync, partial(images.save_image_from_file, tmp_path / "large.png"))
-        assert len(await images.pixstore.list_images()) == 8
-    assert limiter.total_tokens == 2
-    limiter.total_tokens = tokens
+    try:
+        async with images.pixstore:
+            with anyio.fail_after(60):
+                async with anyio.create_task_group() as routes:
+                    for _ in range(8):
+                        routes.start_soon(run_sync, route)
+            assert len(await images.pixstore.list_images()) == 8
+    finally:
+        limiter.total_tokens = tokens
 
 
 @pytest.mark.parametrize("call", [anyio.to_thread.run_sync, lambda function: sync_to_async(function)()])

@@ -10,10 +10,9 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 
-import anyio.to_thread
-
 from ...core.images import StoredImage
 from ...errors import ConfigError, StoreError
+from ...process import in_thread
 from ..contract import WHOLE_BYTES
 from ..durable import give_to_owner_of, make_private_folder, may_be_planted, sync, write_all
 from ..mounts import file_system_of, is_of_network
@@ -76,40 +75,40 @@ class BodyFolder:
 
     async def attach(self, read_owner: Callable[[], Awaitable[Owner]]) -> bool:
         owner = await read_owner()
-        await anyio.to_thread.run_sync(self._attach, owner._replace(file=None) if self.only_reads else owner)
+        await in_thread(self._attach, owner._replace(file=None) if self.only_reads else owner)
         return True
 
     async def has_owner(self) -> bool:
-        return bool((await anyio.to_thread.run_sync(self._record)).ids)
+        return bool((await in_thread(self._record)).ids)
 
     async def close(self) -> None:
         """Do nothing: a body's file is open only while it is read or written."""
 
     async def is_empty(self) -> bool:
         """Return whether the folder has no bodies."""
-        return not await anyio.to_thread.run_sync(lambda: any(self._names()))
+        return not await in_thread(lambda: any(self._names()))
 
     def upload(self, name: str) -> FileUpload:
         return FileUpload(self.path, self.part_of(name), self.file_of(name), self.check)
 
     async def open_stream(self, image: StoredImage, name: str) -> FileStream:
-        return await anyio.to_thread.run_sync(FileStream, self.path, image, self.file_of(name), self.check)
+        return await in_thread(FileStream, self.path, image, self.file_of(name), self.check)
 
     async def has(self, name: str) -> bool:
-        return await anyio.to_thread.run_sync(self._has, name)
+        return await in_thread(self._has, name)
 
     async def remove(self, names: Sequence[str]) -> None:
-        await anyio.to_thread.run_sync(self._remove, names)
+        await in_thread(self._remove, names)
 
     async def unfinished(self) -> Mapping[str, str]:
-        return await anyio.to_thread.run_sync(self._unfinished)
+        return await in_thread(self._unfinished)
 
     async def remove_unfinished(self, parts: Sequence[str]) -> None:
-        await anyio.to_thread.run_sync(self._remove_parts, parts)
+        await in_thread(self._remove_parts, parts)
 
     async def names(self) -> AsyncIterator[Sequence[str]]:
         names = self._names()
-        while some := await anyio.to_thread.run_sync(lambda: list(islice(names, _LISTED_AT_ONCE))):
+        while some := await in_thread(lambda: list(islice(names, _LISTED_AT_ONCE))):
             yield some
 
     def file_of(self, name: str) -> Path:

@@ -8,10 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-import anyio.to_thread
-
 from ...core.images import StoredImage
 from ...errors import StoreDamaged, StoreError
+from ...process import in_thread
 from ..contract import CHUNK_BYTES
 from ..durable import give_to_owner_of, sync, write_all
 from ..objects import NoSuchBody, Pieces, keep
@@ -83,7 +82,7 @@ class FileStream:
         assert self._file is not None
         if (chunk := _cached(self._file, start, length)) is not None:
             return chunk
-        return await anyio.to_thread.run_sync(self._read, self._file, start, length)
+        return await in_thread(self._read, self._file, start, length)
 
     def _open(self, check: Callable[[], None]) -> _Descriptor:
         with translated(self._folder):
@@ -172,10 +171,10 @@ class FileUpload:
             await asyncio.gather(asyncio.shield(self._writing), return_exceptions=True)
         if self._file is not None:
             self._file = None
-            await anyio.to_thread.run_sync(self._remove)
+            await in_thread(self._remove)
 
     def _start(self, function: Callable[[Pieces], None], pieces: Pieces) -> None:
-        self._writing = asyncio.ensure_future(anyio.to_thread.run_sync(function, pieces))
+        self._writing = asyncio.ensure_future(in_thread(function, pieces))
 
     async def _written(self) -> None:
         """Wait for the write that is running, if any. Raises its StoreError."""

@@ -12,12 +12,10 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Concatenate
 
-import anyio.to_thread
-
 from ...core.events import event
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
-from ...process import Clock, generation
+from ...process import Clock, generation, in_thread
 from ..rules import GroupCommit
 from ..tables.transaction import Operation
 from .connection import Connection, P, R, keep_freed_memory, text_of, translated
@@ -65,7 +63,7 @@ class Engine:
     async def open(cls, path: Path, clock_ms: Clock, *, busy_timeout_s: float, durability: str) -> "Engine":
         """Create or migrate the database and connect to it."""
         keep_freed_memory()
-        engine = await anyio.to_thread.run_sync(cls._prepare, path, busy_timeout_s)
+        engine = await in_thread(cls._prepare, path, busy_timeout_s)
         try:
             await engine._connect(clock_ms, busy_timeout_s, durability)
         except BaseException:
@@ -206,7 +204,7 @@ class Engine:
         """Wait until no power failure can undo the commits before this call."""
         assert self._files is not None
         with translated(self.path):
-            await anyio.to_thread.run_sync(self._files.sync_log)
+            await in_thread(self._files.sync_log)
 
     async def on_writer(self, function: Callable[Concatenate[Any, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function on the writer's thread. If it made keys obsolete, also remove these from SQLite's log."""
