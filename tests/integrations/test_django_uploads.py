@@ -89,7 +89,7 @@ def small() -> Iterator[None]:
     with override_settings(PIXSTORE=MemoryPixstore(max_image_bytes=100_000), **limits):
         yield
     gc.collect()
-    assert uploads._held._count == 0
+    assert uploads._files._count == uploads._bodies._count == 0
 
 
 # WSGI
@@ -104,7 +104,7 @@ def test_no_file_contains_an_upload(folder: Path) -> None:
     with PixstoreStorage().open(answer.json()["id"]) as file:
         assert file.read() == LARGE
     gc.collect()
-    assert uploads._held._count == 0
+    assert uploads._files._count == uploads._bodies._count == 0
 
 
 def test_djangos_own_handlers_would_write_it() -> None:
@@ -227,7 +227,7 @@ async def test_no_file_contains_a_body_under_asgi(folder: Path) -> None:
     assert json.loads((await Exchange(ASGIHandler(), body, length=len(body)).run()).body)["found"]
     del answer
     gc.collect()
-    assert uploads._held._count == 0
+    assert uploads._files._count == uploads._bodies._count == 0
 
 
 @pytest.mark.usefixtures("small")
@@ -259,6 +259,23 @@ async def test_parallel_uploads_have_one_limit(monkeypatch: pytest.MonkeyPatch) 
     assert b"101000" not in b"".join(each.body for each in waiting)
 
 
+@pytest.mark.usefixtures("small")
+async def test_the_files_of_bodies_in_memory_fit_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later bodies are refused before they take the memory that earlier ones need for their files."""
+    monkeypatch.setattr(uploads, "_MOST_BYTES", 400_000)
+    app, body = get_asgi_application(), encode_multipart(BOUNDARY, form(large_png(90_000)))
+    sent = [Exchange(app, body[:-1000], held_back=body[-1000:], length=len(body)) for _ in range(4)]
+    tasks = [asyncio.create_task(each.run()) for each in sent]
+    for each, task in zip(sent, tasks, strict=True):
+        waits = asyncio.create_task(each.is_waiting.wait())
+        await asyncio.wait([task, waits], return_when=asyncio.FIRST_COMPLETED)
+        waits.cancel()
+    for each in sent:
+        each.more.set()
+    await asyncio.gather(*tasks)
+    assert sorted(each.status for each in sent) == [200, 200, 503, 503]
+
+
 async def test_a_body_that_stalls_gets_408(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limits of time are those of the Pixstore."""
     monkeypatch.setattr(refused_uploads, "LONGEST_PAUSE_S", 0.05)
@@ -279,4 +296,4 @@ async def test_a_client_that_leaves_frees_its_upload() -> None:
 
     exchange._messages = leave()
     assert (await exchange.run()).status == 0
-    assert uploads._held._count == 0
+    assert uploads._files._count == uploads._bodies._count == 0

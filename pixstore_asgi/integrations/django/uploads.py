@@ -64,7 +64,7 @@ class _Share:
 
 
 class _Held:
-    """Counts the bytes of all uploads in the memory of this process."""
+    """Counts the bytes of all files, or of all bodies, in the memory of this process."""
 
     def __init__(self) -> None:
         self._lock = RLock()  # the garbage collector may drop another buffer meanwhile
@@ -86,27 +86,29 @@ class _Held:
             share.count = 0
 
 
-_held = _Held()
+_files, _bodies = _Held(), _Held()
 
 
 class UploadBuffer(io.BytesIO):
-    """A file in memory for the body of a request, or for one file of a form. Closing or dropping it frees the memory.
+    """A file in memory for one file of a form, or for the body of a request. Closing or dropping it frees the memory.
 
-    most: how many bytes it may have.
+    most: how many bytes it may have. is_body: whether it is a body. All bodies get at most half the memory: the files
+    of their forms are copies, which would not fit otherwise, and then no upload would succeed.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, is_body: bool = False) -> None:
         super().__init__()
         self._most = most
+        self._held, self._all = (_bodies, _MOST_BYTES // 2) if is_body else (_files, _MOST_BYTES)
         self._share = _Share()
-        self._free = weakref.finalize(self, _held.remove, self._share)
+        self._free = weakref.finalize(self, self._held.remove, self._share)
 
     def add(self, data: bytes) -> PixstoreError | None:
         """Append bytes. If they are too many, free the memory and return the error."""
         error: PixstoreError
         if self._share.count + len(data) > self._most:
             error = _too_long(self._most)
-        elif _held.add(self._share, len(data), max(_MOST_BYTES, 2 * self._most)):
+        elif self._held.add(self._share, len(data), max(self._all, 2 * self._most)):
             self.write(data)
             return None
         else:
@@ -125,8 +127,8 @@ class MemoryUploadHandler(FileUploadHandler):
 
     `FILE_UPLOAD_HANDLERS = ["pixstore_asgi.integrations.django.MemoryUploadHandler"]`. The parsers of Django REST
     framework use the same setting. One request may be as long as `longest_request` says. All uploads of a process have
-    at most 256 MiB of buffers, or two of the longest requests if that is more. Beyond that an upload is refused with
-    503. Checking and saving pictures needs up to twice as much again.
+    at most 256 MiB of buffers, or two of the longest requests and copies of their files if that is more. Beyond that an
+    upload is refused with 503. Checking and saving pictures needs up to twice as much again.
     """
 
     file: UploadBuffer
@@ -206,7 +208,7 @@ class MemoryASGIHandler(ASGIHandler):
 
     async def read_body(self, receive: Any) -> IO[bytes]:
         """Return the body of a request, as a file in memory."""
-        body = UploadBuffer(longest_request())
+        body = UploadBuffer(longest_request(), is_body=True)
         try:
             await _read(body, receive)
         except BaseException:
