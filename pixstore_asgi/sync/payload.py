@@ -27,6 +27,7 @@ class SyncPayload(Iterator[bytes]):
         self.size = payload.size
         self.status = payload.status
         self.headers = payload.headers
+        self._whole = payload.whole
         self._payload = payload
         self._loop = loop
 
@@ -36,14 +37,20 @@ class SyncPayload(Iterator[bytes]):
         Raises:
             StoreError: The store has lost part of the image.
         """
-        piece = Call[bytes | None]().run(_next(self._payload), self._loop)
-        if piece is None:
+        if self._whole is None:
+            piece = Call[bytes]().run(_next(self._payload), self._loop)
+        else:
+            piece, self._whole = self._whole, b""
+        if not piece:
             raise StopIteration
         return piece
 
     def close(self) -> None:
         """Close the stream of the store. Repeated calls do nothing."""
-        Call[None]().run(self._payload.aclose(), self._loop)
+        if self._whole is None:
+            Call[None]().run(self._payload.aclose(), self._loop)
+        else:
+            self._whole = b""
 
     def __enter__(self) -> Self:
         return self
@@ -57,5 +64,5 @@ class SyncPayload(Iterator[bytes]):
         return f"Sync{self._payload!r}"
 
 
-async def _next(payload: Payload) -> bytes | None:
-    return await anext(payload, None)
+async def _next(payload: Payload) -> bytes:
+    return await anext(payload, b"")

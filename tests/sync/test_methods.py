@@ -190,14 +190,16 @@ def test_with_opens_and_closes(images: SyncPixstore) -> None:
         assert images.image_exists(record.id)
 
 
-def test_a_payload_is_an_iterator(images: SyncPixstore) -> None:
+@pytest.mark.parametrize("size", [1_000, 3_000_000])
+def test_a_payload_is_an_iterator(images: SyncPixstore, size: int) -> None:
     """A payload has the status and headers of the async one, and its pieces are the wire payload."""
-    record = images.save_image(large_png(600_000))
+    record = images.save_image(large_png(size))
     with images.open_payload(record.id, token=record.token, proof=record.stateless_proof) as payload:
         assert isinstance(payload, SyncPayload)
         assert (payload.state, payload.status) == (WireState.SUCCESS, 200)
         assert int(payload.headers["content-length"]) == payload.size
         received = b"".join(payload)
+        assert list(payload) == []
     assert len(received) == payload.size
     assert decode_payload(received).state is WireState.SUCCESS
     with images.open_payload(record.id, proof="no") as refused:

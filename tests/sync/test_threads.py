@@ -21,7 +21,7 @@ from starlette.datastructures import UploadFile
 
 from pixstore_asgi import Pixstore, StoreError
 from pixstore_asgi.store.memory import MemoryStore
-from pixstore_asgi.sync import SyncPayload, SyncPixstore, calls
+from pixstore_asgi.sync import SyncPixstore, calls
 from pixstore_asgi.sync.loops import background, run_on_loop
 from tests.support.samples import SECRET, large_png, picture
 
@@ -150,19 +150,18 @@ def test_context_variables(images: SyncPixstore) -> None:
     assert seen[0] == "the caller's"
 
 
-def test_an_event_loop_that_has_ended(images: SyncPixstore) -> None:
-    """A payload can't be read after the end of the event loop that opened it."""
+def test_an_event_loop_that_has_ended() -> None:
+    """A call on an event loop that has ended, or ends during the call, raises an error."""
 
-    def view() -> SyncPayload:
-        record = images.save_image(picture())
-        return images.open_payload(record.id, proof=record.stateless_proof)
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
 
-    async def application() -> SyncPayload:
-        return await anyio.to_thread.run_sync(view)
-
-    payload = asyncio.run(application())
+    loop = asyncio.new_event_loop()
     with pytest.raises(StoreError, match="has ended"):
-        next(payload)
+        calls.Call[None]().run(cancelled())
+    loop.close()
+    with pytest.raises(StoreError, match="has ended"):
+        calls.Call[None]().run(cancelled(), loop)
 
 
 class InterruptedAtTheEnd(SimpleQueue[object]):
