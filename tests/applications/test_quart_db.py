@@ -1,5 +1,6 @@
 """The shelter, an application of Quart with quart-db, by Quart's own test client."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -91,3 +92,14 @@ async def test_a_refused_picture_leaves_nothing(http: Client, folder: Path) -> N
     assert (refused.status_code, "not an image" in (await refused.get_json())["detail"]) == (400, True)
     assert (await http.post("/api/pets", data=picture())).status_code == 500  # without the name, which the table needs
     assert await stored(folder) == before
+
+
+async def test_a_cancelled_request_keeps_its_picture(app: quart.Quart, http: Client, folder: Path) -> None:
+    """A client leaves while the database writes the row, which then names the picture."""
+    from tests.applications.quart_db.pictures import new_picture
+
+    async with app.test_request_context("/", method="PUT", data=picture()):
+        with pytest.raises(asyncio.CancelledError):
+            async with new_picture() as image_id:
+                raise asyncio.CancelledError
+    assert image_id in await stored(folder)

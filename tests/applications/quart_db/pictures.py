@@ -29,11 +29,14 @@ def add_pictures(app: Quart, api: Blueprint) -> None:
 
 @asynccontextmanager
 async def new_picture() -> AsyncGenerator[str, None]:
-    """Save the picture that the request sends, and delete it again if its row is not written."""
+    """Save the picture that the request sends, and delete it again if its row is not written.
+
+    It stays if the request is cancelled, because the database may write the row nevertheless.
+    """
     record = await pix.save_image(image_upload(), directory="pets")
     try:
         yield record.id
-    except BaseException:
+    except Exception:
         await pix.delete_image(record.id)
         raise
 
