@@ -27,6 +27,7 @@ from pixstore_asgi.store.tables import gc
 from tests.support.asgi import client
 from tests.support.bad_network import BadNetwork, bad_network
 from tests.support.clock import FixedClock
+from tests.support.paths import ROOT
 from tests.support.payloads import served
 from tests.support.postgres import Cluster
 from tests.support.requests import headers
@@ -696,3 +697,34 @@ async def test_nothing_of_a_bucket_is_in_a_repr(s3: S3Server) -> None:
     await bucket.open()
     assert not any(word in repr((bucket, bucket._opened())) for word in (SECRET_KEY, "127.0.0.1"))
     assert obstore.__version__
+
+
+FORK = """
+import os, sys, warnings
+from pixstore_asgi import Pixstore, StoreError
+from pixstore_asgi.sync import SyncPixstore
+from tests.support.samples import SECRET, picture
+
+warnings.simplefilter("ignore")
+images = SyncPixstore(Pixstore(sys.argv[1], blobs=sys.argv[2], secret=SECRET))
+if sys.argv[3] == "before":
+    images.save_image(picture())
+if not (child := os.fork()):
+    try:
+        images.save_image(picture())
+        os.write(1, b"saved")
+    except StoreError as error:
+        os.write(1, str(error).encode())
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("opened", "said"), [("before", "the bucket was opened before a fork"), ("after", "saved")])
+def test_a_bucket_after_a_fork(s3: S3Server, tmp_path: Path, opened: str, said: str) -> None:
+    """A bucket opened before a fork refuses in the child, which lacks the threads of obstore; else the child saves."""
+    arguments = [str(tmp_path / "images.db"), s3.url(f"fork-{opened}"), opened]
+    command = [sys.executable, "-c", FORK, *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, cwd=ROOT)
+    assert result.stdout.startswith(said)

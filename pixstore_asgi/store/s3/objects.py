@@ -20,6 +20,7 @@ from obstore.exceptions import BaseError, InvalidPathError, NotFoundError, Permi
 from obstore.store import S3Store
 
 from ...errors import ConfigError, ImageTooLarge, PixstoreError, StoreBusy, StoreDamaged, StoreError
+from ...process import generation
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -93,7 +94,8 @@ class Objects:
         self._place = place
         self._options = {name: value for name, value in place._asdict().items() if value is not None}
         self._patience_s = patience_s
-        _wait_at_exit()
+        if _start_threads() != generation():
+            raise StoreError("the bucket was opened before a fork: open it in each worker process, not before")
         with translated(self._place):
             # A slow reader may take long for a whole answer. `patiently` has the limit for a silent server.
             self._store = self._connect(timedelta(hours=1))
@@ -193,13 +195,14 @@ class Objects:
 
 
 @functools.cache
-def _wait_at_exit() -> None:
-    """Give obstore's threads time to finish before the interpreter exits.
+def _start_threads() -> int:
+    """Return the generation of the process in which obstore starts its threads. A fork does not copy them.
 
-    If a thread asks for Python's lock after the exit, the process aborts (SIGABRT). obstore does not tell when its
-    threads have finished.
+    Give them time to finish before the interpreter exits. If a thread asks for Python's lock after the exit, the
+    process aborts (SIGABRT). obstore does not tell when its threads have finished.
     """
     atexit.register(time.sleep, _LAST_WORDS_S)
+    return generation()
 
 
 def _of_profile() -> Any:
