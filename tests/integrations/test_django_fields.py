@@ -22,6 +22,7 @@ from django.db import DatabaseError, IntegrityError, connection, connections, tr
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrapper
 from django.db.migrations.writer import MigrationWriter
 from django.forms import modelform_factory
+from django.test import TestCase
 from django.test.utils import override_settings
 from django.utils.datastructures import MultiValueDict
 
@@ -219,6 +220,21 @@ def test_an_error_of_a_hook_that_is_kept_deletes_no_picture(pix: MemoryPixstore)
         kept.clear()
         gc.collect()
     assert stored(pix) == {ann.avatar.name}
+
+
+def test_the_hooks_of_a_test_case_keep_their_order(pix: MemoryPixstore) -> None:
+    """`captureOnCommitCallbacks` returns those that are added within it."""
+    early, late = Mock(), Mock()
+    block: Any = transaction.atomic()
+    block._from_testcase = True  # as TestCase does
+    with block:
+        Member.objects.create(name="Ann", avatar=png())
+        transaction.on_commit(early)
+        with TestCase.captureOnCommitCallbacks() as captured:
+            Member.objects.create(name="Bob", avatar=png())
+            transaction.on_commit(late)
+    assert early not in captured
+    assert late in captured
 
 
 def test_a_save_of_other_columns_keeps_a_newer_picture(pix: MemoryPixstore) -> None:
