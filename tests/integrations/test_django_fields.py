@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,7 +18,7 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.core.signals import request_finished
-from django.db import DatabaseError, IntegrityError, connection, connections, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, connection, connections, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrapper
 from django.db.migrations.writer import MigrationWriter
 from django.forms import modelform_factory
@@ -322,6 +322,19 @@ def test_a_picture_that_cannot_be_deleted_now(pix: MemoryPixstore, caplog: pytes
     assert [vars(record)["image_id"] for record in caplog.records] == [ann.avatar.name]
     request_finished.send(sender=None)
     assert stored(pix) == {ann.avatar.name}
+
+
+def test_a_closed_connection_breaks_no_request(pix: MemoryPixstore, caplog: pytest.LogCaptureFixture) -> None:
+    """Some drivers raise InterfaceError, which is no DatabaseError. The pictures stay, and the log names them."""
+    Member.objects.create(name="Ann", avatar=png())
+    with pytest.raises(IntegrityError):
+        Member.objects.create(name="Ann", avatar=png())
+    gc.collect()
+    with patch("pixstore_asgi.integrations.django.lifecycle.names_in_use", side_effect=InterfaceError("closed")):
+        request_finished.send(sender=None)
+    (record,) = caplog.records
+    assert vars(record)["image_id"] in stored(pix)
+    assert len(stored(pix)) == 2
 
 
 def test_bulk_create_keeps_its_pictures(pix: MemoryPixstore) -> None:

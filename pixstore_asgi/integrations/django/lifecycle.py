@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError, connections, transaction
+from django.db import Error, connections, transaction
 from django.db.models import FileField, Model
 from django.db.models.fields.files import FieldFile
 
@@ -204,7 +204,7 @@ def _delete_unused(images: SyncPixstore, using: str, names: set[str]) -> set[str
         for name in names - names_in_use(list(columns_of(using)), names):
             images.delete_image(name)
             deleted.add(name)
-    except (DatabaseError, PixstoreError) as error:
+    except (Error, PixstoreError) as error:
         left = ", ".join(sorted(names - deleted))
         _log.warning(
             "picture %s has no row and was not deleted: %s",
