@@ -1,17 +1,14 @@
-"""Finds pictures that no row names, such as those of a process that was killed between a save and its commit."""
+"""Finds pictures that no picture column names."""
 
-import time
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import MetaData, String, cast, select, union_all
 from sqlalchemy.orm import Session
 
-from ...core.images import ImageInfo
 from ...errors import InputError
+from ..unnamed import unnamed_ids
 from .calls import Calls
 from .column import PictureType
-
-_PAGE = 500  # ids in one query
 
 
 def unnamed_pictures(
@@ -26,18 +23,10 @@ def unnamed_pictures(
         )
     if session.in_transaction():
         raise InputError("the session is in a transaction, which may not see newer rows: pass a new session")
-    # A snapshot that begins after this moment has the row of each picture that is older than this.
-    before_ms = (time.time() - grace_s) * 1000
-    for page in _pages(calls, directory):
-        old = [image.id for image in page if image.created < before_ms]
+
+    def named_among(image_ids: Sequence[str]) -> set[str]:
         # One statement for all columns: a picture may move between two tables meanwhile.
-        named = union_all(*(select(cast(each, String)).where(each.in_(old)) for each in columns))
-        found = set(session.scalars(named)) if old else set()
-        yield from (image_id for image_id in old if image_id not in found)
+        named = union_all(*(select(cast(each, String)).where(each.in_(image_ids)) for each in columns))
+        return set(session.scalars(named))
 
-
-def _pages(calls: Calls, directory: str | None) -> Iterator[Sequence[ImageInfo]]:
-    after = None
-    while page := calls.list_images(directory=directory, after=after, limit=_PAGE):
-        yield page
-        after = page[-1].id
+    return unnamed_ids(calls, named_among, directory=directory, grace_s=grace_s)

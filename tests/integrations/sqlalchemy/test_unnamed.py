@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.errors import InputError
-from pixstore_asgi.integrations.sqlalchemy import NewPicture, SessionPictures, unnamed
+from pixstore_asgi.integrations import unnamed
+from pixstore_asgi.integrations.sqlalchemy import NewPicture, SessionPictures
 from pixstore_asgi.process import wall_clock_ms as now_ms
 from tests.integrations.sqlalchemy.posts import Album, Base, Post, World, add, new, post
 from tests.support.paths import ROOT
@@ -111,7 +112,7 @@ def test_a_concurrent_writer_loses_nothing(
     sessions: sessionmaker[Session], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While a thread saves, replaces and rolls back, the old pictures without a row are deleted, and no other."""
-    monkeypatch.setattr(unnamed, "_PAGE", 7)
+    monkeypatch.setattr(unnamed, "PAGE", 7)
     store = tmp_path / "pixstore.db"
     lost = asyncio.run(save(Pixstore(store, secret=SECRET, clock_ms=lambda: now_ms() - 7_200_000), count=20))
     pix = Pixstore(store, secret=SECRET)

@@ -1,17 +1,15 @@
 """`manage.py pixstore_unnamed`: finds pictures that no row names, such as those of a save that was killed."""
 
-import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
+from ....unnamed import unnamed_ids
 from ...columns import Column, columns_of, names_in_use
 from ...setting import get_images
-
-_PAGE = 500
-_GRACE_S = 3600
 
 
 class Command(BaseCommand):
@@ -25,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--grace-s",
             type=float,
-            default=_GRACE_S,
+            default=3600,
             help="leave out pictures saved within the last GRACE_S seconds, 3600 by default. Choose it longer than the "
             "longest transaction: its pictures have no committed row yet",
         )
@@ -40,26 +38,13 @@ class Command(BaseCommand):
         columns = list(_columns())
         if not columns:
             raise CommandError("no model has an ImageField or PictureField on PixstoreStorage: nothing names pictures")
-        # A query that begins after this moment sees the row of each picture that is older than this.
-        before_ms = (time.time() - options["grace_s"]) * 1000
-        images = get_images()
-        for page in _pages(options["directory"]):
-            old = [image.id for image in page if image.created < before_ms]
-            named = names_in_use(columns, old)
-            for image_id in old:
-                if image_id not in named:
-                    self.stdout.write(image_id)
-                    if options["delete"]:
-                        images.delete_image(image_id)
+        images, directory, grace_s = get_images(), options["directory"], options["grace_s"]
+        for image_id in unnamed_ids(images, partial(names_in_use, columns), directory=directory, grace_s=grace_s):
+            self.stdout.write(image_id)
+            if options["delete"]:
+                images.delete_image(image_id)
 
 
 def _columns() -> Iterator[Column]:
     for using in connections:
         yield from columns_of(using)
-
-
-def _pages(directory: str | None) -> Iterator[list[Any]]:
-    after = None
-    while page := get_images().list_images(directory=directory, after=after, limit=_PAGE):
-        yield page
-        after = page[-1].id
