@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-FOLDERS = ("CLUB_FOLDER", "RESTAURANT_FOLDER", "SHELTER_FOLDER")
+from tests.applications.api_applications import API_APPLICATIONS
 
 
 @pytest.fixture(scope="session", autouse=True)
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
     """Return the folder of each application, by its environment variable, which all tests of the process share."""
-    made = {name: tmp_path_factory.mktemp(name.lower()) for name in FOLDERS}
+    made = {each.folder: tmp_path_factory.mktemp(each.folder.lower()) for each in API_APPLICATIONS}
     with pytest.MonkeyPatch.context() as patch:
         for name, folder in made.items():
             patch.setenv(name, str(folder))

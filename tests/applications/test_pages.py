@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.applications.api_applications import API_APPLICATIONS, ApiApplication
 from tests.browser.engines.chromium import chromium
 from tests.browser.engines.page import Browser, Page
 from tests.browser.support import open_page, wait_for
@@ -46,12 +47,12 @@ def browser() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def signed_in(browser: Browser, folder: Path, application: str, variable: str, members: str) -> Iterator[Page]:
-    """Run an application, and open its page as a new member."""
-    app = f"tests.applications.{application}.app:app"
-    with running("uvicorn", app, folder, cwd=ROOT, environment={variable: str(folder)}) as server:
+def signed_in(browser: Browser, folder: Path, application: ApiApplication) -> Iterator[Page]:
+    """Run an application, and open its page as a new user."""
+    environment = {application.folder: str(folder)}
+    with running("uvicorn", f"{application.module}:app", folder, cwd=ROOT, environment=environment) as server:
         credentials = {"name": "Ada", "password": "Ada's password"}
-        httpx.post(f"{server.url}/api/{members}", json=credentials).raise_for_status()
+        httpx.post(f"{server.url}/api/{application.users}", json=credentials).raise_for_status()
         with open_page(browser) as page:
             page.goto(server.url)
             wait_for(page, "document.querySelector('form').onsubmit !== null")
@@ -60,19 +61,10 @@ def signed_in(browser: Browser, folder: Path, application: str, variable: str, m
             yield page
 
 
-@pytest.mark.parametrize(
-    ("application", "variable", "members"),
-    [
-        ("litestar_alchemy", "CLUB_FOLDER", "members"),
-        ("quart_db", "SHELTER_FOLDER", "keepers"),
-        ("fastapi_sqlmodel", "RESTAURANT_FOLDER", "cooks"),
-    ],
-)
-def test_a_picture_is_added_shown_and_deleted(
-    browser: Browser, tmp_path: Path, application: str, variable: str, members: str
-) -> None:
+@pytest.mark.parametrize("application", API_APPLICATIONS, ids=lambda each: each.package)
+def test_a_picture_is_added_shown_and_deleted(browser: Browser, tmp_path: Path, application: ApiApplication) -> None:
     """A chosen file is uploaded and shown by `<pix-image>`, also after a reload of the list, until it is deleted."""
-    with signed_in(browser, tmp_path, application, variable, members) as page:
+    with signed_in(browser, tmp_path, application) as page:
         page.evaluate(CHOOSE_FILE)
         wait_for(page, SHOWN)
         page.evaluate("document.querySelector('figure').remove()")

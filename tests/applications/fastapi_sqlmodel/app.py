@@ -12,7 +12,8 @@ from . import accounts, dishes
 from .database import engine
 from .pictures import add_pictures
 
-PAGE = (Path(__file__).parent / "page.html").read_text()
+TEMPLATE = (Path(__file__).parents[1] / "page.html").read_text()
+PAGE = TEMPLATE.replace("ROWS", "dishes").replace("AUTHOR", "cook").replace("TEXT", "name")
 
 SQLModel.metadata.create_all(engine)
 app = FastAPI(title="Restaurant")

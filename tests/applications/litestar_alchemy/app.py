@@ -9,7 +9,8 @@ from .database import alchemy
 from .pictures import plugin
 from .posts import Posts
 
-PAGE = (Path(__file__).parent / "page.html").read_text()
+TEMPLATE = (Path(__file__).parents[1] / "page.html").read_text()
+PAGE = TEMPLATE.replace("ROWS", "posts").replace("AUTHOR", "author").replace("TEXT", "text")
 
 
 @get("/", media_type=MediaType.HTML)

@@ -10,7 +10,8 @@ from quart_db import QuartDB
 from . import accounts, pets
 from .pictures import add_pictures
 
-PAGE = (Path(__file__).parent / "page.html").read_text()
+TEMPLATE = (Path(__file__).parents[1] / "page.html").read_text()
+PAGE = TEMPLATE.replace("ROWS", "pets").replace("AUTHOR", "keeper").replace("TEXT", "name")
 
 
 def create_app() -> Quart:

@@ -1,4 +1,4 @@
-"""The TypeScript clients that are generated from the applications' OpenAPI: the components accept their records."""
+"""The applications' OpenAPI, and the TypeScript clients that are generated from it."""
 
 import json
 import subprocess
@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from pixstore_asgi import ImageRecord
+from tests.applications.api_applications import FASTAPI, LITESTAR, ApiApplication
 from tests.support.paths import ROOT
 from tests.support.tools import require
 
@@ -58,12 +60,23 @@ OPTIONS = {
 }
 
 
-def schemas() -> dict[str, Any]:
-    """Return the OpenAPI documents of the applications that have one."""
-    from tests.applications.fastapi_sqlmodel.app import app as restaurant
-    from tests.applications.litestar_alchemy.app import app as club
+VIEWS = {FASTAPI: "DishView", LITESTAR: "PostView"}
 
-    return {"restaurant": restaurant.openapi(), "club": club.openapi_schema.to_schema()}
+
+def schema_of(application: ApiApplication) -> Any:
+    """Return the OpenAPI document of an application."""
+    app = application.load()
+    return app.openapi() if application is FASTAPI else app.openapi_schema.to_schema()
+
+
+@pytest.mark.parametrize("application", VIEWS, ids=lambda each: each.package)
+def test_openapi_has_the_picture(application: ApiApplication) -> None:
+    """The schema has records in the views of rows, and the image as the body of an upload through a dependency."""
+    schema = schema_of(application)
+    types = schema["components"]["schemas"]
+    assert types[VIEWS[application]]["properties"]["picture"] == {"$ref": "#/components/schemas/ImageRecord"}
+    assert types["ImageRecord"]["required"] == ImageRecord.json_schema()["required"]
+    assert "image/png" in schema["paths"][f"/api/{application.rows}"]["post"]["requestBody"]["content"]
 
 
 @pytest.mark.slow
@@ -71,16 +84,16 @@ def test_generated_records_are_accepted(tmp_path: Path, npm_packages: Path) -> N
     """In a strict project, `getImage` and all components accept the records of the generated types."""
     tools = npm_packages / ".bin"
     generator = require("openapi-typescript", "openapi-typescript (npm ci in tests/js)", tools)
-    pages = {"restaurant": ("DishView", "/api/dishes", "name"), "club": ("PostView", "/api/posts", "text")}
-    for name, schema in schemas().items():
-        view, path, text = pages[name]
+    for application, view in VIEWS.items():
+        name = application.package
         document = tmp_path / f"{name}.json"
-        document.write_text(json.dumps(schema))
+        document.write_text(json.dumps(schema_of(application)))
         subprocess.run([generator, document, "-o", tmp_path / f"{name}.api.d.ts"], check=True, capture_output=True)
-        page = PAGE.replace("NAME", name).replace("VIEW", view).replace("PATH", path).replace("TEXT", text)
+        page = PAGE.replace("NAME", name).replace("VIEW", view)
+        page = page.replace("PATH", f"/api/{application.rows}").replace("TEXT", application.text)
         (tmp_path / f"{name}.tsx").write_text(page)
     (tmp_path / "node_modules").symlink_to(npm_packages)
-    project = {"compilerOptions": OPTIONS, "files": [f"{name}.tsx" for name in pages]}
+    project = {"compilerOptions": OPTIONS, "files": [f"{each.package}.tsx" for each in VIEWS]}
     (tmp_path / "tsconfig.json").write_text(json.dumps(project))
     checked = subprocess.run([tools / "tsc", "-p", tmp_path], check=False, capture_output=True, text=True)
     assert checked.stdout == ""
