@@ -33,11 +33,9 @@ _watching: "WeakKeyDictionary[type[Session], SessionPictures]" = WeakKeyDictiona
 _made_here: "WeakSet[type[Session]]" = WeakSet()
 
 
-class _Saved(NamedTuple):
-    """A picture that a flush has saved, with the object and attribute that it was assigned to."""
+class _Assigned(NamedTuple):
+    """A picture that a flush has saved, with the attribute that it was assigned to."""
 
-    image_id: str
-    instance: object
     attribute: str
     picture: NewPicture
 
@@ -46,14 +44,24 @@ class _Saved(NamedTuple):
 class _Changes:
     """The pictures of one transaction or savepoint.
 
-    rows: by id, how many rows name a picture more than at the beginning. A new picture begins at -1, because it needs
-    one row. Pictures below 0 are deleted after the commit. may_be_committed: the commit has begun.
+    saved: the ids of new pictures. assigned: by object and id, only while the application keeps the object, because one
+    transaction may save more pictures than fit into memory. rows: by id, how many rows name a picture more than at the
+    beginning. A new picture begins at -1, because it needs one row. Pictures below 0 are deleted after the commit.
+    may_be_committed: the commit has begun.
     """
 
-    saved: list[_Saved] = field(default_factory=list)
+    saved: list[str] = field(default_factory=list)
+    assigned: "WeakKeyDictionary[InstanceState[Any], dict[str, _Assigned]]" = field(default_factory=WeakKeyDictionary)
     rows: Counter[str] = field(default_factory=Counter)
     may_be_committed: bool = False
     is_committed: bool = False
+
+    def add(self, inner: "_Changes") -> None:
+        """Add the changes of a savepoint that was released."""
+        self.saved += inner.saved
+        self.rows.update(inner.rows)
+        for state, assigned in inner.assigned.items():
+            self.assigned.setdefault(state, {}).update(assigned)
 
     def unnamed(self) -> list[str]:
         """Return the pictures to delete after a commit."""
@@ -138,7 +146,8 @@ class SessionPictures:
         options = {**picture.options, "directory": directory, **self._connection(session)}
         image_id = self._calls.save_image(picture.take(), **options)
         changes = self._changes_of(session)
-        changes.saved.append(_Saved(image_id, instance, attribute.key, picture))
+        changes.saved.append(image_id)
+        changes.assigned.setdefault(inspect(instance), {})[image_id] = _Assigned(attribute.key, picture)
         changes.rows[image_id] -= 1
         setattr(instance, attribute.key, image_id)
 
@@ -180,21 +189,20 @@ class SessionPictures:
             changes.may_be_committed |= is_open
             self._roll_back(changes)
         elif transaction.parent is not None:
-            outer = self._changes.setdefault(transaction.parent, _Changes())
-            outer.saved += changes.saved
-            outer.rows.update(changes.rows)
+            self._changes.setdefault(transaction.parent, _Changes()).add(changes)
         elif not is_open:
             self._delete(changes.unnamed())
 
     def _roll_back(self, changes: _Changes) -> None:
-        for saved in changes.saved:
+        for state, assigned in changes.assigned.items():
             # The object may be added again, so that its next flush saves the picture again.
-            state = inspect(saved.instance)
-            if state.transient and state.dict.get(saved.attribute) == saved.image_id:
-                setattr(saved.instance, saved.attribute, saved.picture)
+            for image_id, (attribute, picture) in assigned.items():
+                instance = state.obj()
+                if instance is not None and state.transient and state.dict.get(attribute) == image_id:
+                    setattr(instance, attribute, picture)
         # If a commit fails, its rows may be stored all the same: their pictures must stay.
         if not (self._in_transaction or changes.may_be_committed):
-            self._delete(saved.image_id for saved in changes.saved)
+            self._delete(changes.saved)
 
     def _delete(self, image_ids: Iterable[str]) -> None:
         for image_id in image_ids:

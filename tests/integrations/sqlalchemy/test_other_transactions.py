@@ -1,5 +1,7 @@
-"""Pictures of sessions that join a transaction of their connection."""
+"""Pictures of transactions that are not one session's, or that save more pictures than fit into memory."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,3 +45,20 @@ def test_a_transaction_that_the_session_has_joined(engine: Engine, *, is_kept: b
         named = set(session.scalars(select(Post.picture)))
     assert len(named) == 1 + is_kept
     assert named <= {image.id for image in SyncPixstore(pix).list_images()}
+
+
+def test_a_transaction_does_not_keep_its_pictures(engine: Engine) -> None:
+    """After a flush, the session holds neither the object nor the bytes of its picture. A rollback still deletes it."""
+    pix = MemoryPixstore()
+    sessions = sessionmaker(engine)
+    SessionPictures(pix, sessions)
+    with sessions() as session:
+        saved = new()
+        session.add(saved)
+        session.flush()
+        kept = weakref.ref(saved)
+        del saved
+        gc.collect()
+        assert kept() is None
+        assert len(SyncPixstore(pix).list_images()) == 1
+    assert SyncPixstore(pix).list_images() == []
