@@ -90,6 +90,8 @@ def test_no_asgi_application_serves_the_images(found: Found, tmp_path: Path) -> 
     assert found(None, ASGI_APPLICATION=None, ROOT_URLCONF="checked_site.urls") == []
     assert found(f"from {HERE} import get_asgi_application") == ["W001"]
     assert found("from pixstore_asgi import PixstoreMiddleware") == []
+    assert found(f"import {HERE} as pictures\napplication = pictures.pixstore_application(None)") == []
+    assert found("a text that is (") == ["W001"]  # `migrate` runs the checks too
 
 
 def test_uploads_are_written_to_the_disk(found: Found) -> None:

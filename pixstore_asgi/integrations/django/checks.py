@@ -66,7 +66,7 @@ def check_application(**_: Any) -> Iterator[CheckMessage]:
         name = _name_of_asgi()
         text = f"The ASGI application of the project, {name}, serves no pictures."
         if module is None:
-            text = f"The project has no ASGI application: there is no module {name}. Only ASGI serves pictures."
+            text = f"The project has no ASGI application: there is no valid module {name}. Only ASGI serves pictures."
         hint = (
             f"In {name}: application = pixstore_application(get_asgi_application(), authorize=may_see). Run it by an "
             "ASGI server, such as uvicorn. Django's own runserver serves no pictures."
@@ -194,24 +194,26 @@ def _name_of_asgi() -> str:
 
 
 class _AsgiModule(NamedTuple):
-    """The names that the module with the ASGI application imports: whole names, and their last parts."""
+    """The names in the module with the ASGI application: the whole names of imports, and all last parts."""
 
     whole: set[str]
     names: set[str]
 
     @classmethod
     def of_project(cls) -> "_AsgiModule | None":
-        """Read the module's text, because its import would set up the application. None if there is no module."""
+        """Read the module's text, because its import would set up the application. None if it cannot be read."""
         try:
             spec = find_spec(_name_of_asgi())
             text = Path(spec.origin).read_text() if spec and spec.origin else None
-        except (ImportError, OSError, ValueError):
+            tree = None if text is None else list(ast.walk(ast.parse(text)))
+        except (ImportError, OSError, SyntaxError, ValueError):
             return None
-        if text is None:
+        if tree is None:
             return None
-        imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
+        imports = [node for node in tree if isinstance(node, ast.ImportFrom)]
         pairs = [(node.module or "", alias.name) for node in imports for alias in node.names]
-        return cls({f"{module}.{name}" for module, name in pairs}, {name for _, name in pairs})
+        attributes = {node.attr for node in tree if isinstance(node, ast.Attribute)}
+        return cls({f"{module}.{name}" for module, name in pairs}, {name for _, name in pairs} | attributes)
 
     @property
     def serves_images(self) -> bool:
