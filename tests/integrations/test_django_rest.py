@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.client import MULTIPART_CONTENT, encode_multipart
 from django.test.utils import override_settings
 from django.urls import path
+from django.views.decorators.cache import cache_page
 
 from pixstore_asgi.core.record import ImageRecord
 from pixstore_asgi.errors import ConfigError
@@ -73,6 +74,7 @@ class RawUpload(views.APIView):  # type: ignore[misc]
 class Routes:
     urlpatterns = (
         path("members", Members.as_view()),
+        path("cached", cache_page(60)(Members.as_view())),
         path("members/<int:pk>", OneMember.as_view()),
         path("urls", Urls.as_view()),
         path("raw/<name>", RawUpload.as_view()),
@@ -109,6 +111,14 @@ def pix() -> Iterator[CountingPixstore]:
 
 def png(data: bytes = SAMPLES["png"]) -> SimpleUploadedFile:
     return SimpleUploadedFile("me.png", data, "image/png")
+
+
+def test_djangos_cache_stores_no_record(pix: CountingPixstore) -> None:
+    """Its views and middleware do not look at Cache-Control no-store. The keys would reach other users, or a disk."""
+    member = Member.objects.create(name="Ann", avatar=png())
+    assert len(Client().get("/cached").json()) == 1
+    member.delete()
+    assert Client().get("/cached").json() == []
 
 
 def test_an_upload_gets_its_record(pix: CountingPixstore) -> None:

@@ -26,8 +26,12 @@ def note_refusal(request: HttpRequest, error: PixstoreError) -> None:
 
 
 def note_records(request: HttpRequest) -> None:
-    """Give the answer to this request the headers of an answer with records, Cache-Control no-store above all."""
+    """Give the answer to this request the headers of an answer with records, Cache-Control no-store above all.
+
+    Django's cache middleware and `cache_page` do not store it. They see the answer before these headers.
+    """
     _with_records.add(request)
+    vars(request)["_cache_update_cache"] = False
 
 
 class PixstoreErrors:
