@@ -171,7 +171,7 @@ async def test_an_object_of_any_name_keeps_no_bucket_from_opening(
 async def test_a_bucket_that_is_not_there_is_told(tmp_path: Path, s3: S3Server) -> None:
     """A missing bucket is one sentence, and the store stays closed."""
     pix = Pixstore(tmp_path / "images.db", blobs=s3.url("x", bucket="nowhere"), secret=SECRET)
-    with pytest.raises(StoreError, match="the bucket does not exist"):
+    with pytest.raises(StoreError, match="the bucket nowhere does not exist"):
         await pix.open()
 
 

@@ -68,7 +68,7 @@ def test_a_bucket_is_imported_and_compared_again(s3: S3Server, tmp_path: Path) -
 def test_a_bucket_that_refuses_is_one_line(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wrong credentials and a bucket that does not exist are one line without a secret, and no target is made."""
     no_bucket = run(s3.url(PREFIX, bucket="no-such-bucket"), tmp_path / "ours.db")
-    assert (no_bucket.exit_code, "bucket does not exist" in no_bucket.stderr) == (1, True)
+    assert (no_bucket.exit_code, "bucket no-such-bucket does not exist" in no_bucket.stderr) == (1, True)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-wrong-key")
     refused = run(s3.url(PREFIX), tmp_path / "ours.db")
     assert (refused.exit_code, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)

@@ -254,7 +254,7 @@ def _translate(error: Exception, place: Place) -> StoreError:
     text = str(error)
     status = re.search(r"status code: (\d{3})", text)
     if "<Code>NoSuchBucket</Code>" in text:
-        return StoreError("the bucket does not exist: create it, or name another one")
+        return StoreError(f"the bucket {place.bucket} does not exist: create it, or name another one")
     if isinstance(error, InvalidPathError):
         return StoreError(
             "the bucket can't be listed, because a key below the prefix has an empty part, . or ..: rename that object"
