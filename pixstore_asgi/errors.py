@@ -204,8 +204,8 @@ class StoreBusy(StoreError):
 class DirectoryFull(StoreError):
     """The image would exceed the limit that the call gave for its directory. The write changed nothing.
 
-    Remedy: Show the text to the user, delete images of the directory, or raise the limit. The status is that of quotas
-    in RFC 4331, section 6.
+    Remedy: Show `detail` to the user, delete images of the directory, or raise the limit. The text is for the log. The
+    status is that of quotas in RFC 4331, section 6.
 
     Attributes:
         directory: The directory.
@@ -218,6 +218,13 @@ class DirectoryFull(StoreError):
         super().__init__(message)
         self.directory = directory
         self.reason = reason
+
+    @property
+    def detail(self) -> str:
+        """A text for clients, without names of options."""
+        if self.reason == "images":
+            return "the limit of images is reached: delete some first"
+        return "the image needs more space than is left: delete others, or send a smaller one"
 
 
 class StoreConflict(StoreError):
