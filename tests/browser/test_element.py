@@ -251,7 +251,7 @@ def test_the_size_that_fills_a_fine_screen(browser: Browser, site: Site) -> None
 
 def test_an_avatar_on_a_fine_screen(browser: Browser, site: Site) -> None:
     """On a screen with 2 device pixels a CSS pixel, a place of 96 pixels fetches no original. A cropped variant keeps
-    its ratio, and is not replaced by a larger size of the original.
+    its ratio, fills places of this ratio, and is not replaced by a larger size of the original.
     """
     saved = site.save(plain(RED, 29))
     with visit(browser, site) as opened:
@@ -261,10 +261,11 @@ def test_an_avatar_on_a_fine_screen(browser: Browser, site: Site) -> None:
             assert opened.page.evaluate("devicePixelRatio") == 2
             put(opened, "a", saved, width=96)
             put(opened, "b", saved.variants["avatar"], width=96)
-            for key in "ab":
+            put(opened, "c", saved, width=96, height=96)
+            for key in "abc":
                 opened.wait(key, "shown")
-            assert [opened.look(key).width for key in "ab"] == [160, 96]
-            assert [opened.look(key).box[2:] for key in "ab"] == [(96, 72), (96, 96)]
+            assert [opened.look(key).width for key in "abc"] == [160, 96, 96]
+            assert [opened.look(key).box[2:] for key in "abc"] == [(96, 72), (96, 96), (96, 96)]
 
 
 def test_nothing_moves(browser: Browser, site: Site) -> None:

@@ -455,6 +455,17 @@ test("a place of 96 pixels fetches no original, because the largest variant is a
   }
 });
 
+test("a place of the ratio of cropped variants gets the nearest of them, and without one a size of the original", () => {
+  const [small, large] = [96, 192].map((width) => ({ id: `${ID}~${width}`, width, height: width }));
+  const thumb = { id: `${ID}~thumb`, width: 320, height: 213 };
+  const record = { id: ID, width: 1600, height: 1067, variants: { thumb, large, small } };
+  const square = (width) => ({ width, height: width });
+  const chosen = [[48, 1], [48, 2], [96, 1], [96, 2], [120, 3], [257, 1]].map(([width, scale]) => sizeFor(record, width * scale, width, square(width)));
+  assert.deepEqual(chosen, [small, small, small, large, large, thumb]);
+  assert.equal(sizeFor({ ...record, variants: { thumb, small } }, 192, 96, square(96)), small);
+  assert.equal(sizeFor({ ...record, variants: { thumb } }, 192, 96, square(96)), thumb);
+});
+
 test("a cropped variant never replaces its original, nor does the original replace it", () => {
   const avatar = { id: `${ID}~avatar`, width: 192, height: 192 };
   const thumb = { id: `${ID}~thumb`, width: 320, height: 213 };
@@ -465,6 +476,9 @@ test("a cropped variant never replaces its original, nor does the original repla
     assert.equal(sizeFor({ ...record, variants: { avatar } }, 2 * width, width).id, ID);
   }
   assert.equal(sizeFor(record, 192, 96), thumb);
+  assert.equal(sizeFor(record, 192, 96, { width: 96, height: 64 }), thumb);
+  assert.equal(sizeFor(record, 192, 96, { width: 96, height: 0 }), thumb);
+  assert.equal(sizeFor(record, 192, 96, { width: 0, height: 0 }), thumb);
   // Rounded sides, of thin pictures too, are no crop.
   for (const [width, height, wide, high] of [[1000, 667, 3, 2], [3000, 2, 30, 1], [2, 3000, 1, 30], [999, 1000, 16, 16]]) {
     const small = { id: `${ID}~small`, width: wide, height: high };

@@ -127,7 +127,7 @@ export function createPicture(host) {
         image: { priority: isLater ? "low" : host.fetchPriority },
         choose(record) {
           const width = measure(record);
-          return sizeFor(record, width * devicePixelRatio, width);
+          return sizeFor(record, width * devicePixelRatio, width, host);
         },
       });
     } else view.hide();

@@ -30,7 +30,7 @@ export const PixImage = forwardRef(function PixImage(
   const image = useRef(/** @type {HTMLImageElement | null} */ (null));
   const size = sizeOf(record, width, height);
   const state = useImage(record ?? id, {
-    width: size.width,
+    ...size,
     priority: rest.fetchPriority,
     lazy: loading !== "eager" && image,
   });

@@ -50,11 +50,19 @@ export function pixImage(node, parameters) {
   }
 
   /** @param {PixImageParameters} parameters */
-  function update({ record, id, width = node.getAttribute("width") ?? undefined, placeholder, loading, ...image }) {
+  function update({
+    record,
+    id,
+    width = node.getAttribute("width") ?? undefined,
+    height = node.getAttribute("height") ?? undefined,
+    placeholder,
+    loading,
+    ...image
+  }) {
     delete image.client;
     const source = record ?? id;
     blur = blurOf(placeholder ?? record?.placeholder, sizeOf(record));
-    place.update(source, { width, ...image }, loading !== "eager" && node);
+    place.update(source, { width, height, ...image }, loading !== "eager" && node);
     paint(stateOf(shown, source));
   }
 

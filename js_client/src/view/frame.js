@@ -55,22 +55,27 @@ export const blurOf = (placeholder, { width, height }) =>
 export const srcOf = ({ status, url }, blur) => (status === "idle" ? undefined : (url ?? blur));
 
 /**
- * Choose the size of a picture whose width is nearest by proportion, as browsers do with `srcset`. A variant needs 3/4 of
- * the place's CSS pixels, and the ratio of the original: a cropped variant is another picture.
+ * Choose the size of a picture whose width is nearest by proportion, as browsers do with `srcset`. A size needs 3/4 of the
+ * place's CSS pixels, and the ratio of the place. If no size has this ratio, it is that of the original: a cropped variant
+ * is another picture.
  *
  * @param {ImageRecord} record
  * @param {number} width  in device pixels
  * @param {number} [least]  width in CSS pixels, if the screen has more device pixels; default `width`
+ * @param {{width?: number | undefined, height?: number | undefined}} [place]  the place's sides, 0 if not given; default:
+ *   of the original's ratio
  * @returns {ImageRecord}  the record itself or one of its variants
  */
-export function sizeFor(record, width, least = width) {
-  const { width: w, height: h } = /** @type {any} */ (record);
-  /** @param {ImageRecord} size  an original of unknown size counts as the largest */
-  const distance = ({ width: across = Infinity }) => Math.abs(across - width ** 2 / across);
-  // A variant has whole pixels, so its ratio differs a little. If a side is unknown, the comparison is false.
-  const sizes = Object.values(record.variants ?? {}).filter(
-    /** @param {any} size */
-    (size) => size.width >= 0.75 * least && !(Math.abs(size.width * h - size.height * w) > w + h),
-  );
-  return /** @type {ImageRecord} */ ([...sizes, record].sort((one, other) => distance(one) - distance(other))[0]);
+export function sizeFor(record, width, least = width, place = record) {
+  /** @param {ImageRecord} size */
+  const distance = ({ width: w = 0 }) => Math.abs(w - width ** 2 / w);
+  /** @param {any} shape  if the original's sides are unknown, every size has its ratio */
+  const nearest = ({ width: w, height: h }) =>
+    [...Object.values(record.variants ?? {}), record]
+      .filter(
+        /** @param {any} size  of whole pixels, so that its ratio differs a little */
+        (size) => size.width >= 0.75 * least && !(Math.abs(size.width * h - size.height * w) >= w + h),
+      )
+      .sort((one, other) => distance(one) - distance(other))[0];
+  return nearest(place) ?? nearest(record) ?? record;
 }

@@ -6,6 +6,7 @@ import { watchNearness } from "./nearness.js";
 import { createView, IDLE } from "./view.js";
 
 /** @import { ImageRecord } from "../format/records.js" */
+/** @import { Size } from "./frame.js" */
 /** @import { Source, View, ViewClient, ViewOptions, ViewState } from "./view.js" */
 
 const MARGIN = "300px"; // distance from the screen at which pictures are loaded
@@ -18,10 +19,10 @@ export const PAGE_CLIENT = { getRecord, objectUrl, onRemoved, peek };
 /** @typedef {ViewState & {id?: string | undefined}} PlaceState  `id` is the id of the source */
 
 /**
- * The options of `getImage` without `signal`, and `width`, the width of the picture on the page in CSS pixels. The
- * smallest size that fills it is loaded.
+ * The options of `getImage` without `signal`, and the width and height of the picture on the page in CSS pixels. They
+ * choose the size that is loaded (`sizeFor`); without a width it is the original.
  *
- * @typedef {NonNullable<ViewOptions["image"]> & {width?: number | string | undefined}} PlaceOptions
+ * @typedef {NonNullable<ViewOptions["image"]> & Partial<Size>} PlaceOptions
  */
 
 /** @typedef {ReturnType<typeof createPlace>} Place */
@@ -117,14 +118,18 @@ export function createPlace(client, onChange) {
     const nextWatched = element || undefined;
     if (nextKey === key && nextWatched === watched) return;
     if (nextKey !== key) {
-      const { width, ...image } = nextOptions;
+      const { width, height, ...image } = nextOptions;
       told = `${keyOf(nextSource, {})} ${proof}`;
       // Copy the record, because a framework's reactive record may change in place to another version.
       source = Object(nextSource) === nextSource ? { .../** @type {ImageRecord} */ (nextSource) } : nextSource;
       if (told === cleared) source = undefined;
       [key, id] = [nextKey, idOf(nextSource)];
-      const wide = Number(width);
-      options = { choose: (record) => (wide ? sizeFor(record, wide * devicePixelRatio, wide) : record), image };
+      const shape = { width: Number(width) || 0, height: Number(height) || 0 };
+      options = {
+        choose: (record) =>
+          shape.width ? sizeFor(record, shape.width * devicePixelRatio, shape.width, shape) : record,
+        image,
+      };
       if (!source) view?.end();
       view = source ? (view ?? createView(client, change, forget)) : undefined;
     }
@@ -156,7 +161,7 @@ export function stateOf(state, source) {
  * @param {Wanted} source
  * @param {PlaceOptions} options
  */
-export const keyOf = (source, { width }) => `${idOf(source)} ${Object(source).token} ${width}`;
+export const keyOf = (source, { width, height }) => `${idOf(source)} ${Object(source).token} ${width} ${height}`;
 
 /** @param {Wanted} source */
 const idOf = (source) => (typeof source === "string" ? source : source?.id);

@@ -21,7 +21,7 @@ export const PixImage = defineComponent(
     const blur = computed(() => blurOf(props.placeholder ?? props.record?.placeholder, size.value));
     const { url, status, error, retry } = useImage(
       () => props.record ?? props.id,
-      () => ({ width: size.value.width, lazy: props.loading === "eager" ? null : image.value }),
+      () => ({ ...size.value, lazy: props.loading === "eager" ? null : image.value }),
     );
     return () =>
       (status.value === "error" && slots["error"]?.({ error: error.value, retry })) ||

@@ -76,12 +76,18 @@ export declare const blurOf: (placeholder: string | undefined, { width, height }
  */
 export declare const srcOf: ({ status, url }: ViewState, blur: string | undefined) => string | undefined;
 /**
- * Choose the size of a picture whose width is nearest by proportion, as browsers do with `srcset`. A variant needs 3/4 of
- * the place's CSS pixels, and the ratio of the original: a cropped variant is another picture.
+ * Choose the size of a picture whose width is nearest by proportion, as browsers do with `srcset`. A size needs 3/4 of the
+ * place's CSS pixels, and the ratio of the place. If no size has this ratio, it is that of the original: a cropped variant
+ * is another picture.
  *
  * @param {ImageRecord} record
  * @param {number} width  in device pixels
  * @param {number} [least]  width in CSS pixels, if the screen has more device pixels; default `width`
+ * @param {{width?: number | undefined, height?: number | undefined}} [place]  the place's sides, 0 if not given; default:
+ *   of the original's ratio
  * @returns {ImageRecord}  the record itself or one of its variants
  */
-export declare function sizeFor(record: ImageRecord, width: number, least?: number): ImageRecord;
+export declare function sizeFor(record: ImageRecord, width: number, least?: number, place?: {
+    width?: number | undefined;
+    height?: number | undefined;
+}): ImageRecord;

@@ -1,4 +1,5 @@
 /** One place of a page, usually an `<img>`: decides which image it shows, and when. */
+import type { Size } from "./frame.js";
 import type { Source, ViewClient, ViewOptions, ViewState } from "./view.js";
 /** @type {ViewClient}  the package's functions, for pages that make no client of their own */
 export declare const PAGE_CLIENT: ViewClient;
@@ -6,17 +7,15 @@ export type Wanted = Source | null | undefined;
 export type PlaceState = ViewState & {
     id?: string | undefined;
 };
-export type PlaceOptions = NonNullable<ViewOptions["image"]> & {
-    width?: number | string | undefined;
-};
+export type PlaceOptions = NonNullable<ViewOptions["image"]> & Partial<Size>;
 export type Place = ReturnType<typeof createPlace>;
 /** @typedef {Source | null | undefined} Wanted */
 /** @typedef {ViewState & {id?: string | undefined}} PlaceState  `id` is the id of the source */
 /**
- * The options of `getImage` without `signal`, and `width`, the width of the picture on the page in CSS pixels. The
- * smallest size that fills it is loaded.
+ * The options of `getImage` without `signal`, and the width and height of the picture on the page in CSS pixels. They
+ * choose the size that is loaded (`sizeFor`); without a width it is the original.
  *
- * @typedef {NonNullable<ViewOptions["image"]> & {width?: number | string | undefined}} PlaceOptions
+ * @typedef {NonNullable<ViewOptions["image"]> & Partial<Size>} PlaceOptions
  */
 /** @typedef {ReturnType<typeof createPlace>} Place */
 /**
@@ -42,4 +41,4 @@ export declare function stateOf(state: PlaceState, source: Wanted): ViewState;
  * @param {Wanted} source
  * @param {PlaceOptions} options
  */
-export declare const keyOf: (source: Wanted, { width }: PlaceOptions) => string;
+export declare const keyOf: (source: Wanted, { width, height }: PlaceOptions) => string;
