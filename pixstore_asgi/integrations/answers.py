@@ -1,10 +1,8 @@
-"""The answers of an application to errors that a request can cause. All integrations share them."""
+"""The answers of an application to errors that a request can cause, and the headers of answers with records."""
 
 import logging
 import math
 import time
-from collections.abc import AsyncIterator
-from typing import Self
 
 from starlette.requests import ClientDisconnect
 
@@ -38,16 +36,6 @@ STATUS: dict[type[Exception], int] = {
     ClientDisconnect: 400,
 }
 """HTTP status of each error that a client can cause."""
-
-UNSUPPORTED_MEDIA_TYPE = 415
-UPLOAD_ERRORS = {
-    STATUS[InvalidImage]: "no image of an accepted format, or a damaged one",
-    STATUS[UploadTimeout]: "the image did not arrive in time",
-    STATUS[ImageTooLarge]: "the image is too large",
-    UNSUPPORTED_MEDIA_TYPE: "a multipart form instead of the image",
-    STATUS[DirectoryFull]: "the image does not fit into its directory",
-}
-"""The meaning of each status that refuses an upload, for OpenAPI."""
 
 NO_STORE = {"cache-control": "no-store"}
 RECORDS_HEADERS = {**NO_STORE, "cross-origin-resource-policy": "same-origin", "x-content-type-options": "nosniff"}
@@ -85,39 +73,3 @@ class ErrorAnswers:
         if time.monotonic() - self._logged_s >= _LOG_EVERY_S:
             self._logged_s = time.monotonic()
             _log.warning("answered 503, once or more: %s", error, extra=event("answered_503"))
-
-
-class UploadBody:
-    """The pieces of a request's body. `size` is its declared length, so that a save with a limit can refuse it early.
-
-    Args:
-        pieces: The pieces.
-        content_length: The header Content-Length of the request, or None.
-    """
-
-    def __init__(self, pieces: AsyncIterator[bytes], content_length: str | None) -> None:
-        self.size = int(content_length) if content_length and content_length.isdecimal() else None
-        self._pieces = pieces
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        return await anext(self._pieces)
-
-
-def refusal_of_form(content_type: str | None, method: str) -> str | None:
-    """Return the text of the answer 415 if an upload is a multipart form, else None.
-
-    Frameworks write the files of a form to temporary files, unencrypted.
-
-    Args:
-        content_type: The header Content-Type of the request.
-        method: The HTTP method of the request.
-    """
-    if not (content_type or "").lower().startswith("multipart/"):
-        return None
-    return (
-        "send the image itself as the request's body, not a multipart form, which would be written to disk in "
-        f'clear: fetch(url, {{method: "{method}", body: input.files[0]}})'
-    )

@@ -10,8 +10,9 @@ from starlette.responses import Response
 from ..asgi.http import recipient_of
 from ..core.recipient import Recipient
 from ..pixstore import Pixstore
-from .answers import UNSUPPORTED_MEDIA_TYPE, UPLOAD_ERRORS, UploadBody, refusal_of_form
+from .answers import NO_STORE
 from .starlette import add_error_handlers, records_response
+from .uploads import UNSUPPORTED_MEDIA_TYPE, UPLOAD_ERRORS, UploadBody, refusal_of_form
 
 try:
     from fastapi import Depends, Header, HTTPException
@@ -33,9 +34,9 @@ __all__ = [
 
 async def _image_upload(request: Request) -> AsyncIterator[bytes]:
     # The body is the image itself. Starlette would write a form's file to a temporary file, unencrypted.
-    if refusal := refusal_of_form(request.headers.get("content-type"), request.method):
+    if refusal := refusal_of_form(request):
         raise HTTPException(UNSUPPORTED_MEDIA_TYPE, refusal)
-    return UploadBody(request.stream(), request.headers.get("content-length"))
+    return UploadBody(request, request.stream())
 
 
 ImageUpload = Annotated[AsyncIterator[bytes], Depends(_image_upload)]
@@ -74,7 +75,7 @@ PageRecipient = Annotated[Recipient | None, Depends(_page_recipient)]
 
 
 def _forbid_storing(response: Response) -> None:
-    response.headers["cache-control"] = "no-store"
+    response.headers.update(NO_STORE)
 
 
 no_store = Depends(_forbid_storing)

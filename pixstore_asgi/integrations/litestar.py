@@ -17,7 +17,8 @@ from ..core.recipient import Recipient
 from ..core.record import ImageRecord
 from ..errors import ConfigError
 from ..pixstore import Pixstore
-from .answers import STATUS, UNSUPPORTED_MEDIA_TYPE, UPLOAD_ERRORS, ErrorAnswers, UploadBody, refusal_of_form
+from .answers import STATUS, ErrorAnswers
+from .uploads import UNSUPPORTED_MEDIA_TYPE, UPLOAD_ERRORS, UploadBody, refusal_of_form
 
 try:
     from litestar import Litestar, Request, Response, get
@@ -207,9 +208,9 @@ def _parameters(handler: HTTPRouteHandler) -> set[str]:
 
 async def _image_upload(request: _AnyRequest) -> AsyncIterator[bytes]:
     # The body is the image itself. Litestar would write a form's file to a temporary file, unencrypted.
-    if refusal := refusal_of_form(request.headers.get("content-type"), request.method):
+    if refusal := refusal_of_form(request):
         raise _FormRefused(refusal)
-    return UploadBody(_pieces(request), request.headers.get("content-length"))
+    return UploadBody(request, _pieces(request))
 
 
 async def _pieces(request: _AnyRequest) -> AsyncIterator[bytes]:

@@ -12,7 +12,8 @@ from ..asgi.records import RecordsApp
 from ..asgi.refused_uploads import RefusedUploads
 from ..errors import ImageTooLarge
 from ..pixstore import Pixstore
-from .answers import NO_STORE, STATUS, UNSUPPORTED_MEDIA_TYPE, ErrorAnswers, UploadBody, refusal_of_form
+from .answers import NO_STORE, STATUS, ErrorAnswers
+from .uploads import UNSUPPORTED_MEDIA_TYPE, UploadBody, refusal_of_form
 
 try:
     from quart import Quart, abort, current_app, jsonify, request
@@ -88,12 +89,11 @@ def image_upload() -> AsyncIterator[bytes]:
     ImageTooLarge. Quart reads ahead: up to this limit of each upload may be in memory.
     """
     # The body is the image itself. Quart would write a form's file to a temporary file, unencrypted.
-    if refusal := refusal_of_form(request.headers.get("content-type"), request.method):
+    if refusal := refusal_of_form(request):
         response = jsonify({"detail": refusal})
         response.status_code = UNSUPPORTED_MEDIA_TYPE
         abort(response)
-    pieces = _pieces(request.body, current_app.config["MAX_CONTENT_LENGTH"])
-    return UploadBody(pieces, request.headers.get("content-length"))
+    return UploadBody(request, _pieces(request.body, current_app.config["MAX_CONTENT_LENGTH"]))
 
 
 async def _pieces(body: AsyncIterator[bytes], limit: int | None) -> AsyncIterator[bytes]:
