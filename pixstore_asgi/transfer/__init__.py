@@ -6,7 +6,7 @@ and the move continues. To continue an interrupted move, run it again: it skips 
 An application that walks its own table calls `import_plain_file` or `import_plain_image` for each row.
 """
 
-from .plain_import import import_plain_file, import_plain_image
+from .plain_image import import_plain_file, import_plain_image
 from .plain_names import plain_image_id
 
 __all__ = ["import_plain_file", "import_plain_image", "plain_image_id"]

@@ -28,8 +28,9 @@ class PlainBucket:
                     yield name
 
     async def read(self, name: str, *, max_bytes: int) -> ReadFile:
-        """Return the bytes and the time of an object. Raises StoreBusy if the bucket stays away, and InputError or
-        ImageTooLarge if this object can't be read.
+        """Return the bytes and the time of an object.
+
+        Raises StoreBusy if the bucket can't be reached, and InputError or ImageTooLarge if this object can't be read.
         """
         file_path(name)
         for attempt in range(1, _ATTEMPTS + 1):

@@ -6,7 +6,7 @@ from typing import Any
 from ..saving.source import viewed
 from ..sync import SyncPixstore
 from ..sync.calls import Call
-from . import plain_import
+from . import plain_image
 
 
 def import_plain_image(
@@ -35,7 +35,7 @@ def import_plain_image(
     """
     data = viewed(data)
     others: dict[str, Any] = {"image_id": image_id, "directory": directory, "modified_ms": modified_ms}
-    return Call[str]().run(plain_import.import_plain_image(images.pixstore, name, data, update=update, **others))
+    return Call[str]().run(plain_image.import_plain_image(images.pixstore, name, data, update=update, **others))
 
 
 def import_plain_file(
@@ -61,4 +61,4 @@ def import_plain_file(
         The id.
     """
     others: dict[str, Any] = {"image_id": image_id, "directory": directory, "update": update}
-    return Call[str]().run(plain_import.import_plain_file(images.pixstore, folder, name, **others))
+    return Call[str]().run(plain_image.import_plain_file(images.pixstore, folder, name, **others))

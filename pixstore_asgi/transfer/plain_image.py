@@ -1,0 +1,201 @@
+"""Imports one plain picture.
+
+The id of a picture follows from its name, and its token is the time of the file's last change. So no list of finished
+files is needed:
+
+- A repeated import finds the picture under the same id, and compares its bytes.
+- A changed file has a higher token than the picture.
+- A picture that was updated in the store since then has a higher token than the file.
+- A picture that was deleted in the store has left its id there. Its file may get a new time, as by a copy.
+"""
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..core.ids import is_image_id
+from ..core.padding import padding
+from ..errors import InputError, IntegrityError, StoreConflict
+from ..pixstore import Pixstore, parts_of
+from ..saving.sealing import Encryption, begin_sealing
+from ..saving.source import read_pieces, stripped, viewed
+from ..store.inspection import pages_of
+from .folder import Folder
+from .plain_names import file_path, plain_image_id
+from .steps import Outcome
+
+_ATTEMPTS = 3
+
+
+async def import_plain_image(
+    pix: Pixstore,
+    name: str,
+    data: bytes,
+    *,
+    image_id: str | None = None,
+    directory: str | None = None,
+    modified_ms: int = 1,
+    update: bool = False,
+) -> str:
+    """Save a plain picture under the id that follows from its name, unless it is there already. It may be repeated.
+
+    Args:
+        pix: The application's Pixstore.
+        name: The old name, unique in the application: `avatars/ada.png`.
+        data: The picture.
+        image_id: Another id for it.
+        directory: The directory of the id that follows from the name, as in `save_image`.
+        modified_ms: The time of its last change, in epoch milliseconds. It becomes the token. A picture that was
+            updated in the store after this time stays so, and a deleted one stays deleted.
+        update: Replace the picture if it is older than `modified_ms` and has other bytes.
+
+    Returns:
+        The id.
+
+    Raises:
+        InvalidImage: As in `save_image`.
+        InputError: The name, the id or the directory is invalid.
+        StoreConflict: The store has another picture under this id, or had one that was deleted.
+        StoreError: The store failed.
+    """
+    data = viewed(data)
+    wanted = plain_image_id(name, directory) if image_id is None else image_id
+    await take_over(pix, wanted, data, modified_ms, updates=update)
+    return wanted
+
+
+async def import_plain_file(
+    pix: Pixstore,
+    folder: str | os.PathLike[str],
+    name: str,
+    *,
+    image_id: str | None = None,
+    directory: str | None = None,
+    update: bool = False,
+) -> str:
+    """Save a plain file as `import_plain_image` does, and as `pixstore-asgi import files` does. The file stays.
+
+    Args:
+        pix: The application's Pixstore.
+        folder: The folder of the application's pictures.
+        name: The path of the file below the folder. It follows no link.
+        image_id: As in `import_plain_image`.
+        directory: As in `import_plain_image`.
+        update: As in `import_plain_image`.
+
+    Returns:
+        The id.
+
+    Raises:
+        InputError: The file can't be read, or changes meanwhile.
+        ConfigError: The system can't open files without following links (Windows).
+    """
+    path, max_bytes = file_path(name), parts_of(pix).options.limits.max_bytes
+    with Folder(Path(folder)) as opened:
+        file = await asyncio.to_thread(opened.read_whole, path, max_bytes=max_bytes)
+    options: dict[str, Any] = {"image_id": image_id, "directory": directory, "update": update}
+    return await import_plain_image(pix, name, file.data, modified_ms=file.modified_ms, **options)
+
+
+async def take_over(
+    pix: Pixstore,
+    image_id: str,
+    data: bytes | memoryview,
+    modified_ms: int,
+    *,
+    updates: bool = False,
+    dry_run: bool = False,
+) -> Outcome:
+    """Save a picture, unless the store has the same bytes. Compare the saved bytes with those of the source."""
+    if not is_image_id(image_id):
+        raise InputError(f"{image_id!r:.80} is not a valid image id: see docs/wire-format.md")
+    data = viewed(data)
+    wanted = await _as_saved(pix, data)
+    token = min(max(modified_ms, 1), parts_of(pix).proofs.now_ms())
+    for attempt in range(1, _ATTEMPTS + 1):
+        stored = await _not_deleted(pix, image_id, wanted)
+        if stored and stored.is_same:
+            return Outcome.PRESENT
+        if stored and not (updates and stored.token < token):
+            raise StoreConflict(_conflict(token, stored.token))
+        if dry_run:
+            await _check(pix, data)
+            return Outcome.MOVED
+        try:
+            await pix.import_image(image_id, data, token=token, if_token=stored.token if stored else None)
+            break
+        except StoreConflict:  # perhaps another process has just saved it
+            if not stored and not await pix.image_exists(image_id):
+                raise StoreConflict(_DELETED) from None
+            if attempt == _ATTEMPTS:
+                raise
+    saved = await _not_deleted(pix, image_id, wanted)
+    if saved is None or (saved.token == token and not saved.is_same):
+        raise IntegrityError("the store returned other bytes than were saved: run `pixstore-asgi verify`", "bytes")
+    return Outcome.MOVED
+
+
+_DELETED = "it was deleted in the store since: to import it again, give it another id"
+
+
+def _conflict(token: int, stored: int) -> str:
+    if stored < token:
+        return "its file has changed since, or another picture has its id: pass --update to replace that picture"
+    return "the store has another picture under its id, or a newer version, or saved it with another --strip-metadata"
+
+
+class _Content(NamedTuple):
+    """The SHA-256 and the length of the bytes that a picture has in the store, without padding."""
+
+    sha256: bytes
+    size: int
+
+
+class _Stored(NamedTuple):
+    """A picture in the store. is_same: whether it has the bytes of the source."""
+
+    token: int
+    is_same: bool
+
+
+async def _as_saved(pix: Pixstore, data: bytes | memoryview) -> _Content:
+    """Return the content that the picture has after a save: with strip_metadata, without its metadata."""
+    options, digest, size = parts_of(pix).options, hashlib.sha256(), 0
+    pieces = read_pieces(data, options.limits)
+    async for piece in stripped(pieces) if options.strip_metadata else pieces:
+        digest.update(piece)
+        size += len(piece)
+    return _Content(digest.digest(), size)
+
+
+async def _stored(pix: Pixstore, image_id: str, wanted: _Content) -> _Stored | None:
+    """Read an image, and compare it. Return None if there is none."""
+    found = await pix.export_image(image_id)
+    if found is None:
+        return None
+    image, rest = memoryview(found.image.data)[: wanted.size], found.image.data[wanted.size :]
+    is_same = hashlib.sha256(image).digest() == wanted.sha256
+    return _Stored(found.token, is_same and rest in (b"", padding(found.image.format, wanted.size + 1)))
+
+
+async def _not_deleted(pix: Pixstore, image_id: str, wanted: _Content) -> _Stored | None:
+    """Read an image, and compare it. Return None if there never was one. Raises StoreConflict if it was deleted."""
+    found = await _stored(pix, image_id, wanted)
+    if found is None:
+        before = f"{image_id}!"  # "!" is below all characters of ids
+        async for page in pages_of(parts_of(pix).store.list_tombstones, after=image_id[:-1], before=before):
+            if any(each.id == image_id for each in page):
+                raise StoreConflict(_DELETED)
+    return found
+
+
+async def _check(pix: Pixstore, data: bytes | memoryview) -> None:
+    """Raise the error that saving this picture would raise, without saving it."""
+    options = parts_of(pix).options
+    sealing = await begin_sealing(read_pieces(data, options.limits), options.formats, Encryption.fresh())
+    async for _ in sealing:
+        pass
+    if options.decoder:
+        await options.decoder.decode([data], sealing.format)
