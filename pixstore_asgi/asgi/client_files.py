@@ -35,8 +35,8 @@ _UNNAMED_IDENTITY = 0.0001
 
 SERVICE_WORKER = "service-worker.js"
 _SCOPE = re.compile(r"/[!-~]*", re.ASCII)
-_REVALIDATED = (b"cache-control", b"no-cache")
-_IMMUTABLE = (b"cache-control", b"public, max-age=31536000, immutable")
+REVALIDATED = (b"cache-control", b"no-cache")
+IMMUTABLE = (b"cache-control", b"public, max-age=31536000, immutable")
 _HEADERS: RawHeaders = [
     (b"access-control-allow-origin", b"*"),  # browsers always fetch modules with CORS; the client's code is public
     (b"cross-origin-resource-policy", b"cross-origin"),
@@ -121,7 +121,7 @@ class ClientFiles:
         if coding is None:
             raise HTTPException(406)
         found = representations[coding]
-        headers = [*found.headers, _IMMUTABLE if version and version[1] == self._version else _REVALIDATED]
+        headers = [*found.headers, IMMUTABLE if version and version[1] == self._version else REVALIDATED]
         if _has(scope, found.etag):
             await send_empty(304, headers, send)
             return

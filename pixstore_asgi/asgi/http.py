@@ -25,6 +25,8 @@ _UNQUOTED = "/:@!$&'()*+,;=~"  # besides letters, digits, `_`, `.` and `-`: not 
 _COOKIE = re.compile(r"(?:^|;)[ \t]*pixstore-recipient=([A-Za-z0-9_-]{87})[ \t]*(?=;|$)", re.ASCII)
 _MOST_COOKIES = 4
 
+_NO_STORE = (b"cache-control", b"no-store")
+
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 _PREFLIGHT_HEADERS: RawHeaders = [
     (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
@@ -218,7 +220,7 @@ async def send_empty(status: int, headers: RawHeaders, send: Send) -> None:
 
 async def refuse(status: int, headers: RawHeaders, send: Send) -> None:
     """Send an error response without a body. headers: further headers of the response."""
-    await send_empty(status, [(b"content-length", b"0"), (b"cache-control", b"no-store"), *headers], send)
+    await send_empty(status, [(b"content-length", b"0"), _NO_STORE, *headers], send)
 
 
 async def send_json(status: int, value: object, headers: RawHeaders, scope: Scope, send: Send) -> None:
@@ -226,15 +228,17 @@ async def send_json(status: int, value: object, headers: RawHeaders, scope: Scop
     headers.
     """
     body = HiddenBytes(json.dumps(value, ensure_ascii=False, separators=(",", ":")), "utf-8")
-    await _send(status, body, [(b"content-type", b"application/json"), *headers], scope, send)
+    await send_body(status, body, [(b"content-type", b"application/json"), _NO_STORE, *headers], scope, send)
 
 
 async def send_text(status: int, text: str, headers: RawHeaders, scope: Scope, send: Send) -> None:
     """Answer GET or HEAD with a text that caches must not store. headers: further headers."""
-    await _send(status, text.encode(), [(b"content-type", b"text/plain; charset=utf-8"), *headers], scope, send)
+    content_type = (b"content-type", b"text/plain; charset=utf-8")
+    await send_body(status, text.encode(), [content_type, _NO_STORE, *headers], scope, send)
 
 
-async def _send(status: int, body: bytes, headers: RawHeaders, scope: Scope, send: Send) -> None:
-    start = [(b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store"), *headers]
+async def send_body(status: int, body: bytes, headers: RawHeaders, scope: Scope, send: Send) -> None:
+    """Answer GET or HEAD with these bytes."""
+    start = [(b"content-length", str(len(body)).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

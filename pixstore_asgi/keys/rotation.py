@@ -88,8 +88,8 @@ async def rewrap_keys(store: ImageStore, ring: KeyRing, on_progress: OnRewrapped
             return done
         async for count in _rewrap_all(store, ring, failures):
             done += count
-            if on_progress and asyncio.iscoroutine(told := on_progress(done, max(done, total))):
-                await told  # a callback of SyncPixstore runs in the calling thread
+            if on_progress and asyncio.iscoroutine(result := on_progress(done, max(done, total))):
+                await result  # a callback of SyncPixstore runs in the calling thread
         if failures:
             raise failures[0]
     return done

@@ -188,8 +188,8 @@ async def write_version(
     writer = await unless_committed.enter_async_context(await store.begin_write(image_id, version))
     async for ciphertext in sealing:
         await writer.write(ciphertext)
-        if on_progress and asyncio.iscoroutine(told := on_progress(sealing.taken)):
-            await told  # a callback of SyncPixstore runs in the calling thread
+        if on_progress and asyncio.iscoroutine(result := on_progress(sealing.taken)):
+            await result  # a callback of SyncPixstore runs in the calling thread
     return Written(image_id, writer, encryption, sealing.meta(version), sealing.format)
 
 

@@ -6,8 +6,8 @@ from functools import cache
 from django.urls import get_script_prefix
 from starlette.types import Receive, Scope, Send
 
-from ...asgi.client_files import ClientFiles
-from ...asgi.http import refuse
+from ...asgi.client_files import IMMUTABLE, REVALIDATED, ClientFiles
+from ...asgi.http import refuse, send_body
 from ...core.ids import is_served_id
 from ...serving.payload import RawHeaders
 from .setting import get_route
@@ -38,7 +38,10 @@ _VIEW = """\
 <pix-image src-id="{id}" loading="eager" alt=""><p slot="error" hidden>This picture cannot be shown.</p></pix-image>
 </html>
 """
+_ON_ALL = [(b"cross-origin-resource-policy", b"same-origin"), (b"x-content-type-options", b"nosniff")]
 _HEADERS_OF_VIEW: RawHeaders = [
+    *_ON_ALL,
+    REVALIDATED,
     (b"content-type", b"text/html; charset=utf-8"),
     (b"content-security-policy", b"default-src 'none'; script-src 'self'; connect-src 'self'; img-src blob:"),
     (b"referrer-policy", b"no-referrer"),
@@ -86,21 +89,11 @@ class PageFiles:
             await refuse(405, [(b"allow", b"GET, HEAD")], send)
         elif scope["path"].endswith(PAGE_PATH):
             is_current = scope["query_string"] == self._version.encode()
-            caching = b"public, max-age=31536000, immutable" if is_current else b"no-cache"
-            await self._send(self._text, [(b"content-type", b"text/javascript; charset=utf-8")], caching, scope, send)
+            caching = IMMUTABLE if is_current else REVALIDATED
+            headers = [(b"content-type", b"text/javascript; charset=utf-8"), caching, *_ON_ALL]
+            await send_body(200, self._text, headers, scope, send)
         elif is_served_id(name):
-            page = _VIEW.format(version=self._version, element=f"../client{_path_of('element.js')}", id=name).encode()
-            await self._send(page, _HEADERS_OF_VIEW, b"no-cache", scope, send)
+            page = _VIEW.format(version=self._version, element=f"../client{_path_of('element.js')}", id=name)
+            await send_body(200, page.encode(), _HEADERS_OF_VIEW, scope, send)
         else:
             await refuse(404, [], send)
-
-    async def _send(self, body: bytes, headers: RawHeaders, caching: bytes, scope: Scope, send: Send) -> None:
-        start = [
-            *headers,
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", caching),
-            (b"cross-origin-resource-policy", b"same-origin"),
-            (b"x-content-type-options", b"nosniff"),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": start})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
