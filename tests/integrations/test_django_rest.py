@@ -30,17 +30,25 @@ from tests.integrations.django_app.models import Member, Photo  # noqa: E402
 
 
 class MemberSerializer(serializers.ModelSerializer):  # type: ignore[misc]
-    avatar = RecordField(required=False, allow_null=True)
-
     class Meta:
         model = Member
         fields = ("id", "name", "avatar")
 
 
 class UrlSerializer(serializers.ModelSerializer):  # type: ignore[misc]
+    avatar = serializers.ImageField()
+
     class Meta:
         model = Member
         fields = ("name", "avatar")
+
+
+class PhotoSerializer(serializers.ModelSerializer):  # type: ignore[misc]
+    picture = RecordField(required=False)
+
+    class Meta:
+        model = Photo
+        fields = ("title", "picture")
 
 
 class TeamSerializer(serializers.Serializer):  # type: ignore[misc]
@@ -63,6 +71,11 @@ class Urls(generics.ListCreateAPIView):  # type: ignore[misc]
     serializer_class = UrlSerializer
 
 
+class Photos(generics.ListCreateAPIView):  # type: ignore[misc]
+    queryset = Photo.objects.all()
+    serializer_class = PhotoSerializer
+
+
 class RawUpload(views.APIView):  # type: ignore[misc]
     parser_classes = (FileUploadParser,)
 
@@ -77,6 +90,7 @@ class Routes:
         path("cached", cache_page(60)(Members.as_view())),
         path("members/<int:pk>", OneMember.as_view()),
         path("urls", Urls.as_view()),
+        path("photos", Photos.as_view()),
         path("raw/<name>", RawUpload.as_view()),
     )
 
@@ -190,16 +204,27 @@ def test_records_are_sealed_to_the_page(pix: CountingPixstore) -> None:
     assert answer.status_code == 400
 
 
-@pytest.mark.parametrize("route", ["members", "urls"])
-def test_a_refused_picture_is_an_error_of_its_field(route: str, pix: CountingPixstore) -> None:
-    """Both this field and REST framework's own answer 400 with the reason, and save nothing."""
-    answer = Client().post(f"/{route}", {"name": "Ann", "avatar": png(SAMPLES["gif"])})
+@pytest.mark.parametrize("names", [("members", "name", "avatar"), ("photos", "title", "picture")])
+def test_a_refused_picture_is_an_error_of_its_field(names: tuple[str, str, str], pix: CountingPixstore) -> None:
+    """A field that REST framework derives and a declared one answer 400 with the reason, and save nothing."""
+    route, text, field = names
+    answer = Client().post(f"/{route}", {text: "Ann", field: png(SAMPLES["gif"])})
     assert answer.status_code == 400
-    assert "GIF is not among the image formats" in answer.json()["avatar"][0]
-    answer = Client().post(f"/{route}", {"name": "Ann", "avatar": png(b"no picture")})
+    assert "GIF is not among the image formats" in answer.json()[field][0]
+    answer = Client().post(f"/{route}", {text: "Ann", field: png(b"no picture")})
     assert answer.status_code == 400
-    assert not Member.objects.exists()
+    assert Client().get(f"/{route}").json() == []
     assert pix.run(pix.list_images()) == []
+
+
+def test_a_serializer_derives_its_field_from_the_model(pix: CountingPixstore) -> None:
+    """A PictureField becomes a RecordField, which is optional as in the model. An ImageField needs a declared one."""
+    field = MemberSerializer().fields["avatar"]
+    assert isinstance(field, RecordField)
+    assert not field.required
+    answer = Client().post("/photos", {"title": "Lake", "picture": png()})
+    assert answer.status_code == 201
+    assert ImageRecord.parse(answer.json()["picture"]).id == Photo.objects.get().picture.name
 
 
 def test_the_own_field_of_rest_framework_links_to_a_page() -> None:

@@ -13,6 +13,7 @@ APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.sessions",
+    "rest_framework",
     "pixstore_asgi.integrations.django",
     "tests.integrations.django_app",
 ]

@@ -16,7 +16,7 @@ class PixstoreConfig(AppConfig):
     verbose_name = "Pictures"
 
     def ready(self) -> None:
-        """Register the system checks, and connect the models that have a PictureField to the lifecycle of pictures."""
+        """Connect the models that have a PictureField to the lifecycle of pictures, and register all else."""
         from .checks import register_checks
         from .lifecycle import delete_unsure
 
@@ -24,6 +24,10 @@ class PixstoreConfig(AppConfig):
         request_finished.connect(delete_unsure)
         for model in apps.get_models(include_auto_created=True):
             connect(model)
+        if apps.is_installed("rest_framework"):
+            from .rest import register_field
+
+            register_field()
 
 
 def connect(model: type[Model]) -> None:

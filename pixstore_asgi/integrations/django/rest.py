@@ -12,13 +12,13 @@ from ...asgi.http import recipient_of
 from ...core.record import ImageRecord
 from ...errors import ConfigError
 from .answers import note_records
-from .fields import validate_picture
+from .fields import PictureField, validate_picture
 from .sessions import audience_of
 from .setting import get_images
 
 try:
     from rest_framework.fields import SkipField
-    from rest_framework.serializers import ImageField, ListSerializer
+    from rest_framework.serializers import ImageField, ListSerializer, ModelSerializer
 except ImportError as error:
     raise ImportError(
         "pixstore_asgi.integrations.django.rest needs Django REST framework: pip install djangorestframework"
@@ -30,6 +30,7 @@ __all__ = ["RecordField"]
 class RecordField(ImageField):  # type: ignore[misc]  # REST framework has no types
     """An ImageField of a serializer that returns the image record of a picture instead of a URL.
 
+    A ModelSerializer derives it from a PictureField, if `rest_framework` is in INSTALLED_APPS. Other fields declare it.
     The record is for the page that sends the request: bound to its session, and sealed if the page sends its public
     key. The view decides which rows the user gets. A list, also a nested one that is prefetched, takes one query of the
     store. PixstoreErrors marks the response with Cache-Control no-store.
@@ -62,6 +63,11 @@ class RecordField(ImageField):  # type: ignore[misc]  # REST framework has no ty
         note_records(request)
         audience, recipient = audience_of(request), recipient_of(request)
         return get_images().get_image_records(names, audience=audience, recipient=recipient)
+
+
+def register_field() -> None:
+    """Let each ModelSerializer derive a RecordField from a PictureField."""
+    ModelSerializer.serializer_field_mapping[PictureField] = RecordField
 
 
 def _values_of(node: Any) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""The pictures of the museum: the code that this project has for pixstore_asgi, with exhibits/pictures.py."""
+"""The pictures of the museum: the code that this project has for pixstore_asgi."""
 
 import os
 from collections.abc import Iterable

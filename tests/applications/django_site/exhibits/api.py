@@ -8,15 +8,12 @@ from rest_framework.serializers import ModelSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from .models import Exhibit, exhibits_for
-from .pictures import RecordField
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 
 class ExhibitSerializer(ModelSerializer):  # type: ignore[misc]
-    picture = RecordField()
-
     class Meta:
         model = Exhibit
         fields = ("id", "title", "is_shown", "picture")
