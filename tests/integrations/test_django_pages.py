@@ -9,6 +9,7 @@ import pytest
 from django import forms
 from django.core.files.base import ContentFile
 from django.core.handlers.asgi import ASGIRequest
+from django.db import models
 from django.db.models.fields.files import FieldFile
 from django.http import HttpRequest
 from django.template import Context, Engine
@@ -148,3 +149,10 @@ def test_the_admin_shows_pictures() -> None:
     column = shown.list_display[1]
     assert column.short_description == "Picture"
     assert isinstance(column(Photo(picture="photos:abc", width=1, height=1)), SafeString)
+
+
+def test_the_input_shows_no_picture_of_another_storage() -> None:
+    """A plain ImageField, as during a move, keeps Django's link to its file."""
+    field: Any = models.ImageField()
+    file = FieldFile(Photo(), field, "old.jpg")
+    assert not [name for name, _ in Elements(PictureInput().render("picture", file)).found if name == "pix-image"]

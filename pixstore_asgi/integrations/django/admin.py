@@ -24,7 +24,7 @@ class AdminPictureInput(PictureInput):
 
 
 class PictureAdminMixin(BaseModelAdmin):  # type: ignore[type-arg]
-    """Shows the current picture of each PictureField and ImageField in the admin's change pages.
+    """Shows the current pictures of fields on a PixstoreStorage, such as a PictureField, in the admin's change pages.
 
     Put it before ModelAdmin, or before an inline's class: `class PhotoAdmin(PictureAdminMixin, admin.ModelAdmin)`.
     """

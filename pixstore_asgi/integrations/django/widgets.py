@@ -6,6 +6,7 @@ from django import forms
 from django.utils.safestring import SafeString
 
 from .elements import picture_element, script_elements
+from .storage import PixstoreStorage
 
 
 class _Scripts:
@@ -21,7 +22,7 @@ MEDIA = forms.Media(js=[_SCRIPTS])
 
 
 class PictureInput(forms.ClearableFileInput):
-    """A ClearableFileInput that shows the current picture above itself.
+    """A ClearableFileInput that shows the current picture above itself, if the field's storage is a PixstoreStorage.
 
     The page needs the form's media: `{{ form.media }}`. The picture is shown to users that the rule of the images
     admits.
@@ -33,7 +34,7 @@ class PictureInput(forms.ClearableFileInput):
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         """Return the HTML of the picture and the input."""
         html = super().render(name, value, attrs, renderer)
-        if not self.is_initial(value):
+        if not self.is_initial(value) or not isinstance(getattr(value, "storage", None), PixstoreStorage):
             return html
         return picture_element(value, {"width": self.width, "alt": str(self.initial_text)}) + html
 
