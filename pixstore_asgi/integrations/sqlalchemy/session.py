@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, MetaData, event, inspect, select
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import (
     ColumnProperty,
     InstanceState,
@@ -16,16 +16,25 @@ from sqlalchemy.orm import (
     Session,
     SessionTransaction,
     object_session,
+    scoped_session,
     sessionmaker,
 )
 
 from ...core.events import event as log_event
+from ...errors import ConfigError
 from ...pixstore import Pixstore
 from .calls import Calls
 from .column import NewPicture, PictureType, picture_attributes
 from .unnamed import unnamed_pictures
 
-Sessions = sessionmaker[Any] | async_sessionmaker[Any] | type[Session] | type[AsyncSession]
+Sessions = (
+    sessionmaker[Any]
+    | async_sessionmaker[Any]
+    | scoped_session[Any]
+    | async_scoped_session[Any]
+    | type[Session]
+    | type[AsyncSession]
+)
 """The sessions to watch: of a factory, or of a class."""
 
 _log = logging.getLogger("pixstore_asgi")
@@ -82,12 +91,15 @@ class SessionPictures:
 
     Args:
         pix: The Pixstore.
-        sessions: The sessions to watch: a `sessionmaker`, an `async_sessionmaker` or a class. Default: all sessions of
-            the process, also async ones and those of SQLModel and admin pages. Name them if you have several Pixstores.
-            A later SessionPictures of the same sessions replaces this one. Of several that match, the one of the most
-            derived class counts.
+        sessions: The sessions to watch: a `sessionmaker`, an `async_sessionmaker`, a scoped session of one, or a class.
+            Default: all sessions of the process, also async ones and those of SQLModel and admin pages. Name them if
+            you have several Pixstores. A later SessionPictures of the same sessions replaces this one. Of several that
+            match, the one of the most derived class counts.
         in_transaction: Whether pictures are saved and deleted in the session's own transaction. It needs async sessions
             with asyncpg or psycopg on the PostgreSQL database of `pix`, with a pool of its own, and READ COMMITTED.
+
+    Raises:
+        ConfigError: `sessions` is none of these.
     """
 
     def __init__(self, pix: Pixstore, sessions: Sessions = Session, *, in_transaction: bool = False) -> None:
@@ -240,6 +252,8 @@ def _has_joined(session: Session) -> bool:
 
 def _class_of(sessions: Sessions) -> type[Session]:
     """Return the class of the sessions whose events count. An async_sessionmaker gets a class of its own."""
+    if isinstance(sessions, scoped_session | async_scoped_session):
+        sessions = sessions.session_factory
     if isinstance(sessions, async_sessionmaker):
         base: type[Session] = sessions.kw.get("sync_session_class") or sessions.class_.sync_session_class
         if base in _made_here:
@@ -250,7 +264,12 @@ def _class_of(sessions: Sessions) -> type[Session]:
         return made
     if isinstance(sessions, sessionmaker):
         return sessions.class_
-    return sessions.sync_session_class if issubclass(sessions, AsyncSession) else sessions
+    if isinstance(sessions, type) and issubclass(sessions, AsyncSession | Session):
+        return sessions.sync_session_class if issubclass(sessions, AsyncSession) else sessions
+    raise ConfigError(
+        "sessions must be a sessionmaker, an async_sessionmaker, a scoped session of one, or a class of sessions, not "
+        f"{type(sessions).__name__}"
+    )
 
 
 def _watcher(session: Session) -> SessionPictures | None:
@@ -258,12 +277,20 @@ def _watcher(session: Session) -> SessionPictures | None:
     return next((_watching[kind] for kind in type(session).__mro__ if kind in _watching), None)
 
 
+def _deleted_identity(session: Session, state: InstanceState[Any]) -> tuple[Any, ...] | None:
+    """Return the primary key of a new object if the flush deletes another one with this key, and so updates its row."""
+    key = state.mapper.identity_key_from_instance(state.obj())
+    other = session.identity_map.get(key)
+    return key[1] if other is not None and other in session.deleted else None
+
+
 def _stored(session: Session, state: InstanceState[Any], attribute: ColumnProperty[Any]) -> str | None:
     """Return the picture that the row names now, and lock the row. Another session may have changed it meanwhile."""
-    if state.identity is None:
+    identity = state.identity or _deleted_identity(session, state)
+    if identity is None:
         return None
     keys = [state.mapper.get_property_by_column(column).class_attribute for column in state.mapper.primary_key]
-    is_its_row = [key == value for key, value in zip(keys, state.identity, strict=True)]
+    is_its_row = [key == value for key, value in zip(keys, identity, strict=True)]
     query = select(attribute.class_attribute).where(*is_its_row)
     # PostgreSQL refuses to lock the outer joins of a mapping with `with_polymorphic`.
     return session.scalar(query.with_for_update(of=attribute.columns[0].table))

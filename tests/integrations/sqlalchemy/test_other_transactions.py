@@ -1,4 +1,4 @@
-"""Pictures of transactions that are not one session's, or that save more pictures than fit into memory."""
+"""Pictures of transactions that are not one session's or are large, and of scoped sessions."""
 
 import gc
 import weakref
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, select
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy.orm import scoped_session, sessionmaker
 
+from pixstore_asgi.errors import ConfigError
 from pixstore_asgi.integrations.sqlalchemy import NewPicture, SessionPictures
 from pixstore_asgi.sync import SyncPixstore
 from pixstore_asgi.testing import MemoryPixstore
@@ -62,3 +63,30 @@ def test_a_transaction_does_not_keep_its_pictures(engine: Engine) -> None:
         assert kept() is None
         assert len(SyncPixstore(pix).list_images()) == 1
     assert SyncPixstore(pix).list_images() == []
+
+
+def test_a_scoped_session(engine: Engine) -> None:
+    """A scoped session is watched by its factory. An engine is refused."""
+    pix = MemoryPixstore()
+    sessions = scoped_session(sessionmaker(engine))
+    SessionPictures(pix, sessions)
+    with sessions() as session:
+        add(session)
+    assert len(SyncPixstore(pix).list_images()) == 1
+    with pytest.raises(ConfigError, match=r"sessions must be a sessionmaker.*not Engine"):
+        SessionPictures(pix, engine)  # type: ignore[arg-type]
+
+
+def test_a_row_that_takes_the_key_of_a_deleted_one(engine: Engine) -> None:
+    """A flush that deletes a row and adds one with its key updates the row: the picture of the first one is deleted."""
+    pix = MemoryPixstore()
+    sessions = sessionmaker(engine)
+    SessionPictures(pix, sessions)
+    with sessions() as session:
+        add(session)
+        old = post(session)
+        added = new("b", 1, id=old.id)
+        session.delete(old)
+        session.add(added)
+        session.commit()
+        assert [image.id for image in SyncPixstore(pix).list_images()] == [added.picture]
