@@ -59,6 +59,12 @@ async def serving(app: Any) -> AsyncIterator[httpx.AsyncClient]:
             yield http
 
 
+async def arriving(engine: Any, held: list[int]) -> AsyncIterator[bytes]:
+    """Yield a picture, and note how many connections of the pool are in use before it arrives."""
+    held.append(engine.pool.checkedout())
+    yield picture()
+
+
 async def test_posts_with_pictures(module: Import) -> None:
     """A post is added, listed with a readable record, gets another picture, and is deleted with it."""
     posts = module("posts_app")
@@ -77,6 +83,15 @@ async def test_posts_with_pictures(module: Import) -> None:
         assert (listed["picture"]["id"], kept.id != first.id) == (kept.id, True)
         (await http.delete("/api/posts/1")).raise_for_status()
         assert await posts.pix.list_images() == []
+
+
+async def test_an_upload_holds_no_connection(module: Import) -> None:
+    """While the picture of a new post or of an old one arrives, the pool has all its connections."""
+    posts, held = module("posts_app"), list[int]()
+    async with serving(posts.app) as http, posts.pix:
+        (await http.post("/api/posts?text=a", content=arriving(posts.engine, held))).raise_for_status()
+        (await http.put("/api/posts/1/picture", content=arriving(posts.engine, held))).raise_for_status()
+    assert held == [0, 0]
 
 
 async def test_the_list_asks_the_store_once(module: Import, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,9 +167,11 @@ async def test_pictures_in_sqladmin(module: Import, monkeypatch: pytest.MonkeyPa
 
 async def test_sqlmodel_in_a_def_route(module: Import) -> None:
     """`def` routes with SQLModel save the request's stream, and list notes with the records of their pictures."""
-    notes = module("notes_app")
+    notes, held = module("notes_app"), list[int]()
     async with serving(notes.app) as http, notes.pix:
-        note = (await http.post("/api/notes?text=a", content=picture())).raise_for_status().json()
+        sent = arriving(notes.engine, held)
+        note = (await http.post("/api/notes?text=a", content=sent)).raise_for_status().json()
+        assert held == [0]
         assert (await http.post("/api/notes?text=b", content=b"<html>")).status_code == 400
         read = await notes.pix.read_image(note["picture"])
         assert read.data == picture()

@@ -13,6 +13,7 @@ router = APIRouter(prefix="/api/dishes", dependencies=[no_store])
 
 @router.post("", status_code=201, openapi_extra=upload)
 def add(name: str, picture: SentPicture, cook: SignedIn, database: Database, show: Show) -> DishView:
+    database.commit()  # returns the connection before the upload
     dish = Dish(name=name, picture=picture, cook=cook)
     database.add(dish)
     database.commit()
@@ -27,6 +28,7 @@ def all_dishes(cook: SignedIn, database: Database, show: Show) -> list[DishView]
 @router.put("/{dish_id}/picture", openapi_extra=upload)
 def change(dish_id: int, picture: SentPicture, cook: SignedIn, database: Database, show: Show) -> DishView:
     dish = _own(dish_id, cook, database)
+    database.commit()  # returns the connection before the upload
     dish.picture = picture
     database.commit()
     return show([dish])[0]

@@ -47,6 +47,7 @@ class Posts(Controller):
         show: Show,
     ) -> PostView:
         row = await _own(posts, post_id, request)
+        await posts.repository.session.commit()  # returns the connection before the upload
         row.picture = sent_picture
         (view,) = await show([await posts.update(row)])
         return view
