@@ -116,7 +116,7 @@ class PixstorePlugin(InitPlugin, ReceiveRoutePlugin, OpenAPISchemaPlugin):
         records_route: The path of a RecordsApp, for the client's option `recordsUrl`. It needs `authorize` or
             `authorize_many`. None: there is none.
         options: The options of PixstoreApp. `authorize`, `authorize_many` and `audience` are also those of the
-            RecordsApp.
+            RecordsApp. They get Litestar's scope, with the user of its authentication.
 
     Raises:
         ConfigError: An option has an invalid value. Also at startup, if Litestar's LoggingMiddleware would log keys,

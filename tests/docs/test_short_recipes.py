@@ -6,10 +6,15 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jwt
 import pytest
+from litestar import Litestar
+from litestar.connection import ASGIConnection
+from litestar.middleware.session.client_side import CookieBackendConfig
+from litestar.security.session_auth import SessionAuth
+from litestar.testing import TestClient as LitestarClient
 from starlette.testclient import TestClient
 
 from pixstore_asgi import ImageRecord, Pixstore, RecordsApp, Variant
@@ -21,7 +26,7 @@ from pixstore_asgi.transfer.variants import make_variants
 from tests.docs.conftest import RunSnippet
 from tests.support.asgi import client
 from tests.support.batches import body_of, entry_of, frames_of
-from tests.support.recipes import FILES, image_in, sent
+from tests.support.recipes import FILES, OTHER_BLOCKS, image_in, sent
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 KEY = "a-key-for-the-tests-of-the-recipes-0123456789"
@@ -72,6 +77,28 @@ async def test_quart(run_snippet: RunSnippet) -> None:
         assert PAGE.open(await saved.get_json())
         assert (await http.get(url, headers={"pixstore-recipient": "x"})).status_code == 400
         assert (await http.post("/api/pictures", data=b"<html>")).status_code == 400
+
+
+def test_litestar_with_a_login(run_snippet: RunSnippet) -> None:
+    """The rule of the page gets the user of Litestar's authentication, for records and images."""
+    names = run_snippet(FILES["litestar_app.py"] + OTHER_BLOCKS["litestar"])
+
+    async def user_of(session: dict[str, Any], connection: ASGIConnection[Any, Any, Any, Any]) -> Any:
+        return session["user"]
+
+    backend = CookieBackendConfig(secret=bytes(16))
+    auth = SessionAuth[Any, Any](retrieve_user_handler=user_of, session_backend_config=backend)
+    app = Litestar([], plugins=[names["plugin"]], on_app_init=[auth.on_app_init])
+    with LitestarClient(app, "https://testserver.local", session_config=backend) as http, http.portal() as portal:
+        image_id = portal.call(lambda: names["pix"].save_image(picture(), directory="ada")).id
+        for user, found in (("bob", []), ("ada", [image_id])):
+            http.set_session_data({"user": user})
+            records = http.get("/records", params={"id": image_id}).json()
+            assert list(records) == found
+        record = ImageRecord.parse(records[image_id])
+        assert http.get(f"/pixstore-image/{image_id}", headers=sent(record)).content[0] == 0
+        http.set_session_data({"user": "bob"})
+        assert http.get(f"/pixstore-image/{image_id}", headers=sent(record)).status_code == 403
 
 
 def test_proofs_for_one_session(run_snippet: RunSnippet, monkeypatch: pytest.MonkeyPatch) -> None:

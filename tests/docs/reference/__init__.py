@@ -89,6 +89,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "options-sqlalchemy": partial(options, NewPicture, SessionPictures, without=["pix"]),
     "options-admins": partial(options, PictureField),
     "options-django": partial(options, pixstore_application, without=["django"]),
+    "options-litestar": partial(options, litestar.PixstorePlugin, without=["pixstore"]),
+    "options-quart": partial(options, quart.add_pixstore, without=["app", "pixstore"]),
     "options-sqlite": partial(options, SqliteStore),
     "options-postgres": partial(options, PostgresStore),
     "options-s3": partial(options, S3Bucket),

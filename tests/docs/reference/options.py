@@ -13,12 +13,17 @@ _MIB = 1024 * 1024
 
 
 def options(*kinds: Any, without: Sequence[str] = ()) -> str:
-    """Return the table of the options of one class, or of several, without the arguments in `without`."""
+    """Return the table of the options of one class or function, or of several, without the arguments in `without`.
+
+    One that passes further options on has a row for them.
+    """
     rows = []
     for kind in kinds:
         meanings = docstring_of(kind).arguments
         for name, each in inspect.signature(kind).parameters.items():
-            if name not in without and each.kind is not each.VAR_KEYWORD:
+            if each.kind is each.VAR_KEYWORD:
+                rows += [["others", "", meanings[name]]] if len(kinds) == 1 else []
+            elif name not in without:
                 of = f" ({kind.__name__})" if len(kinds) > 1 and kind is not kinds[-1] else ""
                 rows.append([f"`{name}`{of}", _default(each), meanings[name]])
     return table(["option", "default", "meaning"], rows)
