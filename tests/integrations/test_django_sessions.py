@@ -261,9 +261,13 @@ async def names_of_ada_later(user: Any, image_ids: list[str]) -> Any:
     return names_of_ada(user, image_ids)
 
 
-@pytest.mark.parametrize("rule", [names_of_ada, names_of_ada_later])
+def names_of_ada_one_by_one(user: Any, image_ids: list[str]) -> Iterator[str]:
+    yield from names_of_ada(user, image_ids)
+
+
+@pytest.mark.parametrize("rule", [names_of_ada, names_of_ada_later, names_of_ada_one_by_one])
 def test_a_rule_may_return_a_query(project: MemoryPixstore, rule: Any) -> None:
-    """The query of a plain rule, and that of an async one, are run where Django allows it."""
+    """The query of a plain rule, that of an async one and that of a generator are run where Django allows it."""
     app = pixstore_application(no_django, authorize_many=rule)
     saved = project.run(project.save_image(picture()))
     ada, bob = Visitor(saved.id), Visitor("bob")

@@ -1,7 +1,7 @@
 """The session and the user of a request for images or records, which does not pass through Django's middleware."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import isawaitable
@@ -130,7 +130,7 @@ class SessionRules:
         if self._authorize_many is not None:
             answer = self._authorize_many(user, image_ids)
             # The query of a plain function has to run in its thread.
-            return list(answer) if isinstance(answer, QuerySet) and not self._is_async else answer
+            return list(answer) if isinstance(answer, QuerySet | Iterator) and not self._is_async else answer
         return {image_id: self._ask_one(user, image_id) for image_id in image_ids}
 
     def _ask_one(self, user: Any, image_id: str) -> Any:
