@@ -1,5 +1,6 @@
 """Django REST framework: RecordField, a serializer field that accepts an upload and returns an image record."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -49,11 +50,12 @@ class RecordField(ImageField):  # type: ignore[misc]  # REST framework has no ty
         name = str(value or "")
         if not name:
             return None
-        found: dict[str, ImageRecord | None] = self.__dict__.setdefault("_found", {})
-        if name not in found:
-            names = {name, *(str(each) for each in _values_of(self) if each)}
-            found |= {**dict.fromkeys(names), **self._records(names)}
-        return found.pop(name)  # a later pass needs fresh proofs
+        found: dict[str, list[ImageRecord | None]] = self.__dict__.setdefault("_found", {})
+        if not found.get(name):
+            names = Counter(str(each) for each in _values_of(self) if each) | Counter([name])
+            records = self._records(set(names))
+            found |= {each: [records.get(each)] * count for each, count in names.items()}
+        return found[name].pop()  # a later pass needs fresh proofs
 
     def _records(self, names: set[str]) -> dict[str, ImageRecord]:
         request = self.context.get("request")
