@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from sqlalchemy import Column, Dialect, String, TypeDecorator
+from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.orm import ColumnProperty, Mapper
 from sqlalchemy.types import TypeEngine
 
@@ -14,6 +15,10 @@ from ...saving.options import OnProgress
 from ...saving.source import viewed
 
 _ID_CHARACTERS = 193  # a directory of 64, a colon, a name of 128
+
+
+class _Refused(InputError, DontWrapMixin):
+    """A value is refused. Otherwise SQLAlchemy would put all parameters into the text, also a picture's bytes."""
 
 
 class PictureType(TypeDecorator[str]):
@@ -38,12 +43,17 @@ class PictureType(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Refuse a picture that was not saved, and any other text that is not an id."""
         if isinstance(value, NewPicture):
-            raise InputError(
+            raise _Refused(
                 "a NewPicture was written without being saved: assign it to a mapped object in a session that "
                 "SessionPictures watches; insert(), update() and bulk calls do not save pictures"
             )
+        if value is not None and not isinstance(value, str):
+            raise _Refused(
+                "a picture column takes the id of an image, a NewPicture or None, not "
+                f"{type(value).__name__}: to save a picture, assign NewPicture(data)"
+            )
         if value is not None and not is_image_id(value):
-            raise InputError(
+            raise _Refused(
                 f"a picture column takes the id of an image, a NewPicture or None, not {value!r:.80}: "
                 "assign the NewPicture after a validation, which makes a plain text of it"
             )

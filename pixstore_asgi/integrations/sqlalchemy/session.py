@@ -171,7 +171,7 @@ class SessionPictures:
             if is_deleted or history.has_changes():
                 if removed := _stored(session, state, attribute):
                     rows[removed] -= 1
-                if history.added and history.added[0] and not is_deleted:
+                if history.added and isinstance(history.added[0], str) and not is_deleted:
                     rows[history.added[0]] += 1
 
     def _prepare_commit(self, session: Session) -> None:
