@@ -249,9 +249,9 @@ def _pieces(data: ImageData, limits: UploadLimits) -> AsyncIterator[memoryview]:
     if hasattr(data, "read"):
         return _in_time(_read_all(data), limits)
     raise InputError(
-        f"image data must be bytes, an async iterator of bytes or an object with an async "
-        f"read(n), but {type(data).__name__} is none "
-        "of these; for a path call save_image_from_file"
+        "image data must be bytes, an async iterator of bytes or an object with an async read(n), or, in code that is "
+        f"not async, an iterator or a file, but {type(data).__name__} is none of these; for a path call "
+        "save_image_from_file"
     )
 
 

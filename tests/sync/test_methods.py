@@ -75,7 +75,7 @@ def test_errors_are_those_of_pixstore(images: SyncPixstore) -> None:
         images.update_image("none", picture())
     with pytest.raises(InputError, match="one text"):
         images.get_image_records("abc")
-    with pytest.raises(InputError, match="image data must"):
+    with pytest.raises(InputError, match="or, in code that is not async, an iterator or a file, but"):
         images.save_image(5)  # type: ignore[arg-type]
 
 
