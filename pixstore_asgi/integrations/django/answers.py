@@ -35,11 +35,9 @@ def note_records(request: HttpRequest) -> None:
 
 
 class PixstoreErrors:
-    """A middleware that answers each error that a client can cause with its status and `{"detail": text}`.
+    """A middleware that answers each error that a client can cause as `add_error_handlers` of Starlette does.
 
-    Put it first in MIDDLEWARE: `"pixstore_asgi.integrations.django.PixstoreErrors"`. InvalidImage and RecipientError
-    give 400, ImageNotFound 404, UploadTimeout 408, ImageTooLarge 413, StoreBusy 503 with Retry-After,
-    DirectoryFull 507. StoreConflict gives 409, or 412 if the request has an If-Match header. It also adds Cache-Control
+    Put it first in MIDDLEWARE: `"pixstore_asgi.integrations.django.PixstoreErrors"`. It also adds Cache-Control
     no-store to every answer with records of a RecordField or of `page_records`.
 
     Args:

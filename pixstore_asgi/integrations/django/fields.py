@@ -1,4 +1,4 @@
-"""PictureField: an ImageField whose pictures live and end with their rows."""
+"""PictureField: an ImageField whose pictures are saved, replaced and deleted together with their rows."""
 
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -93,12 +93,13 @@ class _Descriptor(ImageFileDescriptor):
 
 
 class PictureField(ImageField):
-    """An ImageField whose pictures are encrypted in the setting PIXSTORE, and live and end with their rows.
+    """An ImageField whose pictures are in the setting PIXSTORE, and are saved, replaced and deleted with their rows.
 
     Forms, the admin and serializers treat it as an ImageField. They refuse files that the Pixstore does not accept. If
     the transaction that saves a picture is rolled back, the picture is deleted. If a picture is replaced or removed, or
     its row is deleted, it is deleted after the commit, unless a PictureField or ImageField of the same database has its
-    id. Left are pictures of rows that were never saved, of bulk_create and of `QuerySet.update`.
+    id. It leaves pictures of rows that were never saved, of bulk_create and of `QuerySet.update`: the command
+    `manage.py pixstore_unnamed` deletes them.
 
     Args:
         verbose_name: As in ImageField, and so are all others. There is no `storage`.

@@ -126,9 +126,10 @@ class MemoryUploadHandler(FileUploadHandler):
     """Keeps the files of forms in memory, and refuses a longer request while it arrives. It never writes to the disk.
 
     `FILE_UPLOAD_HANDLERS = ["pixstore_asgi.integrations.django.MemoryUploadHandler"]`. The parsers of Django REST
-    framework use the same setting. One request may be as long as `longest_request` says. All uploads of a process have
-    at most 256 MiB of buffers, or two of the longest requests and copies of their files if that is more. Beyond that an
-    upload is refused with 503. Checking and saving pictures needs up to twice as much again.
+    framework use the same setting. One request may have `max_image_bytes` and DATA_UPLOAD_MAX_MEMORY_SIZE, or
+    FILE_UPLOAD_MAX_MEMORY_SIZE if that is more; a longer one gets 413. All uploads of a process have at most 256 MiB of
+    buffers, or two of the longest requests and copies of their files if that is more; beyond that uploads get 503.
+    Checking and saving pictures needs up to twice as much again.
     """
 
     file: UploadBuffer
