@@ -66,8 +66,7 @@ class ErrorAnswers:
             # Its text names the database's path.
             self._log_busy(error)
             return status, {"detail": error.detail}, {**NO_STORE, "retry-after": str(_RETRY_AFTER_S)}
-        detail = error.detail if isinstance(error, DirectoryFull) else str(error)
-        return status, {"detail": detail}, dict(NO_STORE)
+        return status, {"detail": getattr(error, "detail", str(error))}, dict(NO_STORE)
 
     def _log_busy(self, error: StoreBusy) -> None:
         if time.monotonic() - self._logged_s >= _LOG_EVERY_S:
