@@ -1,11 +1,12 @@
 """The room in a directory for one new version: refuses a version as soon as it can't fit."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import NamedTuple
 
 from ..core.ids import directory_of, is_variant_id, range_of_directory, range_of_variants
 from ..core.images import DirectoryLimit, Usage
-from ..errors import InputError, StoreDamaged
+from ..errors import DirectoryFull, InputError, StoreDamaged
 from ..store.inspection import ImageWrites, countable
 from ..store.rules import check_room
 from .source import ImageData, Piece
@@ -16,13 +17,14 @@ _FORMAT_BYTE = 1  # the ciphertext is longer than the image by this byte
 class Room(NamedTuple):
     """The room as it is before the version arrives. Other saves may need it meanwhile, so the commit checks again.
 
-    used: the usage of the directory. replaced: the part of it that the version replaces.
+    used: the usage of the directory. replaced: the part of it that the version replaces. again: reads the room again.
     """
 
     directory: str
     used: Usage
     replaced: Usage
     limit: DirectoryLimit
+    again: "Callable[[], Awaitable[Room | None]]"
 
     @classmethod
     async def left(cls, store: ImageWrites, image_id: str, limit: DirectoryLimit, *, is_new: bool) -> "Room | None":
@@ -40,7 +42,7 @@ class Room(NamedTuple):
             replaced = Usage(0, 0) if is_new else await _replaced(store, image_id)
         except StoreDamaged:  # the new version repairs the row
             return None
-        return cls(directory, used, replaced, limit)
+        return cls(directory, used, replaced, limit, partial(cls.left, store, image_id, limit, is_new=is_new))
 
     def check(self, data: ImageData, *, is_unchanged: bool) -> None:
         """Raise DirectoryFull if the image can't fit. is_unchanged: whether all bytes of the data are stored."""
@@ -49,10 +51,16 @@ class Room(NamedTuple):
 
     async def fitting(self, pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
         """Yield the pieces of the image. Raises DirectoryFull before the first piece that does not fit."""
+        room: Room | None = self
         size = _FORMAT_BYTE
         async for piece in pieces:
             size += len(piece)
-            self._check(size)
+            try:
+                if room:
+                    room._check(size)
+            except DirectoryFull:  # images may have been deleted since the upload began
+                if room := await self.again():
+                    room._check(size)
             yield piece
 
     def _check(self, size: int) -> None:

@@ -125,6 +125,22 @@ async def test_an_upload_ends_at_the_piece_that_does_not_fit() -> None:
         assert 500_000 - STORED < taken < 600_000
 
 
+async def test_room_that_is_made_during_an_upload() -> None:
+    """An upload that does not fit at its beginning is accepted if images are deleted before its end."""
+    async with MemoryPixstore() as pix:
+        ids = await fill(pix, 2)
+
+        async def delete_meanwhile() -> AsyncIterator[bytes]:
+            yield SMALL[:900]
+            await pix.delete_image(ids[0])
+            yield SMALL[900:]
+
+        limit = 3 * STORED - 50
+        await pix.save_image(delete_meanwhile(), directory="ada", max_directory_bytes=limit)
+        with pytest.raises(DirectoryFull):
+            await pix.save_image(SMALL, directory="ada", max_directory_bytes=limit)
+
+
 async def test_removed_metadata_takes_no_room() -> None:
     """An image that fits without its metadata is accepted, also if its file does not fit."""
     image = large_png(3000)  # most of it is a private chunk
