@@ -104,6 +104,17 @@ def test_help_and_mistakes_are_those_of_the_command_line(project: Pixstore, caps
     assert exit_code("gc", "--no-such-option") == 2
 
 
+@pytest.mark.parametrize("arguments", [["pixstore", "--help"], ["pixstore", "-h"], ["help", "pixstore"]])
+def test_each_help_lists_the_commands(
+    project: Pixstore, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A usage error advises `manage.py pixstore --help`, which lists the commands, as `manage.py help pixstore` does."""
+    with pytest.raises(SystemExit) as ended:
+        execute_from_command_line(["manage.py", *arguments])
+    assert ended.value.code == 0
+    assert "gc        Remove bodies that no image needs." in capsys.readouterr().out
+
+
 def test_the_password_of_a_url_is_not_shown() -> None:
     """An error tracker sees the place of the store, as a local variable of the command."""
     place = parts_of(Pixstore("postgresql://ada:letmein@127.0.0.1/museum", secret=SECRET)).place

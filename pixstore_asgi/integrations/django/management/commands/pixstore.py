@@ -19,8 +19,16 @@ _NAMES_OF_STORE = ("into", "database")
 class Command(BaseCommand):
     """Runs a command of `pixstore-asgi`. Store, secret and the application's options are those of the project."""
 
-    help = "Runs a command of pixstore-asgi for the project's pictures. Without a command, it lists all of them."
+    help = "Runs a command of pixstore-asgi for the project's pictures. Without a command, it lists all commands."
     requires_system_checks = ()  # `doctor` and `restore` must work on a damaged store
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run the command. Its own `--help` lists the commands, because messages about wrong arguments name it."""
+        super().run_from_argv(argv[:2] if argv[2:] in (["--help"], ["-h"]) else argv)
+
+    def print_help(self, prog_name: str, subcommand: str) -> None:
+        """List the commands, for `manage.py help pixstore`."""
+        self.run_from_argv([prog_name, subcommand])
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take all arguments from the command's name on."""
