@@ -90,7 +90,7 @@ def test_no_asgi_application_serves_the_images(found: Found, tmp_path: Path) -> 
     assert found(None, ASGI_APPLICATION=None, ROOT_URLCONF="checked_site.urls") == []
     assert found(f"from {HERE} import get_asgi_application") == ["W001"]
     assert found("from pixstore_asgi import PixstoreMiddleware") == []
-    assert found(f"import {HERE} as pictures\napplication = pictures.pixstore_application(None)") == []
+    assert found(f"import {HERE} as pictures\napplication = pictures.pixstore_application(None, authorize=rule)") == []
     assert found("a text that is (") == ["W001"]  # `migrate` runs the checks too
 
 
@@ -104,6 +104,13 @@ def test_uploads_are_written_to_the_disk(found: Found) -> None:
     assert found(djangos, FILE_UPLOAD_HANDLERS=handlers) == ["W002", "W003"]
     assert found(djangos, FILE_UPLOAD_HANDLERS=handlers, FILE_UPLOAD_MAX_MEMORY_SIZE=2**30) == []
     assert found(MIDDLEWARE=MIDDLEWARE[1:]) == ["W004"]
+
+
+def test_the_application_has_no_rule(found: Found) -> None:
+    """E006: the server would stop at its start. Keywords in a dict are not read."""
+    for call in ("pixstore_application(django, authorize=rule)", "pixstore_application(django, **rules)"):
+        assert found(f"{GOOD}\napplication = {call}") == []
+    assert found(f"{GOOD}\napplication = pixstore_application(django, user_of=user)") == ["E006"]
 
 
 def test_sessions_or_users_are_missing(found: Found) -> None:

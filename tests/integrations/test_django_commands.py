@@ -108,7 +108,7 @@ def test_help_and_mistakes_are_those_of_the_command_line(project: Pixstore, caps
 def test_each_help_lists_the_commands(
     project: Pixstore, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A usage error advises `manage.py pixstore --help`, which lists the commands, as `manage.py help pixstore` does."""
+    """A usage error advises `manage.py pixstore --help`. It lists the commands, as `manage.py help pixstore` does."""
     with pytest.raises(SystemExit) as ended:
         execute_from_command_line(["manage.py", *arguments])
     assert ended.value.code == 0

@@ -126,6 +126,20 @@ def check_middleware(**_: Any) -> Iterator[CheckMessage]:
             )
 
 
+def check_rule(**_: Any) -> Iterator[CheckMessage]:
+    """Check that `pixstore_application` has a rule of the images.
+
+    - E006: `pixstore_application` is called without `authorize` and `authorize_many`.
+    """
+    module = _AsgiModule.of_project()
+    if module is not None and not module.has_rule:
+        yield Error(
+            f"pixstore_application in {_name_of_asgi()} has no rule of the images.",
+            hint="Pass authorize, a function of user and image id, or authorize_many, a function of user and ids.",
+            id="pixstore.E006",
+        )
+
+
 def check_cookie(**_: Any) -> Iterator[CheckMessage]:
     """Check that the session's cookie reaches the images, and travels only over HTTPS. Only with --deploy.
 
@@ -194,10 +208,14 @@ def _name_of_asgi() -> str:
 
 
 class _AsgiModule(NamedTuple):
-    """The names in the module with the ASGI application: the whole names of imports, and all last parts."""
+    """The names in the module with the ASGI application: the whole names of imports, and all last parts.
+
+    has_rule: whether each call of `pixstore_application` has a rule of the images.
+    """
 
     whole: set[str]
     names: set[str]
+    has_rule: bool
 
     @classmethod
     def of_project(cls) -> "_AsgiModule | None":
@@ -213,7 +231,8 @@ class _AsgiModule(NamedTuple):
         imports = [node for node in tree if isinstance(node, ast.ImportFrom)]
         pairs = [(node.module or "", alias.name) for node in imports for alias in node.names]
         attributes = {node.attr for node in tree if isinstance(node, ast.Attribute)}
-        return cls({f"{module}.{name}" for module, name in pairs}, {name for _, name in pairs} | attributes)
+        has_rule = all(_has_rule(node) for node in tree if isinstance(node, ast.Call))
+        return cls({f"{module}.{name}" for module, name in pairs}, {name for _, name in pairs} | attributes, has_rule)
 
     @property
     def serves_images(self) -> bool:
@@ -224,5 +243,12 @@ class _AsgiModule(NamedTuple):
         return "django.core.asgi.get_asgi_application" in self.whole
 
 
-CHECKS = (check_settings, check_application, check_uploads, check_middleware)
+def _has_rule(call: ast.Call) -> bool:
+    if "pixstore_application" not in (getattr(call.func, "id", None), getattr(call.func, "attr", None)):
+        return True
+    # The name of `**options`, which may have the rule, is None.
+    return any(keyword.arg in ("authorize", "authorize_many", None) for keyword in call.keywords)
+
+
+CHECKS = (check_settings, check_application, check_uploads, check_middleware, check_rule)
 CHECKS_TO_DEPLOY = (check_cookie, check_store)
