@@ -4,6 +4,7 @@ Django has a hook for a commit, and none for a rollback. It drops the hook inste
 """
 
 import logging
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("pixstore_asgi")
 _STATE = "_pixstore_pictures"
+_DOUBT_S = 3600
+"""A commit whose connection was lost may still be under way, as in PostgreSQL if a standby does not answer."""
 
 
 @dataclass(eq=False)
@@ -46,6 +49,7 @@ class NewPicture:
     using: str = ""
     connection: "weakref.ref[BaseDatabaseWrapper] | None" = None
     is_kept: bool = False
+    due_s: float = 0
 
     def is_rolled_back(self) -> bool:
         """Return whether the transaction ends now, certainly without a commit.
@@ -161,16 +165,21 @@ def before_delete(columns: Sequence[FileField], *, instance: Model, using: str, 
 
 
 def delete_unsure(**_: object) -> None:
-    """Delete new pictures whose transactions ended unclearly, if no row has them. A receiver of request_finished."""
-    for _turn in range(len(_unsure)):
-        try:
+    """Delete new pictures whose transactions ended unclearly an hour ago, if no row has them.
+
+    A receiver of request_finished.
+    """
+    later: list[NewPicture] = []
+    with suppress(IndexError):  # another thread may take the last one
+        while _unsure:
             picture = _unsure.popleft()
-        except IndexError:  # another thread took the last one
-            return
-        if connections[picture.using].in_atomic_block:
-            _unsure.append(picture)  # a query may see an old snapshot
-        elif _delete_unused(picture.images, picture.using, {picture.image_id}):
-            picture.give_back()
+            if (is_early := picture.due_s > time.monotonic()) or connections[picture.using].in_atomic_block:
+                later.append(picture)  # within a transaction, a query may see an old snapshot
+                if is_early:
+                    break
+            elif _delete_unused(picture.images, picture.using, {picture.image_id}):
+                picture.give_back()
+    _unsure.extendleft(reversed(later))
 
 
 _unsure: deque[NewPicture] = deque()
@@ -179,12 +188,17 @@ _unsure: deque[NewPicture] = deque()
 def _note_end(picture: NewPicture) -> None:
     if picture.is_kept:
         return
+    picture.due_s = time.monotonic() + _DOUBT_S
     with suppress(Exception):  # there is no caller; the picture is deleted later
         if picture.is_rolled_back():
+            picture.due_s = 0
             picture.images.delete_image(picture.image_id)
             picture.give_back()
             return
-    _unsure.append(picture)
+    if picture.due_s:
+        _unsure.append(picture)
+    else:
+        _unsure.appendleft(picture)
 
 
 def _delete_after_commit(using: str, names: Callable[[], set[str]]) -> None:
