@@ -129,6 +129,7 @@ async def test_pictures_without_a_row(module: Import, capsys: pytest.CaptureFixt
         assert len(await posts.pix.list_images()) == 1
 
 
+@pytest.mark.slow
 async def test_pictures_in_sqladmin(module: Import, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the login, the admin lists a picture, adds, keeps, replaces and removes it, and gets its record."""
     monkeypatch.setenv("SESSION_KEY", "a key of tests")

@@ -224,6 +224,7 @@ def test_a_report_that_cannot_be_written_is_one_line(folder: Path) -> None:
         assert len(result.stderr.splitlines()) <= 2
 
 
+@pytest.mark.slow
 def test_metadata_and_variants(folder: Path) -> None:
     """--strip-metadata, --variant and --placeholder save as the application does, and a second run agrees."""
     write(folder / "tagged.jpg", phone_jpeg(Image.new("RGB", (48, 48))))

@@ -45,6 +45,7 @@ async def http(request: pytest.FixtureRequest, tmp_path: Path, pix: Pixstore) ->
     gc.collect()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")  # its check of the CSRF token closes no upload
 async def test_pictures_in_starlette_admin(http: httpx.AsyncClient, pix: Pixstore) -> None:
     """Pages show a picture by its id. A form adds, keeps, replaces and removes it."""
