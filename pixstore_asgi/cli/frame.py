@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ..core.ids import Count, number_of
 from ..errors import PixstoreError
 from ..transfer.steps import Outcome, Report, Step, printable, quoted
 
@@ -108,7 +109,8 @@ class Move:
     """One move of images by a command.
 
     doing: the label of the progress bar. done, deleted, present: the words after "3 images" in the report. goes_on:
-    whether running the command again continues an interrupted move. notes: printed after the report of a finished move.
+    whether running the command again continues an interrupted move. of_files: whether the source has files that are not
+    images. notes: printed after the report of a finished move.
     """
 
     doing: str
@@ -116,6 +118,7 @@ class Move:
     deleted: str = "deleted"
     present: str = "skipped, there already"
     goes_on: bool = True
+    of_files: bool = False
     report: Report = field(default_factory=Report)
     notes: list[str] = field(default_factory=list)
 
@@ -163,12 +166,16 @@ class Move:
             click.echo(f"{report.counts[Outcome.PRESENT]} {self.present}")
         if report.deleted:
             click.echo(f"{report.counts[Outcome.DELETED]} {self.deleted}")
-        if report.left:
-            click.echo(f"{report.counts[Outcome.LEFT]} left alone:")
-        names = [quoted(step.name or step.image_id) for step in report.left]
-        column = min(max(map(len, names), default=0), _WIDEST)
-        for name, step in zip(names, report.left, strict=True):
-            click.echo(f"  {name:<{column}}  {printable(step.reason)}")
-        if more := report.counts[Outcome.LEFT].total - len(report.left):
-            click.echo(f"  and {more:,} more: the file of --report lists all of them")
+        self._show_left(report.counts[Outcome.LEFT])
         return self._hint
+
+    def _show_left(self, count: Count) -> None:
+        if count.total:
+            click.echo(f"{number_of(count.total, 'file') if self.of_files else count} left alone:")
+        reasons = sorted((step.name or step.image_id, step.reason) for step in self.report.left)
+        names = [quoted(name) for name, _ in reasons]
+        column = min(max(map(len, names), default=0), _WIDEST)
+        for name, (_, reason) in zip(names, reasons, strict=True):
+            click.echo(f"  {name:<{column}}  {printable(reason)}")
+        if more := count.total - len(names):
+            click.echo(f"  and {more:,} more: the file of --report lists all of them")

@@ -18,7 +18,6 @@ from ..transfer.folder import Folder
 from ..transfer.npm_import import ALL_FORMATS
 from ..transfer.plain_import import Entry, PlainFolder, PlainImport, PlainPlace
 from ..transfer.plain_table import ReportFile, all_entries, listed_entries
-from ..transfer.steps import Report
 from .frame import Move
 from .installed import require
 from .stores import SOURCE, Database, DatabaseType, NewPath, blobs, is_made, opened, opened_as_made
@@ -63,10 +62,22 @@ _OPTIONS = (
     click.option(
         "--directory", callback=_directory, metavar="NAME", help="The directory of the ids that follow from paths."
     ),
+    click.option(
+        "--image-format",
+        "image_formats",
+        type=click.Choice(ALL_FORMATS),
+        multiple=True,
+        default=ALL_FORMATS,
+        metavar="NAME",
+        help="A format of the application's image_formats; repeat it.  [default: all formats]",
+    ),
     click.option("--strip-metadata", is_flag=True, help="As the application's strip_metadata."),
     click.option("--check-pixels", is_flag=True, help="As the application's check_pixels."),
     variant_options,
     click.option("--update", is_flag=True, help="Replace a picture if its file was changed after the picture."),
+    click.option(
+        "--restore-deleted", is_flag=True, help="Import a picture again if it was deleted in the store since."
+    ),
     click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing."),
     click.option(
         "--max-image-bytes",
@@ -97,7 +108,7 @@ def import_files(folder: Path, **options: Any) -> None:
 
     Run it again to continue after an interruption, or to check that every picture is there before you delete the
     files: existing images are compared and skipped. Files that can't be imported are listed at the end with the reason;
-    then the exit code is 1. A picture that was deleted in the store stays deleted.
+    then the exit code is 1.
     """
 
     @asynccontextmanager
@@ -144,14 +155,14 @@ def _import(
     report: Path | None,
     directory: str | None,
     update: bool,
+    restore_deleted: bool,
     dry_run: bool,
     wanted: list[Any],
     **saving: Any,
 ) -> None:
     done = f"would be imported into {into}; nothing was written" if dry_run else f"imported into {into}"
-    move = Move(
-        "Checking" if dry_run else "Importing", done, goes_on=not dry_run, report=Report(most_left=_MOST_LISTED)
-    )
+    move = Move("Checking" if dry_run else "Importing", done, goes_on=not dry_run, of_files=True)
+    move.report.most_left = _MOST_LISTED
 
     async def steps() -> None:
         async with AsyncExitStack() as stack:
@@ -161,7 +172,7 @@ def _import(
                 return listed_entries(table) if table else all_entries(place)
 
             pix = await stack.enter_async_context(_target(into, blobs, dry_run, {"variants": wanted, **saving}))
-            run = PlainImport(place, pix, directory, update, dry_run)
+            run = PlainImport(place, pix, directory, update, restore_deleted, dry_run)
             on_step = stack.enter_context(ReportFile.opened(report)).add if report else None
             # Only a bar needs the number of files, and to count them takes a while.
             total = await _count(entries()) if sys.stderr.isatty() else 0
@@ -180,7 +191,6 @@ async def _count(entries: AsyncIterator[Entry]) -> int:
 @asynccontextmanager
 async def _target(into: Database, blobs: str | None, dry_run: bool, options: dict[str, Any]) -> AsyncIterator[Pixstore]:
     """Open the store as a Pixstore. In a dry run without a store, open an empty one in memory."""
-    options["image_formats"] = ALL_FORMATS
     is_there = await is_made(into, blobs)
     if dry_run and not is_there:
         async with Pixstore(MemoryStore(), secret=secrets.token_urlsafe(32), **options) as pix:

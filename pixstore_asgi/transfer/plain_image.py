@@ -106,6 +106,7 @@ async def take_over(
     modified_ms: int,
     *,
     updates: bool = False,
+    restores: bool = False,
     dry_run: bool = False,
 ) -> Outcome:
     """Save a picture, unless the store has the same bytes. Compare the saved bytes with those of the source."""
@@ -115,11 +116,12 @@ async def take_over(
     wanted = await _as_saved(pix, data)
     token = min(max(modified_ms, 1), parts_of(pix).proofs.now_ms())
     for attempt in range(1, _ATTEMPTS + 1):
-        stored = await _not_deleted(pix, image_id, wanted)
+        stored = await _stored(pix, image_id, wanted)
         if stored and stored.is_same:
             return Outcome.PRESENT
         if stored and not (updates and stored.token < token):
             raise StoreConflict(_conflict(token, stored.token))
+        token = token if stored else await _token_above(pix, image_id, token, restores=restores)
         if dry_run:
             await _check(pix, data)
             return Outcome.MOVED
@@ -127,17 +129,14 @@ async def take_over(
             await pix.import_image(image_id, data, token=token, if_token=stored.token if stored else None)
             break
         except StoreConflict:  # perhaps another process has just saved it
-            if not stored and not await pix.image_exists(image_id):
-                raise StoreConflict(_DELETED) from None
             if attempt == _ATTEMPTS:
                 raise
-    saved = await _not_deleted(pix, image_id, wanted)
+    saved = await _stored(pix, image_id, wanted)
+    if saved is None:
+        await _token_above(pix, image_id, token)  # raises if it was deleted meanwhile
     if saved is None or (saved.token == token and not saved.is_same):
         raise IntegrityError("the store returned other bytes than were saved: run `pixstore-asgi verify`", "bytes")
     return Outcome.MOVED
-
-
-_DELETED = "it was deleted in the store since: to import it again, give it another id"
 
 
 def _conflict(token: int, stored: int) -> str:
@@ -180,15 +179,19 @@ async def _stored(pix: Pixstore, image_id: str, wanted: _Content) -> _Stored | N
     return _Stored(found.token, is_same and rest in (b"", padding(found.image.format, wanted.size + 1)))
 
 
-async def _not_deleted(pix: Pixstore, image_id: str, wanted: _Content) -> _Stored | None:
-    """Read an image, and compare it. Return None if there never was one. Raises StoreConflict if it was deleted."""
-    found = await _stored(pix, image_id, wanted)
-    if found is None:
-        before = f"{image_id}!"  # "!" is below all characters of ids
-        async for page in pages_of(parts_of(pix).store.list_tombstones, after=image_id[:-1], before=before):
-            if any(each.id == image_id for each in page):
-                raise StoreConflict(_DELETED)
-    return found
+async def _token_above(pix: Pixstore, image_id: str, token: int, *, restores: bool = False) -> int:
+    """Return a token for a picture that is not in the store, above that of its deletion.
+
+    Raises StoreConflict if it was deleted, unless it is restored.
+    """
+    before = f"{image_id}!"  # "!" is below all characters of ids
+    async for page in pages_of(parts_of(pix).store.list_tombstones, after=image_id[:-1], before=before):
+        for deleted in page:
+            if deleted.id == image_id:
+                if not restores:
+                    raise StoreConflict("it was deleted in the store since: pass --restore-deleted to import it again")
+                return max(token, deleted.token + 1)
+    return token
 
 
 async def _check(pix: Pixstore, data: bytes | memoryview) -> None:

@@ -62,6 +62,7 @@ class PlainImport:
         target: A Pixstore with the options of the application. In a dry run without a store, one in memory.
         directory: The directory of ids that follow from names.
         updates: Replace a picture of an earlier import if its file has changed since.
+        restores: Save a picture again if it was deleted in the store since.
         dry_run: Do everything except writing.
     """
 
@@ -69,6 +70,7 @@ class PlainImport:
     target: Pixstore
     directory: str | None = None
     updates: bool = False
+    restores: bool = False
     dry_run: bool = False
     _large_in_turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
@@ -113,6 +115,12 @@ class PlainImport:
 
     async def _save(self, name: str, image_id: str, file: ReadFile) -> Step:
         outcome = await take_over(
-            self.target, image_id, file.data, file.modified_ms, updates=self.updates, dry_run=self.dry_run
+            self.target,
+            image_id,
+            file.data,
+            file.modified_ms,
+            updates=self.updates,
+            restores=self.restores,
+            dry_run=self.dry_run,
         )
         return Step(image_id, outcome, bytes=len(file.data), name=name)

@@ -1,11 +1,12 @@
 """CSV files of an import of plain files: the list of its files, and its report.
 
-Both have the columns path and id, so the report of one import is a list for the next one. They are UTF-8; bytes of a
-name that are not stay as they are.
+Both have the columns path and id, so the report of one import is a list for the next one. They are UTF-8. A byte of a
+name that is not UTF-8 is written as `\\xff`, and a backslash that would begin such a text as `\\x5c`.
 """
 
 import csv
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from .plain_import import Entry, PlainPlace
 from .steps import Outcome, Step, printable
 
 _TEXT: dict[str, Any] = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
+_ESCAPED = re.compile(r"\\x(5c|[89a-f][0-9a-f])")
 
 
 async def all_entries(place: PlainPlace) -> AsyncIterator[Entry]:
@@ -27,7 +29,7 @@ async def all_entries(place: PlainPlace) -> AsyncIterator[Entry]:
 async def listed_entries(table: Path) -> AsyncIterator[Entry]:
     """Yield an entry for each row of a CSV file: its path, and its id if it has one. Raises InputError."""
     for row in _rows(table):
-        yield Entry(row["path"] or "", row.get("id") or "")
+        yield Entry(_unescaped(row["path"] or ""), row.get("id") or "")
 
 
 def _rows(table: Path) -> Iterator[dict[str, str]]:
@@ -39,6 +41,15 @@ def _rows(table: Path) -> Iterator[dict[str, str]]:
             yield from reader
     except (OSError, csv.Error) as error:
         raise InputError(f"{table} can't be read: {printable(error)}") from error
+
+
+def _escaped(name: str) -> str:
+    name = _ESCAPED.sub(r"\\x5cx\1", name)
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _unescaped(name: str) -> str:
+    return _ESCAPED.sub(lambda found: bytes.fromhex(found[1]).decode("utf-8", "surrogateescape"), name)
 
 
 class ReportFile:
@@ -54,10 +65,10 @@ class ReportFile:
 
     def add(self, step: Step) -> None:
         """Write the row of one step."""
-        is_left = step.outcome is Outcome.LEFT
+        is_left, name = step.outcome is Outcome.LEFT, _escaped(step.name)
         # The module csv does not quote a carriage return, but its reader ends the row there.
-        writer = self._quoting if "\r" in step.name else self._writer
-        writer.writerow((step.name, "" if is_left else step.image_id, printable(step.reason)))
+        writer = self._quoting if "\r" in name else self._writer
+        writer.writerow((name, "" if is_left else step.image_id, printable(step.reason)))
 
     @classmethod
     @contextmanager
@@ -65,7 +76,7 @@ class ReportFile:
         """Write a report during the block. Raises StoreError if it can't be written."""
         part = path.with_name(f"{path.name}.part")
         try:
-            with part.open("w", **{**_TEXT, "encoding": "utf-8"}) as file:
+            with part.open("w", encoding="utf-8", newline="") as file:
                 yield cls(file)
                 file.flush()
                 os.fsync(file.fileno())

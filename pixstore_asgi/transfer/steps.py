@@ -122,8 +122,8 @@ class Report:
 
 
 def quoted(text: str) -> str:
-    """Return `text` in quotes, cut to 60 characters, with control characters escaped."""
-    shown = ascii(text[:_SHOWN_CHARACTERS])
+    """Return `text` in quotes, cut to 60 characters, with control characters and undecodable bytes escaped."""
+    shown = repr(text[:_SHOWN_CHARACTERS])
     return f"{shown}…" if len(text) > _SHOWN_CHARACTERS else shown
 
 

@@ -67,13 +67,15 @@ def test_commands_use_the_store_and_the_secret_of_the_project(
 def test_an_import_takes_the_options_of_the_project(
     project: Pixstore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`import files` makes the project's variants and keeps its limit, and `variants` has nothing left to make."""
+    """`import files` makes the project's variants, keeps its limit and its formats, and `variants` finds all made."""
     (tmp_path / "media").mkdir()
     (tmp_path / "media" / "a.png").write_bytes(picture())
     (tmp_path / "media" / "b.png").write_bytes(large_png(4_000_000))
+    (tmp_path / "media" / "c.gif").write_bytes(picture("gif"))
     assert exit_code("import", "files", os.fspath(tmp_path / "media")) == 1
     assert "1 image imported" in (said := capsys.readouterr().out)
     assert "b.png" in said
+    assert "c.gif" in said
     assert exit_code("variants") == 0
     assert "3 images skipped, complete already" in capsys.readouterr().out
 

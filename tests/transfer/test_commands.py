@@ -113,9 +113,9 @@ def test_what_is_left_alone_is_listed(npm_store: NpmFiles, tmp_path: Path) -> No
     lines = result.stdout.splitlines()
     assert lines[0].startswith(f"{COUNT - 1} images taken over")
     assert lines[1] == "2 images left alone:"
-    assert lines[2].startswith("  'players:03'")
-    assert "missing" in lines[2]
-    assert lines[3].startswith("  '\\x1b[2J../x'")
+    assert lines[2].startswith("  '\\x1b[2J../x'")
+    assert lines[3].startswith("  'players:03'")
+    assert "missing" in lines[3]
     assert result.stdout.replace("\n", "").isprintable()
 
 

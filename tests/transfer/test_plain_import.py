@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def stored(database: Path, **options: Any) -> dict[str, bytes]:
 
 def rows_of(report: Path) -> dict[str, tuple[str, str]]:
     """Return id and reason of each path of a report."""
-    with report.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with report.open(encoding="utf-8", newline="") as file:
         return {row["path"]: (row["id"], row["reason"]) for row in csv.DictReader(file)}
 
 
@@ -202,6 +203,70 @@ def test_a_report_with_carriage_returns(folder: Path) -> None:
     for more in ([], ["--csv", str(report)]):
         assert run(folder, "--report", str(report), *more).exit_code == 0
         assert rows_of(report)["old\rmac.png"] == (plain_image_id("old\rmac.png"), "")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems take only names in UTF-8")
+def test_a_report_with_names_that_are_not_utf8(folder: Path) -> None:
+    """The report is UTF-8, and a list again: bytes that are not UTF-8 are escaped, and so are texts that look so."""
+    names = {
+        os.fsdecode(b"caf\xe9.png"): r"caf\xe9.png",
+        r"caf\xe9.png": r"caf\x5cxe9.png",
+        r"a\x41\n.png": r"a\x41\n.png",
+    }
+    for number, name in enumerate(names):
+        write(folder / name, picture(seed=20 + number))
+    report = folder.parent / "report.csv"
+    assert run(folder, "--report", str(report)).exit_code == 0
+    found = rows_of(report)
+    assert {shown: found[shown] for shown in names.values()} == {
+        names[name]: (plain_image_id(name), "") for name in names
+    }
+    again = run(folder, "--csv", str(report), "--report", str(report))
+    assert (again.exit_code, again.stdout.splitlines()[1]) == (0, "7 images skipped, there already")
+    assert rows_of(report) == found
+
+
+def test_refused_files_are_listed_by_path(folder: Path) -> None:
+    """The list counts files, is in the order of their paths, and escapes only characters that can't be printed."""
+    names = ["zoe.txt", "über.txt", ".DS_Store", "b/a.txt", "line\nbreak.txt"]
+    for name in names:
+        write(folder / name, b"no picture")
+    lines = run(folder).stdout.splitlines()
+    assert lines[1] == "5 files left alone:"
+    assert [line.split("  ")[1] for line in lines[2:]] == [
+        "'.DS_Store'",
+        "'b/a.txt'",
+        r"'line\nbreak.txt'",
+        "'zoe.txt'",
+        "'über.txt'",
+    ]
+
+
+def test_deleted_pictures_come_back_with_an_option(folder: Path) -> None:
+    """--restore-deleted imports pictures again that were deleted in the store, and a later run finds them."""
+    run(folder)
+    ids = [plain_image_id(name) for name in NAMES]
+
+    async def delete() -> None:
+        async with Pixstore(folder.parent / "ours.db", secret=SECRET) as pix:
+            await pix.delete_image(ids[0])
+            await pix.delete_image(ids[1])
+
+    asyncio.run(delete())
+    assert "pass --restore-deleted" in run(folder, "--update").stdout
+    assert run(folder, "--restore-deleted", "--dry-run").stdout.startswith("2 images would be imported")
+    restored = run(folder, "--restore-deleted")
+    assert (restored.exit_code, restored.stdout.startswith("2 images imported")) == (0, True)
+    assert run(folder, "--update").stdout.splitlines()[1] == "4 images skipped, there already"
+    assert sorted(stored(folder.parent / "ours.db")) == sorted(ids)
+
+
+def test_image_formats_are_those_of_the_option(folder: Path) -> None:
+    """All formats are taken, or only those of --image-format."""
+    write(folder / "more.gif", picture("gif"))
+    result = run(folder, "--image-format", "png", "--image-format", "jpg", "--image-format", "webp")
+    assert (result.exit_code, result.stdout.splitlines()[1]) == (1, "1 file left alone:")
+    assert run(folder).exit_code == 0
 
 
 def test_an_interrupted_report_leaves_the_earlier_one(folder: Path) -> None:

@@ -201,6 +201,6 @@ def test_the_output_is_bounded(tmp_path: Path) -> None:
         (folder / f"{number}.png").touch()
     result = run(folder, "--dry-run")
     lines = result.stdout.splitlines()
-    assert lines[1] == "3,000 images left alone:"
+    assert lines[1] == "3,000 files left alone:"
     assert lines[-1] == "  and 2,000 more: the file of --report lists all of them"
     assert len(lines) == 1003

@@ -51,6 +51,7 @@ def _values_of(options: SaveOptions) -> dict[str, Any]:
     task = None if options.decoder is None else options.decoder.task
     return {
         "check_pixels": task is not None,
+        "image_formats": sorted(options.formats),
         "max_image_bytes": options.limits.max_bytes,
         "pad_to": "bucket" if options.pad else None,
         "placeholder": task is not None and task.placeholder,
