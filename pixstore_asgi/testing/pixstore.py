@@ -61,7 +61,7 @@ class _Store(MemoryStore):
 class MemoryPixstore(Pixstore):
     """A Pixstore in memory, with the same secret in every run, and a clock that only the test moves.
 
-    Methods accept any `connection` and ignore it. Rolling back a transaction does not remove the image.
+    Methods accept any `connection` and ignore it. Rolling back its transaction does not remove the image.
 
     You may use it in one event loop after another; the images stay.
 
