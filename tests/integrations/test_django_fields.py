@@ -26,7 +26,7 @@ from django.test import TestCase
 from django.test.utils import override_settings
 from django.utils.datastructures import MultiValueDict
 
-from pixstore_asgi.errors import ImageNotFound, StoreBusy, StoreError
+from pixstore_asgi.errors import DirectoryFull, ImageNotFound, StoreBusy, StoreError
 from pixstore_asgi.integrations.django import PictureField, PixstoreStorage, lifecycle
 from pixstore_asgi.integrations.django.management.commands import pixstore_unnamed
 from pixstore_asgi.sync import SyncPixstore
@@ -36,7 +36,7 @@ from tests.support.postgres import Cluster
 
 configure_django()
 
-from tests.integrations.django_app.models import Guest, Member, Photo  # noqa: E402  after Django is set up
+from tests.integrations.django_app.models import Album, Guest, Member, Photo  # noqa: E402  after Django is set up
 
 ON_BOTH = pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
 
@@ -66,10 +66,12 @@ def pix(database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryPixst
         with connection.schema_editor() as editor:
             editor.create_model(Member)
             editor.create_model(Photo)
+            editor.create_model(Album)
         yield pixstore
         with connection.schema_editor() as editor:
             editor.delete_model(Member)
             editor.delete_model(Photo)
+            editor.delete_model(Album)
 
 
 def png(name: str = "me.png") -> SimpleUploadedFile:
@@ -428,8 +430,21 @@ def test_a_form_refuses_pictures_that_the_store_would(data: bytes, named: str) -
         ann.full_clean()
 
 
+def test_a_full_directory(pix: MemoryPixstore) -> None:
+    """A save that exceeds a limit of the field is refused before its row is written. A limit may depend on the row."""
+    for owner, quota in [("ann", None), ("ann", 10_000_000), ("bob", 10_000_000)]:
+        Album.objects.create(owner=owner, quota=quota, cover=png())
+    for owner, quota in [("ann", None), ("bob", 10)]:
+        with pytest.raises(DirectoryFull):
+            Album.objects.create(owner=owner, quota=quota, cover=png())
+    assert stored(pix) == set(Album.objects.values_list("cover", flat=True))
+    assert len(stored(pix)) == 3
+
+
 def test_migrations_name_the_field() -> None:
-    """A migration contains the public import path, without the storage and the validators."""
+    """A migration contains the public import path, without the storage, the validators and the limits."""
+    limited, _ = MigrationWriter.serialize(PictureField(upload_to="a", max_directory_bytes=lambda row: row.quota))
+    assert limited == "pixstore_asgi.integrations.django.PictureField(upload_to='a')"
     written, _ = MigrationWriter.serialize(Member._meta.get_field("avatar"))
     assert written == "pixstore_asgi.integrations.django.PictureField(blank=True, upload_to='avatars')"
     (column,) = [each for each in Member._meta.concrete_fields if isinstance(each, PictureField)]

@@ -1,6 +1,7 @@
 """PictureField: an ImageField whose pictures are saved, replaced and deleted together with their rows."""
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -17,6 +18,10 @@ from .storage import PixstoreStorage
 
 if TYPE_CHECKING:
     from django.core.files.base import File
+
+
+Limit = int | Callable[[Any], int | None] | None
+"""A limit of the directory of a picture: a constant, or a function of the instance."""
 
 
 def validate_picture(value: "File[Any]") -> None:
@@ -60,6 +65,8 @@ class PictureFile(ImageFieldFile):
         if self._committed:
             note_replaced(self.instance, self.field, self.name)
             self._committed = False
+        assert isinstance(self.field, PictureField)
+        self.storage = self.field.storage_for(self.instance)
         super().save(name, content, save=False)
         getattr(self.instance, self.field.attname)  # marks the value as changed, because `super` leaves a text
         instance, source = weakref.ref(self.instance), weakref.ref(content)
@@ -103,14 +110,30 @@ class PictureField(ImageField):
 
     Args:
         verbose_name: As in ImageField, and so are all others. There is no `storage`.
+        max_directory_bytes: As in `Pixstore.save_image`, or a function that returns it for an instance of the model.
+        max_directory_images: The same for the number of images, without variants.
     """
 
     attr_class = PictureFile
     descriptor_class = _Descriptor
     default_validators = [validate_picture]  # noqa: RUF012  as in Django
 
-    def __init__(self, verbose_name: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        verbose_name: Any = None,
+        *,
+        max_directory_bytes: Limit = None,
+        max_directory_images: Limit = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(verbose_name, **{**kwargs, "storage": PixstoreStorage()})
+        self._limits = {"max_directory_bytes": max_directory_bytes, "max_directory_images": max_directory_images}
+
+    def storage_for(self, instance: Model) -> PixstoreStorage:
+        """Return a storage that saves with the limits for this instance."""
+        storage = PixstoreStorage()
+        storage.limits = {name: each(instance) if callable(each) else each for name, each in self._limits.items()}
+        return storage
 
     def deconstruct(self) -> Any:
         """Return the arguments of the field for a migration."""

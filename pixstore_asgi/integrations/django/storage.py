@@ -1,6 +1,7 @@
 """PixstoreStorage: a file storage of Django. Its files are the pictures of the setting PIXSTORE."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import SuspiciousFileOperation
@@ -22,6 +23,8 @@ class PixstoreStorage(Storage):
     of the name is not used. A file opens for reading only, and is decrypted in memory. `url` is the address of a page
     that shows the picture if the user may see it, never the picture itself.
     """
+
+    limits: Mapping[str, Any] = {}  # the limits of a save, which a PictureField sets
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """Return the name, because each image gets a new id.
@@ -60,7 +63,7 @@ class PixstoreStorage(Storage):
 
     def _save(self, name: str, content: "File[Any]") -> str:
         content.seek(0)
-        return get_images().save_image(content, directory=_directory_of(name)).id
+        return get_images().save_image(content, directory=_directory_of(name), **self.limits).id
 
     def _open(self, name: str, mode: str = "rb") -> "File[bytes]":
         if mode not in ("r", "rb"):

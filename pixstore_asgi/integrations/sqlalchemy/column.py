@@ -76,6 +76,8 @@ class NewPicture(str):
         strip_metadata: As in `Pixstore.save_image`.
         focus: As in `Pixstore.save_image`.
         on_progress: As in `Pixstore.save_image`.
+        max_directory_bytes: As in `Pixstore.save_image`.
+        max_directory_images: As in `Pixstore.save_image`.
     """
 
     __slots__ = ("_data", "_is_read", "directory", "options")
@@ -93,12 +95,15 @@ class NewPicture(str):
         strip_metadata: bool | None = None,
         focus: Focus | None = None,
         on_progress: OnProgress | None = None,
+        max_directory_bytes: int | None = None,
+        max_directory_images: int | None = None,
     ) -> Self:
         self = super().__new__(cls, "(a new picture)")  # no id, so that a copy of the text is never stored
         self._data = hide(viewed(data))
         self._is_read = False
         self.directory = directory
         self.options = {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress}
+        self.options |= {"max_directory_bytes": max_directory_bytes, "max_directory_images": max_directory_images}
         return self
 
     def take(self) -> Any:

@@ -25,6 +25,18 @@ class Member(models.Model):
     avatar = PictureField(upload_to="avatars", blank=True)
 
 
+class Album(models.Model):
+    """Pictures in a directory of each owner, who has a quota."""
+
+    owner: models.CharField[str, str] = models.CharField(max_length=50)
+    quota: models.PositiveIntegerField[int | None, int | None] = models.PositiveIntegerField(null=True)
+    cover = PictureField(
+        upload_to=lambda album, _: f"{album.owner}/cover",
+        max_directory_bytes=lambda album: album.quota,
+        max_directory_images=2,
+    )
+
+
 class Guest(Member):
     """The same table, by a proxy."""
 

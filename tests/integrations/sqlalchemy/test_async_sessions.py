@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from pixstore_asgi import Pixstore
-from pixstore_asgi.errors import InputError
+from pixstore_asgi.errors import DirectoryFull, InputError
 from pixstore_asgi.integrations.sqlalchemy import NewPicture
 from tests.integrations.sqlalchemy.posts import Post, World, add
 from tests.support.samples import picture
@@ -71,6 +71,19 @@ async def test_options_of_a_save(sessions: Sessions, pix: Pixstore) -> None:
     assert read is not None
     assert len(read.data) < len(data)
     assert taken
+
+
+@pytest.mark.parametrize("limit", [{"max_directory_images": 1}, {"max_directory_bytes": 250}])
+async def test_a_full_directory(sessions: Sessions, pix: Pixstore, limit: dict[str, Any]) -> None:
+    """A NewPicture that exceeds a limit of its directory is refused by the flush, and the first one stays."""
+    small = picture()
+    assert 125 < len(small) < 250
+    async with sessions.begin() as session:
+        session.add(Post(name="a", picture=NewPicture(small, **limit)))
+    with pytest.raises(DirectoryFull):
+        async with sessions.begin() as session:
+            session.add(Post(name="b", picture=NewPicture(small, **limit)))
+    assert len(await images(pix)) == 1
 
 
 async def test_an_upload_is_read_once(sessions: Sessions, pix: Pixstore) -> None:
