@@ -28,6 +28,17 @@ return a hint, which is printed after the error.
 """
 
 
+def all_of(*options: Callable[[Any], Any]) -> Callable[[_T], _T]:
+    """Return a decorator that adds these options to a command, in this order."""
+
+    def add(command: _T) -> _T:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 def _no_report(_: BaseException | None) -> None:
     pass
 

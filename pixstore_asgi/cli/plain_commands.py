@@ -5,7 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -18,12 +18,10 @@ from ..transfer.folder import Folder
 from ..transfer.npm_import import ALL_FORMATS
 from ..transfer.plain_import import Entry, PlainFolder, PlainImport, PlainPlace
 from ..transfer.plain_table import ReportFile, all_entries, listed_entries
-from .frame import Move
+from .frame import Move, all_of
 from .installed import require
 from .stores import SOURCE, Database, DatabaseType, NewPath, blobs, is_made, opened, opened_as_made
 from .variants_command import variant_options
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _MOST_LISTED = 1000
 
@@ -36,7 +34,7 @@ def _directory(_: click.Context, __: click.Parameter, value: str | None) -> str 
         raise click.BadParameter(str(error)) from error
 
 
-_OPTIONS = (
+_plain_options = all_of(
     click.option(
         "--into",
         type=DatabaseType(),
@@ -87,12 +85,6 @@ _OPTIONS = (
         help=f"Skip larger files.  [default: {DEFAULT_MAX_IMAGE_BYTES >> 20} MiB]",
     ),
 )
-
-
-def _plain_options(command: _Command) -> _Command:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 @click.command("files")

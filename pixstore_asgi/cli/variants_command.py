@@ -1,8 +1,7 @@
 """The command `pixstore-asgi variants`: adds smaller copies to existing images."""
 
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -11,10 +10,8 @@ from ..errors import ConfigError
 from ..pixstore import Pixstore
 from ..transfer.steps import list_originals
 from ..transfer.variants import make_variants
-from .frame import Move
+from .frame import Move, all_of
 from .stores import Database, blobs, existing_database, opened_as_made
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _NUMBER, _TEXT, _FOCUS = (re.compile(form) for form in (r"\d+", r".*", r"\d*\.?\d+x\d*\.?\d+"))
 _FORMS = {"width": _NUMBER, "height": _NUMBER, "format": _TEXT, "quality": _NUMBER, "fit": _TEXT, "focus": _FOCUS}
@@ -56,7 +53,7 @@ def _variant(value: str) -> Variant:
         raise click.BadParameter(str(error)) from error
 
 
-_OPTIONS = (
+variant_options = all_of(
     click.option(
         "--variant",
         "wanted",
@@ -70,13 +67,7 @@ _OPTIONS = (
     click.option("--placeholder", is_flag=True, help="As the application's placeholder."),
     click.option("--pad-to", type=click.Choice(["bucket"]), help="As the application's pad_to."),
 )
-
-
-def variant_options(command: _Command) -> _Command:
-    """Add `--variant`, `--placeholder` and `--pad-to` to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+"""Adds `--variant`, `--placeholder` and `--pad-to` to a command."""
 
 
 @click.command()
