@@ -10,7 +10,7 @@ globalThis.pixstoreAdmin ??= (initPixstoreFrontend({ recordsUrl: %(records)s }),
 </script>"""
 
 
-def picture_html(image_id: str, *, records_url: str, images_url: str, width: int = 120) -> Markup:
+def picture_html(image_id: str, *, records_url: str, images_url: str, width: int) -> Markup:
     """Return the element `<pix-image>` of a picture, and the script that sets up the page once.
 
     Args:

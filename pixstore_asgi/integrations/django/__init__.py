@@ -9,10 +9,10 @@ except ImportError as error:
     raise ImportError("pixstore_asgi.integrations.django needs Django 5.2 or newer: pip install django") from error
 
 from .admin import PictureAdminMixin, picture_column
-from .answers import PixstoreErrors
 from .asgi import pixstore_application
 from .elements import page_records
 from .fields import PictureField
+from .middleware import PixstoreErrors
 from .sessions import audience_of
 from .setting import get_pixstore
 from .storage import PixstoreStorage

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from ...asgi.http import recipient_of
 from ...core.record import ImageRecord
 from ...errors import InputError
-from .answers import note_records
+from .middleware import note_records
 from .page import script_urls
 from .sessions import audience_of
 from .setting import get_images

@@ -12,8 +12,8 @@ from django.db.models.manager import BaseManager
 from ...asgi.http import recipient_of
 from ...core.record import ImageRecord
 from ...errors import ConfigError
-from .answers import note_records
 from .fields import PictureField, validate_picture
+from .middleware import note_records
 from .sessions import audience_of
 from .setting import get_images
 

@@ -1,4 +1,4 @@
-"""The settings of a project, read where they are used, so that a test can replace them by `override_settings`."""
+"""The settings of a project. They are read at each use, so that a test can replace them by `override_settings`."""
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured

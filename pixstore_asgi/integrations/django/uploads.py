@@ -26,7 +26,7 @@ from ...pixstore import parts_of
 from ...saving.options import UploadLimits
 from ...saving.source import Patience
 from ..answers import ErrorAnswers
-from .answers import note_refusal
+from .middleware import note_refusal
 from .setting import get_pixstore
 
 _MOST_BYTES = 256 * 1024 * 1024

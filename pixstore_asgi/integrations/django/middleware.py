@@ -1,4 +1,4 @@
-"""The answers of a project to errors that a request can cause, and the headers of answers with records."""
+"""PixstoreErrors: a middleware that answers errors, and sets the headers of answers with records."""
 
 import time
 from collections.abc import Awaitable, Callable
