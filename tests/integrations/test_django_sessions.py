@@ -371,5 +371,7 @@ def test_the_page_of_an_image_names_no_other_path(project: MemoryPixstore) -> No
 
     page = anyio.run(ask, "photos:abc~thumb")
     assert 'src-id="photos:abc~thumb"' in page.text
-    assert "script-src 'self'" in page.headers["content-security-policy"]
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self'" in policy
+    assert "frame-ancestors 'self'" in policy  # other sites cannot show it, as Django's own pages
     assert [anyio.run(ask, name).status_code for name in ("%22%3E", "a/b", "")] == [404, 404, 404]

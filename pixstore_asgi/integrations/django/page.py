@@ -39,11 +39,12 @@ _VIEW = """\
 </html>
 """
 _ON_ALL = [(b"cross-origin-resource-policy", b"same-origin"), (b"x-content-type-options", b"nosniff")]
+_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src blob:; frame-ancestors 'self'"
 _HEADERS_OF_VIEW: RawHeaders = [
     *_ON_ALL,
     REVALIDATED,
     (b"content-type", b"text/html; charset=utf-8"),
-    (b"content-security-policy", b"default-src 'none'; script-src 'self'; connect-src 'self'; img-src blob:"),
+    (b"content-security-policy", _POLICY.encode()),
     (b"referrer-policy", b"no-referrer"),
 ]
 
