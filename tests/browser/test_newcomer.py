@@ -41,7 +41,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_a_newcomer_sees_a_picture(url: str, browser: Browser) -> None:
-    """The chosen file is displayed at once and after a reload, and its bytes are those of the file."""
+    """The chosen file is displayed at once and after a reload, with its bytes. A refused one has a message."""
     file = picture("jpeg")
     with open_page(browser) as page:
         page.goto(url)
@@ -53,6 +53,9 @@ def test_a_newcomer_sees_a_picture(url: str, browser: Browser) -> None:
             assert bytes(page.evaluate(SHOWN)) == file
             page.reload()
         assert page.errors == []
+        page.evaluate("() => { window.alert = (text) => { window.said = text; }; }")
+        page.evaluate(CHOOSE, ["ada.heic", base64.b64encode(b"no picture").decode()])
+        wait_for(page, "window.said?.includes('not an image of a format')")
 
 
 def test_the_client_comes_in_two_requests(url: str, browser: Browser) -> None:

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from pixstore_asgi import ImageRecord
 from pixstore_asgi.store.sqlite.schema import MIN_SQLITE
+from pixstore_asgi.testing import SAMPLES
 from tests.docs.conftest import RunSnippet
 from tests.docs.readme import FIRST_PICTURE, INSTALL, README, RUN, URL
 from tests.support.paths import DOCS, ROOT
@@ -26,7 +27,9 @@ def test_every_snippet_has_a_test() -> None:
 
 
 def test_the_first_application_saves_and_serves(run_snippet: RunSnippet) -> None:
-    """It has no picture at first; then each upload replaces the picture shown, and no record may be stored."""
+    """It has no picture at first. Then each upload replaces the picture shown. No record may be stored, and a refused
+    file has a reason.
+    """
     with TestClient(run_snippet(FIRST_PICTURE)["app"]) as http:
         assert http.get("/picture").json() is None
         for kind in ("webp", "jpeg"):
@@ -36,6 +39,9 @@ def test_the_first_application_saves_and_serves(run_snippet: RunSnippet) -> None
             assert record.id == saved.id
             assert response.headers["cache-control"] == "no-store"
             assert image_in(record, http.get(f"/pixstore-image/{record.id}", headers=sent(record))) == picture(kind)
+        refused = http.post("/picture", content=SAMPLES["gif"])
+        assert refused.status_code == 400
+        assert "GIF" in refused.json()["detail"]
 
 
 def test_its_commands_install_this_checkout_and_run_the_file() -> None:
