@@ -83,24 +83,32 @@ import django
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from django.test.utils import override_settings
 from pixstore_asgi import Pixstore
+from pixstore_asgi.errors import InputError
 
 settings.configure(
     INSTALLED_APPS=["pixstore_asgi.integrations.django", "blog"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "django.db"}},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    MEDIA_ROOT="media",
     PIXSTORE=Pixstore("pixstore.db"),
 )
 django.setup()
 call_command("migrate", "blog", "0001", verbosity=0)
-names = ["ada.jpeg", "old/bob.png", "notes.txt", "", None]
+names = ["ada.jpeg", "old/bob.png", "notes.txt", "../outside.png", "gone.png", "", None]
 with connection.cursor() as cursor:
     cursor.executemany("INSERT INTO blog_post (photo) VALUES (%s)", [(name,) for name in names])
+with override_settings(MEDIA_ROOT="."):
+    try:
+        call_command("migrate", verbosity=0)
+    except InputError as error:
+        print(error)
+call_command("migrate", verbosity=0)
 try:
     call_command("pixstore", "import", "files", "media", "--directory", "posts")
 except SystemExit as ended:
     print(ended.code)
-call_command("migrate", verbosity=0)
 from blog.models import Post
 for post in Post.objects.order_by("id"):
     print(repr(post.photo.name), repr(post.picture.name), len(post.picture.read()) if post.picture else 0)
@@ -162,8 +170,11 @@ def test_the_table_of_sqlalchemy(media: Path) -> None:
 
 
 def test_the_table_of_django(media: Path) -> None:
-    """After the command and the migrations, each row has its old name, and the id of its picture, which opens."""
+    """The migration fills each row with the id that the command gives, and prints each refused file. With a wrong
+    folder, it fails.
+    """
     folder = media.parent
+    write(folder / "outside.png", picture())
     files = {
         "__init__.py": "",
         "models.py": MODELS,
@@ -177,12 +188,19 @@ def test_the_table_of_django(media: Path) -> None:
     lines = run(folder, MIGRATED).splitlines()
     sizes = [len((media / name).read_bytes()) for name in ("ada.jpeg", "old/bob.png")]
     ids = [plain_image_id(name, "posts") for name in ("ada.jpeg", "old/bob.png")]
-    assert lines[0] == "3 images imported into pixstore.db"
-    assert lines[3:] == [
+    shown = [line.partition("  ")[0] for line in lines]
+    names = ["'notes.txt'", "'../outside.png'", "'gone.png'"]
+    assert shown[:5] == ["'ada.jpeg'", "'old/bob.png'", *names]
+    assert lines[5].startswith("no file of the field photo can be saved: see the 5 reasons above")
+    assert shown[6:9] == names
+    assert lines[9:11] == ["1 image imported into pixstore.db", "2 images skipped, there already"]
+    assert lines[13:] == [
         "1",
         f"'ada.jpeg' '{ids[0]}' {sizes[0]}",
         f"'old/bob.png' '{ids[1]}' {sizes[1]}",
         "'notes.txt' '' 0",
+        "'../outside.png' '' 0",
+        "'gone.png' '' 0",
         "'' '' 0",
         "None '' 0",
     ]

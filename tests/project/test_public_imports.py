@@ -39,6 +39,7 @@ PUBLIC = {
     "pixstore_asgi.integrations.opentelemetry": "PixstoreTracing",
     "pixstore_asgi.integrations.prometheus": "PrometheusMetrics",
     "pixstore_asgi.transfer": "import_plain_file import_plain_image plain_image_id",
+    "pixstore_asgi.transfer.django": "fill_pictures",
     "pixstore_asgi.transfer.sync": "import_plain_file import_plain_image",
     "pixstore_asgi.cli": "main",
     "pixstore_asgi.testing": "SAMPLES SECRET FixedClock MemoryPixstore NoImage SealedPage image_in proof_headers",

@@ -33,7 +33,7 @@ class PixstoreStorage(Storage):
             SuspiciousFileOperation: The id would be longer than `max_length`. 87 characters are always enough.
             InputError: The folder of the name is no directory of ids.
         """
-        length = len(new_id(_directory_of(name)))
+        length = len(new_id(directory_of(name)))
         if max_length is not None and length > max_length:
             raise SuspiciousFileOperation(
                 f"an image id in this directory has {length} characters: set max_length of the field to 87 or more, "
@@ -63,7 +63,7 @@ class PixstoreStorage(Storage):
 
     def _save(self, name: str, content: "File[Any]") -> str:
         content.seek(0)
-        return get_images().save_image(content, directory=_directory_of(name), **self.limits).id
+        return get_images().save_image(content, directory=directory_of(name), **self.limits).id
 
     def _open(self, name: str, mode: str = "rb") -> "File[bytes]":
         if mode not in ("r", "rb"):
@@ -76,6 +76,7 @@ class PixstoreStorage(Storage):
         return ContentFile(image.data, name)
 
 
-def _directory_of(name: str) -> str | None:
+def directory_of(name: str) -> str | None:
+    """Return the directory of a new picture with this name. Raises InputError if its folder is no directory of ids."""
     folder = os.path.dirname(name).strip("/")
     return checked_directory(folder.replace("/", "-")) if folder else None

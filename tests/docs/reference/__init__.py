@@ -40,7 +40,7 @@ from tests.docs.reference.api import (
     tools_for_tests,
 )
 from tests.docs.reference.commands import all_commands
-from tests.docs.reference.django import checks_of_django, names_of_django, pixstore_application
+from tests.docs.reference.django import checks_of_django, fill_pictures, names_of_django, pixstore_application
 from tests.docs.reference.errors import exceptions
 from tests.docs.reference.events import audit, log_events
 from tests.docs.reference.options import options, options_of_typedef
@@ -59,6 +59,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
         ("Recipient.parse", Recipient.parse),
         ("ImageRecord.parse", ImageRecord.parse),
         ("make_variants", make_variants),
+        ("fill_pictures", fill_pictures),
         ("import_plain_file", import_plain_file),
         ("import_plain_image", import_plain_image),
         ("plain_image_id", plain_image_id),

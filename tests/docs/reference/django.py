@@ -13,8 +13,9 @@ configure_django()
 from pixstore_asgi.integrations import django  # noqa: E402  after Django is set up
 from pixstore_asgi.integrations.django import checks, pixstore_application, rest  # noqa: E402
 from pixstore_asgi.integrations.django.templatetags import pixstore as tags  # noqa: E402
+from pixstore_asgi.transfer.django import fill_pictures  # noqa: E402
 
-__all__ = ["checks_of_django", "names_of_django", "pixstore_application"]
+__all__ = ["checks_of_django", "fill_pictures", "names_of_django", "pixstore_application"]
 
 _CHECK = re.compile(r"^- ([EW]\d{3}): (.*)", re.MULTILINE)
 
