@@ -114,24 +114,6 @@ async def test_load_balancers_pass_a_login_check_of_litestar() -> None:
     assert [answer.status_code for answer in answers] == [200, 200, 401, 401, 404]
 
 
-async def test_litestar_answers_an_aborted_upload(run_snippet: RunSnippet) -> None:
-    """A client that leaves in the middle of its upload is an error of the client."""
-    app = run_snippet(FILES["litestar_app.py"])["app"]
-    messages = iter([{"type": "http.request", "body": b"\x89PNG\r\n\x1a\n", "more_body": True}])
-    sent: list[Any] = []
-
-    async def receive() -> Any:
-        return next(messages, {"type": "http.disconnect"})
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/api/pictures", "raw_path": b"/api/pictures"}
-    scope |= {"headers": [], "query_string": b"", "root_path": "", "http_version": "1.1", "scheme": "http", "state": {}}
-    await app({**scope, "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1)}, receive, send)
-    assert sent[0]["status"] == 400
-
-
 async def test_a_rule_may_name_the_scope_of_litestar(run_snippet: RunSnippet) -> None:
     """A rule and an audience with a scope of Litestar's type pass mypy, which checks this file too."""
 
