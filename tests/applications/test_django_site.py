@@ -1,6 +1,7 @@
 """The museum, an application of Django with REST framework and the admin: its own tests, and its pages in Chromium."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from tests.browser.engines.chromium import chromium
 from tests.browser.engines.page import Page
 from tests.browser.support import open_page, wait_for, wait_until
 from tests.support.paths import ROOT
+from tests.support.recipes import OTHER_BLOCKS
 from tests.support.servers import Server, running
 
 SETTINGS = "tests.applications.django_site.settings"
@@ -53,6 +55,9 @@ SAVE = """async ([title, size]) => {
 }"""
 SHOWN = "document.querySelector('pix-image[data-state=shown] > img')?.naturalWidth === "
 IMPORT_AGAIN = "async () => (await (await import('/pixstore-image/-/page.js')).stats()).memoryImages"
+SHOW_API = OTHER_BLOCKS["django"].replace("import {", "const {").replace("photos", "exhibits")
+SHOW_API = re.sub(r" from (\S+);", r" = await import(\1);", SHOW_API)  # evaluate takes no module
+TWICE = "document.querySelectorAll('pix-image[data-state=shown]').length === 2"
 RECORD = "async (id) => (await (await fetch(`/pixstore-image/-/records?id=${id}`)).json())[id]"
 ANSWERS = """async (record) => {
   const headers = { "x-pixstore-proof": record.statelessProof, "x-pixstore-token": record.token };
@@ -136,6 +141,8 @@ def test_a_picture_from_the_admin_to_the_logout(museum: Server, tmp_path: Path) 
         page.goto(museum.url)
         wait_for(page, f"{SHOWN} 200")
         assert page.evaluate(IMPORT_AGAIN) == 1  # a script of the page shares the client, by another URL too
+        page.evaluate(f"async () => {{ {SHOW_API} }}")
+        wait_for(page, TWICE)
         record = page.evaluate(RECORD, second)
         assert page.evaluate(ANSWERS, record) == ["Success", 200]
         go(page, "() => void setTimeout(() => document.querySelector('form').requestSubmit())", to="/admin/login/")

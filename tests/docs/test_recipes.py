@@ -98,7 +98,7 @@ def test_every_block_has_a_test() -> None:
         "mysite/settings.py",
         "take_picture.py",
     }
-    assert set(OTHER_BLOCKS) == {"jwt-roles", "litestar", "sqlalchemy-transaction", "websocket"}
+    assert set(OTHER_BLOCKS) == {"django", "jwt-roles", "litestar", "sqlalchemy-transaction", "websocket"}
     assert len(BLOCKS) == len(FILES) + len(OTHER_BLOCKS)
 
 
