@@ -68,8 +68,10 @@ class Call(Generic[T]):
         try:
             if loop is None:
                 run_on_loop(start)
-            else:
+            elif loop.is_running():
                 loop.call_soon_threadsafe(start)
+            else:  # it would never call `start`
+                raise _ended()
         except RuntimeError:
             raise _ended() from None
 

@@ -47,10 +47,10 @@ class SyncPayload(Iterator[bytes]):
 
     def close(self) -> None:
         """Close the stream of the store. Repeated calls do nothing."""
-        if self._whole is None:
-            Call[None]().run(self._payload.aclose(), self._loop)
-        else:
+        if self._whole is not None:
             self._whole = b""
+        elif not self._loop.is_closed():  # the end of an event loop closes its streams
+            Call[None]().run(self._payload.aclose(), self._loop)
 
     def __enter__(self) -> Self:
         return self

@@ -21,7 +21,7 @@ from starlette.datastructures import UploadFile
 
 from pixstore_asgi import Pixstore, StoreError
 from pixstore_asgi.store.memory import MemoryStore
-from pixstore_asgi.sync import SyncPixstore, calls
+from pixstore_asgi.sync import SyncPayload, SyncPixstore, calls
 from pixstore_asgi.sync.loops import background, run_on_loop
 from tests.support.samples import SECRET, large_png, picture
 
@@ -159,9 +159,27 @@ def test_an_event_loop_that_has_ended() -> None:
     loop = asyncio.new_event_loop()
     with pytest.raises(StoreError, match="has ended"):
         calls.Call[None]().run(cancelled())
+    with pytest.raises(StoreError, match="has ended"):
+        calls.Call[None]().run(cancelled(), loop)
     loop.close()
     with pytest.raises(StoreError, match="has ended"):
         calls.Call[None]().run(cancelled(), loop)
+
+
+@pytest.mark.filterwarnings("ignore:.*was neither read to its end nor closed:ResourceWarning")
+def test_a_payload_of_an_event_loop_that_has_ended(tmp_path: Path) -> None:
+    """The pieces of a payload can't be read after the end of its event loop. To close it does nothing."""
+    images = SyncPixstore(Pixstore(tmp_path / "pixstore.db", secret=SECRET, cache_bytes=0))
+
+    def view() -> SyncPayload:
+        record = images.save_image(LARGE)
+        return images.open_payload(record.id, token=record.token, proof=record.stateless_proof)
+
+    async def application() -> SyncPayload:
+        return await anyio.to_thread.run_sync(view)
+
+    with asyncio.run(application()) as payload, pytest.raises(StoreError, match="has ended"):
+        list(payload)
 
 
 class InterruptedAtTheEnd(SimpleQueue[object]):
