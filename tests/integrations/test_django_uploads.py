@@ -25,7 +25,7 @@ from django.utils.datastructures import MultiValueDictKeyError
 from pixstore_asgi import Pixstore
 from pixstore_asgi.asgi import refused_uploads
 from pixstore_asgi.errors import ImageNotFound, StoreBusy, StoreConflict
-from pixstore_asgi.integrations.django import PixstoreStorage, get_asgi_application, uploads
+from pixstore_asgi.integrations.django import PixstoreStorage, get_asgi_application, upload_memory
 from pixstore_asgi.testing import SAMPLES, MemoryPixstore
 from tests.support.django_setup import configure_django
 from tests.support.samples import SECRET, large_png
@@ -89,7 +89,7 @@ def small() -> Iterator[None]:
     with override_settings(PIXSTORE=MemoryPixstore(max_image_bytes=100_000), **limits):
         yield
     gc.collect()
-    assert uploads._files._count == uploads._bodies._count == 0
+    assert upload_memory._files._count == upload_memory._bodies._count == 0
 
 
 # WSGI
@@ -104,7 +104,7 @@ def test_no_file_contains_an_upload(folder: Path) -> None:
     with PixstoreStorage().open(answer.json()["id"]) as file:
         assert file.read() == LARGE
     gc.collect()
-    assert uploads._files._count == uploads._bodies._count == 0
+    assert upload_memory._files._count == upload_memory._bodies._count == 0
 
 
 def test_djangos_own_handlers_would_write_it() -> None:
@@ -146,8 +146,8 @@ def test_files_of_forms_have_one_limit_in_a_process(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """If other uploads fill the memory, the answer is 503, and the traceback in the log has no bytes of the picture."""
-    monkeypatch.setattr(uploads, "_MOST_BYTES", 0)  # two of the longest requests
-    other = uploads.UploadBuffer(190_000)
+    monkeypatch.setattr(upload_memory, "_MOST_BYTES", 0)  # two of the longest requests
+    other = upload_memory.UploadBuffer(190_000)
     assert other.add(bytes(190_000)) is None
     answer = Client().post("/save", form(large_png(60_000)))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
@@ -227,7 +227,7 @@ async def test_no_file_contains_a_body_under_asgi(folder: Path) -> None:
     assert json.loads((await Exchange(ASGIHandler(), body, length=len(body)).run()).body)["found"]
     del answer
     gc.collect()
-    assert uploads._files._count == uploads._bodies._count == 0
+    assert upload_memory._files._count == upload_memory._bodies._count == 0
 
 
 @pytest.mark.usefixtures("small")
@@ -244,7 +244,7 @@ async def test_a_long_body_gets_413_under_asgi() -> None:
 @pytest.mark.usefixtures("small")
 async def test_parallel_uploads_have_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the bodies in memory reach the limit of the process, further ones get 503, and the earlier ones arrive."""
-    monkeypatch.setattr(uploads, "_MOST_BYTES", 0)  # two of the longest requests
+    monkeypatch.setattr(upload_memory, "_MOST_BYTES", 0)  # two of the longest requests
     app, body = get_asgi_application(), encode_multipart(BOUNDARY, form(large_png(90_000)))
     waiting = [Exchange(app, body[:-1000], held_back=body[-1000:]) for _ in range(2)]
     tasks = [asyncio.create_task(each.run()) for each in waiting]
@@ -262,7 +262,7 @@ async def test_parallel_uploads_have_one_limit(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.usefixtures("small")
 async def test_the_files_of_bodies_in_memory_fit_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Later bodies are refused before they take the memory that earlier ones need for their files."""
-    monkeypatch.setattr(uploads, "_MOST_BYTES", 400_000)
+    monkeypatch.setattr(upload_memory, "_MOST_BYTES", 400_000)
     app, body = get_asgi_application(), encode_multipart(BOUNDARY, form(large_png(90_000)))
     sent = [Exchange(app, body[:-1000], held_back=body[-1000:], length=len(body)) for _ in range(4)]
     tasks = [asyncio.create_task(each.run()) for each in sent]
@@ -296,4 +296,4 @@ async def test_a_client_that_leaves_frees_its_upload() -> None:
 
     exchange._messages = leave()
     assert (await exchange.run()).status == 0
-    assert uploads._files._count == uploads._bodies._count == 0
+    assert upload_memory._files._count == upload_memory._bodies._count == 0

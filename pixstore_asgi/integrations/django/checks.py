@@ -20,7 +20,7 @@ from ...errors import PixstoreError, SecretError
 from ...pixstore import Pixstore, parts_of
 from ...store.inspection import Inspectable
 from .setting import get_pixstore, get_route
-from .uploads import longest_request
+from .upload_memory import longest_request
 
 _HERE = "pixstore_asgi.integrations.django"
 _SERVING = {"pixstore_application", "PixstoreMiddleware", "PixstoreApp"}

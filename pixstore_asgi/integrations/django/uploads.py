@@ -4,14 +4,10 @@ Django writes longer uploads to temporary files, unencrypted: under WSGI the fil
 """
 
 import asyncio
-import io
 import time
-import weakref
-from threading import RLock
 from typing import IO, Any
 
 import django
-from django.conf import settings
 from django.core.exceptions import RequestAborted, RequestDataTooBig
 from django.core.files.uploadedfile import InMemoryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopFutureHandlers
@@ -21,16 +17,11 @@ from starlette.types import Receive
 
 from ...asgi.http import header_values, send_json, single_value
 from ...asgi.refused_uploads import RefusedUploads
-from ...errors import ImageTooLarge, PixstoreError, StoreBusy
-from ...pixstore import parts_of
-from ...saving.options import UploadLimits
+from ...errors import PixstoreError
 from ...saving.source import Patience
 from ..answers import ErrorAnswers
 from .middleware import note_refusal
-from .setting import get_pixstore
-
-_MOST_BYTES = 256 * 1024 * 1024
-_FIELDS_BYTES = 2_621_440  # Django's default of DATA_UPLOAD_MAX_MEMORY_SIZE, if a project sets it to None
+from .upload_memory import UploadBuffer, error_of_length, longest_request, upload_limits
 
 
 class UploadRefused(RequestDataTooBig):
@@ -41,85 +32,6 @@ class UploadRefused(RequestDataTooBig):
         self.error = error
         if request is not None:
             note_refusal(request, error)
-
-
-def longest_request() -> int:
-    """Return how many bytes a request may have: an image and the fields of a form.
-
-    A project that takes several large images in one form raises FILE_UPLOAD_MAX_MEMORY_SIZE.
-    """
-    fields: int | None = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    in_memory: int = settings.FILE_UPLOAD_MAX_MEMORY_SIZE
-    return max(in_memory, _limits().max_bytes + (_FIELDS_BYTES if fields is None else fields))
-
-
-def _limits() -> UploadLimits:
-    return parts_of(get_pixstore()).options.limits
-
-
-class _Share:
-    """The number of bytes that one buffer holds."""
-
-    count = 0
-
-
-class _Held:
-    """Counts the bytes of all files, or of all bodies, in the memory of this process."""
-
-    def __init__(self) -> None:
-        self._lock = RLock()  # the garbage collector may drop another buffer meanwhile
-        self._count = 0
-
-    def add(self, share: _Share, count: int, most: int) -> bool:
-        """Count further bytes, unless there would be more than `most`. Return whether they are counted."""
-        with self._lock:
-            if self._count + count > most:
-                return False
-            self._count += count
-            share.count += count
-            return True
-
-    def remove(self, share: _Share) -> None:
-        """Remove the bytes of a buffer."""
-        with self._lock:
-            self._count -= share.count
-            share.count = 0
-
-
-_files, _bodies = _Held(), _Held()
-
-
-class UploadBuffer(io.BytesIO):
-    """A file in memory for one file of a form, or for the body of a request. Closing or dropping it frees the memory.
-
-    most: how many bytes it may have. is_body: whether it is a body. All bodies get at most half the memory: the files
-    of their forms are copies, which would not fit otherwise, and then no upload would succeed.
-    """
-
-    def __init__(self, most: int, *, is_body: bool = False) -> None:
-        super().__init__()
-        self._most = most
-        self._held, self._all = (_bodies, _MOST_BYTES // 2) if is_body else (_files, _MOST_BYTES)
-        self._share = _Share()
-        self._free = weakref.finalize(self, self._held.remove, self._share)
-
-    def add(self, data: bytes) -> PixstoreError | None:
-        """Append bytes. If they are too many, free the memory and return the error."""
-        error: PixstoreError
-        if self._share.count + len(data) > self._most:
-            error = _too_long(self._most)
-        elif self._held.add(self._share, len(data), max(self._all, 2 * self._most)):
-            self.write(data)
-            return None
-        else:
-            error = StoreBusy("the uploads in memory have reached the limit of this process")
-        self.close()
-        return error
-
-    def close(self) -> None:
-        """Free the memory."""
-        self._free()
-        super().close()
 
 
 class MemoryUploadHandler(FileUploadHandler):
@@ -138,7 +50,7 @@ class MemoryUploadHandler(FileUploadHandler):
     def handle_raw_input(self, *args: Any, **kwargs: Any) -> None:
         """Refuse a request that is too long by its header."""
         self._left = longest_request()
-        if self.request is not None and (error := _error_of_length(self.request.META.get("CONTENT_LENGTH"))):
+        if self.request is not None and (error := error_of_length(self.request.META.get("CONTENT_LENGTH"))):
             raise UploadRefused(error, self.request)
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
@@ -196,7 +108,7 @@ class MemoryASGIHandler(ASGIHandler):
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
         length = single_value(header_values(scope, b"content-length"), repeated="")
-        error: PixstoreError | None = _error_of_length(length)
+        error: PixstoreError | None = error_of_length(length)
         try:
             if error is None:
                 await super().handle(scope, receive, send)
@@ -229,7 +141,7 @@ def get_asgi_application() -> ASGIHandler:
 
 
 async def _read(body: UploadBuffer, receive: Receive) -> None:
-    patience = Patience(_limits())
+    patience = Patience(upload_limits())
     while True:
         begun = time.monotonic()
         try:
@@ -249,12 +161,3 @@ async def _read(body: UploadBuffer, receive: Receive) -> None:
 
 
 _answers = ErrorAnswers()
-
-
-def _error_of_length(content_length: str | None) -> ImageTooLarge | None:
-    length, most = content_length or "", longest_request()
-    return _too_long(most) if length.isdecimal() and int(length) > most else None
-
-
-def _too_long(most: int) -> ImageTooLarge:
-    return ImageTooLarge(f"the upload is longer than {most} bytes")
