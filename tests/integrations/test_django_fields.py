@@ -23,7 +23,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrappe
 from django.db.migrations.writer import MigrationWriter
 from django.forms import modelform_factory
 from django.test import TestCase
-from django.test.utils import override_settings
+from django.test.utils import CaptureQueriesContext, override_settings
 from django.utils.datastructures import MultiValueDict
 
 from pixstore_asgi.errors import DirectoryFull, ImageNotFound, StoreBusy, StoreError
@@ -267,6 +267,16 @@ def test_a_save_of_other_columns_keeps_a_newer_picture(pix: MemoryPixstore) -> N
     early.name = "Copy"
     early.save()
     assert Member.objects.get(name="Copy").avatar.name == early.avatar.name != ""
+
+
+def test_a_deletion_of_many_rows_asks_once(pix: MemoryPixstore) -> None:
+    """No index helps to find the rows of a picture, so a query for each deleted row would take long."""
+    for name in ("Ann", "Bob", "Eve"):
+        Member.objects.create(name=name, avatar=png())
+    with CaptureQueriesContext(connection) as captured:
+        Member.objects.all().delete()
+    assert len([query for query in captured if '"avatar" IN' in query["sql"]]) == 1
+    assert not stored(pix)
 
 
 def test_a_picture_that_another_model_has_taken_over_stays(pix: MemoryPixstore) -> None:

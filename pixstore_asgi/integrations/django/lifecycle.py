@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("pixstore_asgi")
 _STATE = "_pixstore_pictures"
+_MOST_NAMES = 500
 _DOUBT_S = 3600
 """A commit whose connection was lost may still be under way, as in PostgreSQL if a standby does not answer."""
 
@@ -201,13 +202,34 @@ def _note_end(picture: NewPicture) -> None:
         _unsure.appendleft(picture)
 
 
-def _delete_after_commit(using: str, names: Callable[[], set[str]]) -> None:
-    def delete_replaced() -> None:
-        _delete_unused(get_images(), using, names())
+class _Removal:
+    """The pictures that one save or deletion of a row removes from it. Django drops it after a rollback."""
 
-    connection = connections[using]
+    def __init__(self, names: Callable[[], set[str]]) -> None:
+        self._names = names
+
+    def take(self) -> set[str]:
+        """Return the names, and none later."""
+        take, self._names = self._names, set
+        return take()
+
+
+_removals: "weakref.WeakKeyDictionary[BaseDatabaseWrapper, weakref.WeakSet[_Removal]]" = weakref.WeakKeyDictionary()
+
+
+def _delete_after_commit(using: str, names: Callable[[], set[str]]) -> None:
+    connection, removal = connections[using], _Removal(names)
     if connection.in_atomic_block or connection.get_autocommit():
-        transaction.on_commit(delete_replaced, using=using, robust=True)
+        _removals.setdefault(connection, weakref.WeakSet()).add(removal)
+        transaction.on_commit(partial(_delete_removed, using, removal), using=using, robust=True)
+
+
+def _delete_removed(using: str, removal: _Removal) -> None:
+    """Delete the pictures of all removals of one transaction: a query for each row could take long."""
+    removals = {removal, *_removals.pop(connections[using], ())}
+    names = sorted(set[str]().union(*(each.take() for each in removals)))
+    for start in range(0, len(names), _MOST_NAMES):
+        _delete_unused(get_images(), using, set(names[start : start + _MOST_NAMES]))
 
 
 def _delete_unused(images: SyncPixstore, using: str, names: set[str]) -> set[str]:
