@@ -58,6 +58,10 @@ class AppOptions(ServingOptions, total=False):
     public_ciphertext: bool
 
 
+RULE_OPTIONS = ("authorize", "authorize_many", "audience")
+"""The options of PixstoreApp that RecordsApp has too."""
+
+
 class PixstoreApp:
     """Serves the images of one Pixstore as an ASGI application. It can be mounted anywhere, any number of times.
 

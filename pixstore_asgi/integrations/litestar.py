@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias, Unpack
 
 from starlette.requests import ClientDisconnect
 
-from ..asgi.app import AppOptions, PixstoreApp
+from ..asgi.app import RULE_OPTIONS, AppOptions, PixstoreApp
 from ..asgi.client_files import SERVICE_WORKER, client_directory
 from ..asgi.delivery import PayloadResponse
 from ..asgi.http import recipient_of, route_path
@@ -138,7 +138,7 @@ class PixstorePlugin(InitPlugin, ReceiveRoutePlugin, OpenAPISchemaPlugin):
             _public(app, route),
         ]
         if records_route is not None:
-            rule = {name: options.get(name) for name in ("authorize", "authorize_many", "audience")}
+            rule = {name: options.get(name) for name in RULE_OPTIONS}
             self._handlers.append(_records(RecordsApp(pixstore, **rule), records_route))  # type: ignore[arg-type]
         self._operation = _upload_operation(pixstore)
 

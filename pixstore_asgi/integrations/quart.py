@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 from starlette.types import Receive, Scope, Send
 
-from ..asgi.app import AnyASGIApp, AppOptions, PixstoreMiddleware
+from ..asgi.app import RULE_OPTIONS, AnyASGIApp, AppOptions, PixstoreMiddleware
 from ..asgi.http import route_path
 from ..asgi.records import RecordsApp
 from ..asgi.refused_uploads import RefusedUploads
@@ -25,8 +25,6 @@ except ImportError as error:
     raise ImportError("pixstore_asgi.integrations.quart needs Quart: pip install quart") from error
 
 __all__ = ["add_error_handlers", "add_pixstore", "image_upload", "no_store"]
-
-_RULES = ("authorize", "authorize_many", "audience")
 
 
 def add_pixstore(
@@ -55,7 +53,7 @@ def add_pixstore(
     Raises:
         ConfigError: An option has an invalid value.
     """
-    rules: dict[str, Any] = {name: _in_context(app, options.get(name)) for name in _RULES}
+    rules: dict[str, Any] = {name: _in_context(app, options.get(name)) for name in RULE_OPTIONS}
     inner: Any = app.asgi_app
     if records_route is not None:
         inner = _with_records(inner, records_route, RecordsApp(pixstore, **rules))
