@@ -55,12 +55,13 @@ with Session(engine) as session:
     print(*(str(post.picture) for post in session.scalars(select(Post).order_by(Post.id))))
 """
 MODELS = """
+from blog.folders import of_user
 from django.db import models
 from pixstore_asgi.integrations.django import PictureField
 
 class Post(models.Model):
     photo = models.ImageField(upload_to="old", null=True)
-    picture = PictureField(upload_to="posts", blank=True)
+    picture = PictureField(upload_to=UPLOAD_TO, blank=True)
 """
 FIRST = """
 from django.db import migrations, models
@@ -71,12 +72,13 @@ class Migration(migrations.Migration):
         ("id", models.BigAutoField(primary_key=True)), ("photo", models.ImageField(upload_to="old", null=True))])]
 """
 SECOND = """
+from blog.folders import of_user
 from django.db import migrations
 from pixstore_asgi.integrations.django import PictureField
 
 class Migration(migrations.Migration):
     dependencies = [("blog", "0001_initial")]
-    operations = [migrations.AddField("post", "picture", PictureField(upload_to="posts", blank=True))]
+    operations = [migrations.AddField("post", "picture", PictureField(upload_to=UPLOAD_TO, blank=True))]
 """
 MIGRATED = """
 import django
@@ -169,22 +171,28 @@ def test_the_table_of_sqlalchemy(media: Path) -> None:
     assert sorted(stored(folder / "pixstore.db")) == sorted(ids)
 
 
+def write_blog(folder: Path, upload_to: str = "'posts'") -> None:
+    """Write the application `blog` of Django, with this code for the `upload_to` of its new field."""
+    files = {
+        "__init__.py": "",
+        "folders.py": "def of_user(row, name):\n    return f'user-{row.id}/{name}'\n",
+        "models.py": MODELS.replace("UPLOAD_TO", upload_to),
+        "migrations/__init__.py": "",
+        "migrations/0001_initial.py": FIRST,
+        "migrations/0002_post_picture.py": SECOND.replace("UPLOAD_TO", upload_to),
+        "migrations/0003_fill_picture.py": CODE["blog/migrations/0003_fill_picture.py"],
+    }
+    for name, text in files.items():
+        write(folder / "blog" / name, text.encode())
+
+
 def test_the_table_of_django(media: Path) -> None:
     """The migration fills each row with the id that the command gives, and prints each refused file. With a wrong
     folder, it fails.
     """
     folder = media.parent
     write(folder / "outside.png", picture())
-    files = {
-        "__init__.py": "",
-        "models.py": MODELS,
-        "migrations/__init__.py": "",
-        "migrations/0001_initial.py": FIRST,
-        "migrations/0002_post_picture.py": SECOND,
-        "migrations/0003_fill_picture.py": CODE["blog/migrations/0003_fill_picture.py"],
-    }
-    for name, text in files.items():
-        write(folder / "blog" / name, text.encode())
+    write_blog(folder)
     lines = run(folder, MIGRATED).splitlines()
     sizes = [len((media / name).read_bytes()) for name in ("ada.jpeg", "old/bob.png")]
     ids = [plain_image_id(name, "posts") for name in ("ada.jpeg", "old/bob.png")]
@@ -204,3 +212,12 @@ def test_the_table_of_django(media: Path) -> None:
         "'' '' 0",
         "None '' 0",
     ]
+
+
+def test_a_directory_for_each_user_of_django(media: Path) -> None:
+    """The directory of a picture is the one that `upload_to` returns for its row."""
+    write_blog(media.parent, upload_to="of_user")
+    lines = run(media.parent, MIGRATED).splitlines()
+    for number, name in enumerate(("ada.jpeg", "old/bob.png"), 1):
+        image_id = plain_image_id(name, f"user-{number}")
+        assert f"{name!r} {image_id!r} {(media / name).stat().st_size}" in lines
