@@ -1,5 +1,6 @@
 """The command line, `pixstore-asgi`."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ def main(arguments: Sequence[str] | None = None, **options: Any) -> None:
         options: Further options of click's `Command.main`.
     """
     _open_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may have characters that its encoding lacks
     require("cli", "click", "uvicorn")
     try:
         from .commands import commands

@@ -312,3 +312,28 @@ def test_an_output_without_room_is_told(command: str) -> None:
         main = "from pixstore_asgi.cli import main; main()"
         ended = subprocess.run([sys.executable, "-c", main, command], stdout=full, stderr=subprocess.PIPE, text=True)
     assert (ended.returncode, ended.stderr) == (1, "Error: the output can't be written: No space left on device\n")
+
+
+@pytest.mark.slow
+def test_an_output_that_lacks_characters(tmp_path: Path) -> None:
+    """Characters that the encoding of the output lacks are escaped."""
+    (tmp_path / "über 日本.txt").write_text("no picture")
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from pixstore_asgi.cli import main; main()",
+            "import",
+            "files",
+            ".",
+            "--into",
+            "new.db",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PIXSTORE_SECRET": SECRET, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        text=True,
+        encoding="latin-1",
+        timeout=60,
+    )
+    assert r"'über \u65e5\u672c.txt'" in ended.stdout
