@@ -293,7 +293,7 @@ def _stored(session: Session, state: InstanceState[Any], attribute: ColumnProper
     is_its_row = [key == value for key, value in zip(keys, identity, strict=True)]
     query = select(attribute.class_attribute).where(*is_its_row)
     # PostgreSQL refuses to lock the outer joins of a mapping with `with_polymorphic`.
-    return session.scalar(query.with_for_update(of=attribute.columns[0].table))
+    return session.scalar(query.with_for_update(of=attribute.columns[0]))
 
 
 @event.listens_for(Session, "before_flush")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlmodel
-from sqlalchemy import Engine, ForeignKey, create_engine, select
+from sqlalchemy import Engine, ForeignKey, Select, create_engine, event, make_url, select
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -129,6 +129,14 @@ def stored(images: SyncPixstore) -> list[str]:
     return [image.id for image in images.list_images()]
 
 
+@pytest.fixture
+def statements(session: Session) -> list[Select[Any]]:
+    """The queries of the session."""
+    found: list[Select[Any]] = []
+    event.listen(session, "do_orm_execute", lambda state: found.append(state.statement))
+    return found
+
+
 def test_a_column_of_a_joined_table(session: Session, images: SyncPixstore) -> None:
     """A picture of a subclass is replaced and deleted, also if it was never loaded."""
     session.add(Photo(picture=NewPicture(picture())))
@@ -160,6 +168,20 @@ def test_a_class_that_is_read_with_its_subclasses(postgres: "Cluster", images: S
             session.commit()
             assert [image.id for image in images.list_images()] == [first.picture]
         engine.dispose()
+
+
+@pytest.mark.parametrize(("name", "of"), [("oracle", " OF photo.picture"), ("postgresql", " OF photo"), ("mysql", "")])
+def test_the_lock_of_a_row_on_other_databases(
+    session: Session, statements: list[Select[Any]], name: str, of: str
+) -> None:
+    """The query that locks a row has its columns or tables in the syntax of each database."""
+    session.add(Photo(picture=NewPicture(picture())))
+    session.commit()
+    session.delete(session.scalars(select(Photo)).one())
+    session.commit()
+    (locking,) = [each for each in statements if each._for_update_arg is not None]
+    dialect = make_url(f"{name}://").get_dialect()()
+    assert str(locking.compile(dialect=dialect)).endswith(f"FOR UPDATE{of}")
 
 
 def test_an_expression_has_no_pictures(session: Session, images: SyncPixstore) -> None:
