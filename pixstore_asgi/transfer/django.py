@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import SuspiciousFileOperation
 from django.db.models import Q
 
+from ..decoding.pool import DecodingKilled
 from ..errors import InputError, InvalidImage, StoreConflict
 from ..integrations.django.setting import get_images
 from ..integrations.django.storage import directory_of
@@ -15,7 +16,7 @@ from .sync import import_plain_image
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
 
-_REFUSALS = (InputError, InvalidImage, StoreConflict, OSError, SuspiciousFileOperation)
+_REFUSALS = (InputError, InvalidImage, StoreConflict, DecodingKilled, OSError, SuspiciousFileOperation)
 
 
 def fill_pictures(rows: "QuerySet[Any]", source: str, target: str) -> None:
