@@ -18,10 +18,10 @@ class PixstoreConfig(AppConfig):
     def ready(self) -> None:
         """Connect the models that have a PictureField to the lifecycle of pictures, and register all else."""
         from .checks import register_checks
-        from .lifecycle import delete_unsure
+        from .lifecycle import delete_rolled_back
 
         register_checks()
-        request_finished.connect(delete_unsure)
+        request_finished.connect(delete_rolled_back)
         for model in apps.get_models(include_auto_created=True):
             connect(model)
         if apps.is_installed("rest_framework"):

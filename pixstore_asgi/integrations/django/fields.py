@@ -103,10 +103,11 @@ class PictureField(ImageField):
     """An ImageField whose pictures are in the setting PIXSTORE, and are saved, replaced and deleted with their rows.
 
     Forms, the admin and serializers treat it as an ImageField. They refuse files that the Pixstore does not accept. If
-    the transaction that saves a picture is rolled back, the picture is deleted. If a picture is replaced or removed, or
-    its row is deleted, it is deleted after the commit, unless a PictureField or ImageField of the same database has its
-    id. It leaves pictures of rows that were never saved, of bulk_create and of `QuerySet.update`: the command
-    `manage.py pixstore_unnamed` deletes them.
+    the transaction that saves a picture is rolled back, the picture is deleted at the end of the request or before the
+    next save. If a picture is replaced or removed, or its row is deleted, it is deleted after the commit. No picture is
+    deleted while a PictureField or ImageField of the same database has its id. The field leaves pictures of rows that
+    were never saved, of bulk_create and of `QuerySet.update`: the command `manage.py pixstore_unnamed` deletes
+    them.
 
     Args:
         verbose_name: As in ImageField, and so are all others. There is no `storage`.

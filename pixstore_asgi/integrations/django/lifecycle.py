@@ -1,6 +1,7 @@
 """The pictures of rows: deletes a new picture after a rollback, and a replaced or removed one after the commit.
 
-Django has a hook for a commit, and none for a rollback. It drops the hook instead, which `weakref.finalize` notices.
+Django has a hook for a commit, and none for a rollback. It drops the hook instead, which `weakref.finalize` notices. No
+picture is deleted before a query has shown that no row has it.
 """
 
 import logging
@@ -144,7 +145,7 @@ def _run_first(connection: Any) -> None:
 def before_save(*, instance: Model, using: str, **_: object) -> None:
     """Note the database of a save, and finish earlier work. A receiver of pre_save."""
     pictures_of(instance).using = using
-    delete_unsure()
+    delete_rolled_back()
 
 
 def after_save(*, instance: Model, using: str, update_fields: Iterable[str] | None, **_: object) -> None:
@@ -165,41 +166,39 @@ def before_delete(columns: Sequence[FileField], *, instance: Model, using: str, 
             _delete_after_commit(using, partial(set, [name]))
 
 
-def delete_unsure(**_: object) -> None:
-    """Delete new pictures whose transactions ended unclearly an hour ago, if no row has them.
+def delete_rolled_back(**_: object) -> None:
+    """Delete new pictures whose transactions were rolled back, or ended unclearly an hour ago, if no row has them.
 
     A receiver of request_finished.
     """
     later: list[NewPicture] = []
     with suppress(IndexError):  # another thread may take the last one
-        while _unsure:
-            picture = _unsure.popleft()
+        while _ended:
+            picture = _ended.popleft()
             if (is_early := picture.due_s > time.monotonic()) or connections[picture.using].in_atomic_block:
                 later.append(picture)  # within a transaction, a query may see an old snapshot
                 if is_early:
                     break
             elif _delete_unused(picture.images, picture.using, {picture.image_id}):
                 picture.give_back()
-    _unsure.extendleft(reversed(later))
+    _ended.extendleft(reversed(later))
 
 
-_unsure: deque[NewPicture] = deque()
+_ended: deque[NewPicture] = deque()
 
 
 def _note_end(picture: NewPicture) -> None:
     if picture.is_kept:
         return
     picture.due_s = time.monotonic() + _DOUBT_S
-    with suppress(Exception):  # there is no caller; the picture is deleted later
+    with suppress(Exception):  # there is no caller
         if picture.is_rolled_back():
             picture.due_s = 0
-            picture.images.delete_image(picture.image_id)
             picture.give_back()
-            return
     if picture.due_s:
-        _unsure.append(picture)
+        _ended.append(picture)
     else:
-        _unsure.appendleft(picture)
+        _ended.appendleft(picture)
 
 
 class _Removal:
