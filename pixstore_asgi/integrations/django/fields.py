@@ -12,7 +12,7 @@ from ...core.formats import SNIFF_BYTES, sniff
 from ...errors import ImageNotFound, InvalidImage
 from ...pixstore import parts_of
 from ...store.contract import CHUNK_BYTES
-from .lifecycle import NewPicture, note_replaced, note_writing, pictures_of
+from .lifecycle import UncommittedPicture, note_replaced, note_writing, pictures_of
 from .setting import get_images, get_pixstore
 from .storage import PixstoreStorage
 
@@ -70,7 +70,7 @@ class PictureFile(ImageFieldFile):
         super().save(name, content, save=False)
         getattr(self.instance, self.field.attname)  # marks the value as changed, because `super` leaves a text
         instance, source = weakref.ref(self.instance), weakref.ref(content)
-        new = NewPicture(instance, self.field, str(self.name), name, source, get_images())
+        new = UncommittedPicture(instance, self.field, str(self.name), name, source, get_images())
         pictures_of(self.instance).saved.append(new)
         if save:
             self.instance.save()

@@ -36,7 +36,7 @@ _DOUBT_S = 3600
 
 
 @dataclass(eq=False)
-class NewPicture:
+class UncommittedPicture:
     """A picture that is saved, but its row is not committed yet.
 
     images: where it is saved. source_name, source: the file that it was saved from. The file is not kept alive.
@@ -79,7 +79,7 @@ class NewPicture:
 class _Hook:
     """The end of a transaction for one new picture: Django calls `keep` after the commit, or drops it."""
 
-    def __init__(self, picture: NewPicture) -> None:
+    def __init__(self, picture: UncommittedPicture) -> None:
         self._picture = picture
         weakref.finalize(self, _note_end, picture).atexit = False
 
@@ -98,7 +98,7 @@ class InstancePictures:
     """
 
     using: str | None = None
-    saved: list[NewPicture] = field(default_factory=list)
+    saved: list[UncommittedPicture] = field(default_factory=list)
     written: list[_Hook] = field(default_factory=list)
     replaced: dict[FileField, set[str]] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
@@ -171,7 +171,7 @@ def delete_rolled_back(**_: object) -> None:
 
     A receiver of request_finished.
     """
-    later: list[NewPicture] = []
+    later: list[UncommittedPicture] = []
     with suppress(IndexError):  # another thread may take the last one
         while _ended:
             picture = _ended.popleft()
@@ -184,10 +184,10 @@ def delete_rolled_back(**_: object) -> None:
     _ended.extendleft(reversed(later))
 
 
-_ended: deque[NewPicture] = deque()
+_ended: deque[UncommittedPicture] = deque()
 
 
-def _note_end(picture: NewPicture) -> None:
+def _note_end(picture: UncommittedPicture) -> None:
     if picture.is_kept:
         return
     picture.due_s = time.monotonic() + _DOUBT_S
