@@ -5,7 +5,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
@@ -21,6 +21,7 @@ R = TypeVar("R")
 P = ParamSpec("P")
 
 _END = object()
+_LONGEST_WAIT_S = 0.5
 
 
 class SyncReader(Protocol):
@@ -57,12 +58,21 @@ class Call(Generic[T]):
         """
         try:
             self._schedule(partial(self._start, coroutine), loop)
-            while function := self._functions.get():
+            while function := self._next_function():
                 function()
         except BaseException:
             self._abandon(coroutine)
             raise
         return self._result()
+
+    def _next_function(self) -> Callable[[], object] | None:
+        """Wait for the next function to run, or None at the end of the task.
+
+        It waits in steps, because a signal that arrives just before a wait, or in another thread, does not end it.
+        """
+        while True:
+            with suppress(Empty):
+                return self._functions.get(timeout=_LONGEST_WAIT_S)
 
     def _schedule(self, start: Start, loop: asyncio.AbstractEventLoop | None) -> None:
         try:

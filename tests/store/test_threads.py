@@ -24,7 +24,10 @@ SCRIPT = """
     from pixstore_asgi.store.sqlite import SqliteStore
 
     store, ids, counts = SqliteStore(sys.argv[1]), [f"image-{number}" for number in range(100)], collections.Counter()
-    stop = time.monotonic() + 1
+    begun = time.monotonic()
+
+    def goes_on():
+        return time.monotonic() < begun + 1 or min(counts[what] for what in ("closed", "look", "read")) <= 5
 
     async def fill():
         await store.open()
@@ -33,7 +36,7 @@ SCRIPT = """
         await store.close()
 
     async def close_again_and_again():
-        while time.monotonic() < stop:
+        while goes_on():
             await store.open()
             await asyncio.sleep(0.003)
             await store.close()
@@ -50,7 +53,7 @@ SCRIPT = """
 
     async def read_on(way):
         await store.open()
-        while time.monotonic() < stop:
+        while goes_on():
             look() if way == "look" else await asyncio.wait_for(read_soon(), 5)
             counts[way] += 1
         await store.close()
