@@ -159,6 +159,7 @@ def test_each_format_is_cropped(kind: str, format: str | None) -> None:
         assert near(corners(wide), [COLOURS[row], COLOURS[row + 1]] * 2, 40)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's own, of damaged EXIF
 @pytest.mark.parametrize("name", oriented_pictures())
 def test_the_focus_is_of_the_picture_as_displayed(name: str) -> None:

@@ -207,6 +207,7 @@ def test_short_pieces_are_joined() -> None:
     assert b"".join(pieces) == bytes(number % 256 for number in range(200_000)) + bytes(100_000) + b"end"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["open", "write", "fsync", "replace"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
 async def test_a_fault_at_any_step_loses_nothing(
