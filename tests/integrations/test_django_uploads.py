@@ -85,6 +85,7 @@ def form(picture: bytes, *, again: int = 0) -> dict[str, Any]:
 @pytest.fixture
 def small() -> Iterator[None]:
     """Limits of some kilobytes: a request may have 101,000 bytes."""
+    gc.collect()  # uploads of other tests, in tracebacks
     limits = {"DATA_UPLOAD_MAX_MEMORY_SIZE": 1000, "FILE_UPLOAD_MAX_MEMORY_SIZE": 1000}
     with override_settings(PIXSTORE=MemoryPixstore(max_image_bytes=100_000), **limits):
         yield
