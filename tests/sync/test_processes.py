@@ -18,6 +18,7 @@ import io, os, signal, sys, threading
 from pixstore_asgi import Pixstore
 from pixstore_asgi.sync import SyncPixstore
 from tests.support.samples import SECRET, large_png, picture
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in a shell's background job, Python ignores it
 folder = sys.argv[1]
 images = SyncPixstore(Pixstore(f"{folder}/pixstore.db", blobs=f"{folder}/bodies", secret=SECRET))
 """
