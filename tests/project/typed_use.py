@@ -58,7 +58,7 @@ async def route(request: Request) -> Response:
     return await records_response(pix, [record.id], recipient=recipient_of(request))
 
 
-def test_of_a_page(page: MemoryPixstore, data: bytes) -> None:
+def use_in_a_test(page: MemoryPixstore, data: bytes) -> None:
     record = assert_type(page.run(page.save_image(data)), ImageRecord)
     assert_type(image_in(record, b""), bytes)
 

@@ -31,6 +31,7 @@ class AdminTest(TestCase):
         return Exhibit.objects.get()
 
     def test_a_picture_is_added_shown_and_replaced(self) -> None:
+        """The admin's pages show it, and a replaced or cleared picture is deleted."""
         exhibit = self.save(reverse("admin:exhibits_exhibit_add"), picture=upload())
         first, change = exhibit.picture.name or "", reverse("admin:exhibits_exhibit_change", args=[exhibit.pk])
         for url in (change, reverse("admin:exhibits_exhibit_changelist")):
@@ -42,6 +43,7 @@ class AdminTest(TestCase):
         assert not is_stored(second)
 
     def test_a_file_that_is_no_picture_is_an_error_of_the_form(self) -> None:
+        """The form names the error, and nothing is saved."""
         text = SimpleUploadedFile("vase.png", b"<html>", "image/png")
         answer = self.client.post(reverse("admin:exhibits_exhibit_add"), {"title": "Vase", "picture": text})
         self.assertContains(answer, "Upload a valid image")
@@ -53,6 +55,7 @@ class ApiTest(TestCase):
         self.client.force_login(Member.objects.create_superuser("ada"))
 
     def test_an_upload_returns_its_record(self) -> None:
+        """The answer is not cached, and the list has the same picture."""
         answer = self.client.post("/api/exhibits/", {"title": "Vase", "picture": upload()})
         assert answer.status_code == 201
         assert answer.headers["cache-control"] == "no-store"
@@ -60,6 +63,7 @@ class ApiTest(TestCase):
         assert [each["picture"]["id"] for each in listed] == [answer.json()["picture"]["id"]]
 
     def test_only_staff_sees_hidden_exhibits(self) -> None:
+        """Others get an empty list."""
         self.client.post("/api/exhibits/", {"title": "Vase", "picture": upload(), "is_shown": "false"})
         self.client.force_login(Member.objects.create_user("bob"))
         assert self.client.get("/api/exhibits/").json() == []
@@ -69,6 +73,7 @@ class ApiTest(TestCase):
 
 class PageTest(TestCase):
     def test_the_page_shows_the_pictures_of_its_user(self) -> None:
+        """A hidden exhibit is not on the page."""
         shown, hidden = Exhibit(title="Vase", picture=upload()), Exhibit(title="Mask", picture=upload(), is_shown=False)
         for exhibit in (shown, hidden):
             exhibit.save()
