@@ -113,10 +113,20 @@ class SyncPixstore:
             The record of the image, with a fresh proof.
         """
         data, call = viewed(data), Call[ImageRecord]()
-        others: dict[str, Any] = {"directory": directory, "strip_metadata": strip_metadata, "on_progress": on_progress}
-        others |= {"focus": focus, "connection": connection, "recipient": recipient}
-        others |= {"max_directory_bytes": max_directory_bytes, "max_directory_images": max_directory_images}
-        return call.run(call.of(self.pixstore.save_image, call.source(data), **others))
+        return call.run(
+            call.of(
+                self.pixstore.save_image,
+                call.source(data),
+                directory=directory,
+                strip_metadata=strip_metadata,
+                focus=focus,
+                on_progress=on_progress,
+                max_directory_bytes=max_directory_bytes,
+                max_directory_images=max_directory_images,
+                connection=connection,
+                recipient=recipient,
+            )
+        )
 
     def update_image(
         self,
@@ -150,10 +160,21 @@ class SyncPixstore:
             The new record, with a fresh proof.
         """
         data, call = viewed(data), Call[ImageRecord]()
-        others: dict[str, Any] = {"if_token": if_token, "strip_metadata": strip_metadata, "on_progress": on_progress}
-        others |= {"focus": focus, "connection": connection, "recipient": recipient}
-        others |= {"max_directory_bytes": max_directory_bytes, "max_directory_images": max_directory_images}
-        return call.run(call.of(self.pixstore.update_image, image_id, call.source(data), **others))
+        return call.run(
+            call.of(
+                self.pixstore.update_image,
+                image_id,
+                call.source(data),
+                if_token=if_token,
+                strip_metadata=strip_metadata,
+                focus=focus,
+                on_progress=on_progress,
+                max_directory_bytes=max_directory_bytes,
+                max_directory_images=max_directory_images,
+                connection=connection,
+                recipient=recipient,
+            )
+        )
 
     def import_image(
         self,
@@ -183,9 +204,19 @@ class SyncPixstore:
             The record of the image, with a fresh proof.
         """
         data, call = viewed(data), Call[ImageRecord]()
-        others: dict[str, Any] = {"token": token, "seal": seal, "if_token": if_token, "recipient": recipient}
-        others |= {"max_directory_bytes": max_directory_bytes, "max_directory_images": max_directory_images}
-        return call.run(call.of(self.pixstore.import_image, image_id, call.source(data), **others))
+        return call.run(
+            call.of(
+                self.pixstore.import_image,
+                image_id,
+                call.source(data),
+                token=token,
+                seal=seal,
+                if_token=if_token,
+                max_directory_bytes=max_directory_bytes,
+                max_directory_images=max_directory_images,
+                recipient=recipient,
+            )
+        )
 
     def get_image_records(
         self, image_ids: Iterable[str], *, audience: str | None = None, recipient: Recipient | None = None

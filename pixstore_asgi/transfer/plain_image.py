@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..core.ids import is_image_id
 from ..core.padding import padding
@@ -95,8 +95,15 @@ async def import_plain_file(
     path, max_bytes = file_path(name), parts_of(pix).options.limits.max_bytes
     with Folder(Path(folder)) as opened:
         file = await asyncio.to_thread(opened.read_whole, path, max_bytes=max_bytes)
-    options: dict[str, Any] = {"image_id": image_id, "directory": directory, "update": update}
-    return await import_plain_image(pix, name, file.data, modified_ms=file.modified_ms, **options)
+    return await import_plain_image(
+        pix,
+        name,
+        file.data,
+        image_id=image_id,
+        directory=directory,
+        modified_ms=file.modified_ms,
+        update=update,
+    )
 
 
 async def take_over(

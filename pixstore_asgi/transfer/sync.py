@@ -1,7 +1,6 @@
 """Imports plain pictures in code that is not async, such as a script that walks a table of Django or SQLModel."""
 
 import os
-from typing import Any
 
 from ..saving.source import viewed
 from ..sync import SyncPixstore
@@ -34,8 +33,17 @@ def import_plain_image(
         The id.
     """
     data = viewed(data)
-    others: dict[str, Any] = {"image_id": image_id, "directory": directory, "modified_ms": modified_ms}
-    return Call[str]().run(plain_image.import_plain_image(images.pixstore, name, data, update=update, **others))
+    return Call[str]().run(
+        plain_image.import_plain_image(
+            images.pixstore,
+            name,
+            data,
+            image_id=image_id,
+            directory=directory,
+            modified_ms=modified_ms,
+            update=update,
+        )
+    )
 
 
 def import_plain_file(
@@ -60,5 +68,8 @@ def import_plain_file(
     Returns:
         The id.
     """
-    others: dict[str, Any] = {"image_id": image_id, "directory": directory, "update": update}
-    return Call[str]().run(plain_image.import_plain_file(images.pixstore, folder, name, **others))
+    return Call[str]().run(
+        plain_image.import_plain_file(
+            images.pixstore, folder, name, image_id=image_id, directory=directory, update=update
+        )
+    )
