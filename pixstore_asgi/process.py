@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import threading
 import time
 from asyncio import get_running_loop
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
@@ -18,8 +20,12 @@ Ts = TypeVarTuple("Ts")
 Clock = Callable[[], int]
 """Returns the time in epoch milliseconds."""
 
+_LONGEST_WAIT_S = 10.0  # of a fork
+
 _generation = 0
 _to_close: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
+_turns = threading.Condition()
+_forks = _unforkable = 0  # forks that wait or run, and blocks that no fork may interrupt
 
 
 def wall_clock_ms() -> int:
@@ -40,15 +46,49 @@ def close_in_child(owner: T, close: Callable[[T], object]) -> None:
     _to_close[owner] = close
 
 
-def _after_fork() -> None:
-    global _generation
+@contextmanager
+def no_fork() -> Iterator[None]:
+    """Let forks by other threads wait until the end of the block, at most `_LONGEST_WAIT_S`.
+
+    SQLite keeps the locks of a process in its memory. A child that was forked during a write would wait for a lock that
+    none of its threads can release.
+    """
+    global _unforkable
+    with _turns:
+        _turns.wait_for(lambda: not _forks)
+        _unforkable += 1
+    try:
+        yield
+    finally:
+        with _turns:
+            _unforkable -= 1
+            _turns.notify_all()
+
+
+def _before_fork() -> None:
+    global _forks
+    _turns.acquire()
+    _forks += 1
+    _turns.wait_for(lambda: not _unforkable, _LONGEST_WAIT_S)
+
+
+def _after_fork_in_parent() -> None:
+    global _forks
+    _forks -= 1
+    _turns.notify_all()
+    _turns.release()
+
+
+def _after_fork_in_child() -> None:
+    global _turns, _forks, _unforkable, _generation
+    _turns, _forks, _unforkable = threading.Condition(), 0, 0
     _generation += 1
     for owner, close in list(_to_close.items()):
         close(owner)
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 def running_loop() -> asyncio.AbstractEventLoop:

@@ -51,9 +51,8 @@ class SyncPixstore:
     Methods have the same names, arguments, results and errors. `with` opens and closes the store. A call waits for its
     result: in a worker thread of a running application on the application's event loop, otherwise on one event loop in
     the background, which the process starts at its first call and ends at its end. It may be called in any number of
-    threads, and after a fork. Do not fork while a thread writes to a SQLite database: the child could then not write to
-    it. Callbacks and image data run in the calling thread. An exception that interrupts the thread, such as
-    KeyboardInterrupt, cancels the call.
+    threads, and after a fork. Callbacks and image data run in the calling thread. An exception that interrupts the
+    thread, such as KeyboardInterrupt, cancels the call.
 
     Args:
         pixstore: The Pixstore that is called.

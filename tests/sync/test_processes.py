@@ -14,7 +14,7 @@ pytestmark = [
 ]
 
 BEGIN = """
-import io, os, signal, sys, threading
+import asyncio, io, os, signal, sys, threading, time
 from pixstore_asgi import Pixstore
 from pixstore_asgi.sync import SyncPixstore
 from tests.support.samples import SECRET, large_png, picture
@@ -62,6 +62,35 @@ busy.join()
 print(len(images.list_images()))
 """
     assert output(script(tmp_path, text)) == "5\n"
+
+
+def test_a_fork_during_a_write(tmp_path: Path) -> None:
+    """A fork waits for the write that another thread is in, so that the child can write, too."""
+    text = """
+writing, forking = threading.Event(), threading.Event()
+def now():
+    in_a_write = threading.current_thread() is not threading.main_thread() and not asyncio._get_running_loop()
+    if forking.is_set() and in_a_write:
+        writing.set()
+        time.sleep(0.3)  # the main thread forks meanwhile
+    return time.time_ns() // 1_000_000
+from pixstore_asgi.store.sqlite import SqliteStore
+images = SyncPixstore(Pixstore(SqliteStore(f"{folder}/pixstore.db", clock_ms=now, busy_timeout_s=1), secret=SECRET))
+images.save_image(picture())
+forking.set()
+saving = threading.Thread(target=images.save_image, args=[picture()])
+saving.start()
+assert writing.wait(30)
+child = os.fork()
+forking.clear()
+if not child:
+    images.save_image(picture())
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+saving.join()
+print(len(images.list_images()))
+"""
+    assert output(script(tmp_path, text)) == "3\n"
 
 
 def test_interrupted(tmp_path: Path) -> None:

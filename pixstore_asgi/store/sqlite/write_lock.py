@@ -36,7 +36,7 @@ from zlib import crc32
 
 from ...core.ids import VARIANT_MARK, original_of
 from ...errors import StoreBusy
-from ...process import close_in_child
+from ...process import close_in_child, no_fork
 from ..durable import give_to_owner_of
 
 if sys.platform == "win32":
@@ -184,12 +184,15 @@ class WriteLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock during the block. Raises StoreBusy if other processes hold it for `timeout_s` seconds."""
+        """Hold the lock during the block, and delay forks. Raises StoreBusy if other processes hold the lock for
+        `timeout_s` seconds.
+        """
         self._acquire()
         try:
-            if self.counters:
-                self.counters.heal()
-            yield
+            with no_fork():
+                if self.counters:
+                    self.counters.heal()
+                yield
         finally:
             if self._file:
                 fcntl.flock(self._file.number, fcntl.LOCK_UN)
