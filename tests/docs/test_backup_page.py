@@ -5,6 +5,7 @@ import contextlib
 import getpass
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -134,6 +135,62 @@ def test_a_store_with_a_folder_is_backed_up_and_restored(folder: Path) -> None:
     handlers = {"systemctl": lambda arguments: ""}
     with Shell(folder, environment=environment, instead=instead, handlers=handlers) as shell:
         shell.follow(section_of(BACKUP, "Back up a store with a folder"))
+
+
+class Litestream:
+    """Runs the page's `litestream` commands; `replicate` goes on beside the others until `stop`."""
+
+    def __init__(self) -> None:
+        self._program = str(Path(sys.executable).with_name("litestream"))
+        self._replicated: list[str] = []
+        self._service: subprocess.Popen[bytes] | None = None
+
+    def __call__(self, arguments: Sequence[str]) -> str:
+        command, *others = arguments
+        if command == "replicate":
+            self._replicated = others
+            self._service = subprocess.Popen([self._program, *arguments], stdout=subprocess.DEVNULL)
+        else:
+            self._run(*arguments)
+        return ""
+
+    def stop(self) -> None:
+        assert self._service
+        self._service.terminate()
+        self._service.wait(60)
+        self._run("replicate", "-once", *self._replicated)  # the changes of the last second
+
+    def _run(self, *arguments: str) -> None:
+        subprocess.run([self._program, *arguments], capture_output=True, check=True, timeout=60)
+
+
+def test_a_store_is_replicated_by_litestream(folder: Path) -> None:
+    """Images saved before and during the replication are whole in a store made from Litestream's copy and the files."""
+    (folder / "backup").mkdir()
+    store, blobs = folder / "pictures" / "pixstore.db", folder / "pictures" / "bodies"
+    litestream = Litestream()
+    environment = {"PIXSTORE_SECRET": SECRET, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    instead = {"/var/lib/pictures": f"{store.parent}", "/backup": f"{folder}/backup"}
+    replicate, copy, *restore = steps_of(section_of(BACKUP, "Replicate with Litestream"))
+
+    async def save_half(pix: Pixstore) -> None:
+        for number in range(IMAGES // 2):
+            await pix.save_image(large_png(1_100_000) if number < 3 else picture(seed=number))
+
+    async def save_and_replicate(shell: Shell) -> None:
+        async with Pixstore(store, blobs=blobs, secret=SECRET) as pix:
+            await save_half(pix)
+            shell.do(replicate)
+            await save_half(pix)
+            shell.do(copy)
+            litestream.stop()
+
+    with Shell(folder, environment=environment, instead=instead, handlers={"litestream": litestream}) as shell:
+        asyncio.run(save_and_replicate(shell))
+        shutil.rmtree(store.parent)
+        store.parent.mkdir()
+        for step in restore:
+            shell.do(step)
 
 
 def test_each_night_leaves_a_verified_backup(folder: Path) -> None:
