@@ -1,15 +1,15 @@
-"""The command: `python -m benchmarks [--quick] [--only PART] [--case CASE] [--out DIR]`."""
+"""The command: `python -m benchmarks [--quick] [--only PART | --resume] [--case CASE] [--out DIR]`."""
 
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from . import backup, growth, in_process, memory, saves, sealed_records, servers
 from .browser import part as browser
-from .environment import describe
+from .environment import describe, timed
 from .photos import part as pictures
 from .plan import FULL, PARTS, QUICK, Findings, Plan
 from .report import read, write
@@ -48,12 +48,13 @@ def main() -> None:
     arguments = _arguments()
     plan = replace(QUICK if arguments.quick else FULL, case=arguments.case)
     folder = arguments.out or (_RESULTS / "quick" if arguments.quick else _RESULTS)
-    environment = describe()
-    parts: dict[str, Findings] = read(folder, plan) if arguments.only else {}
+    parts: dict[str, Findings] = read(folder, plan) if arguments.only or arguments.resume else {}
     started = time.monotonic()
-    for part in [arguments.only] if arguments.only else PARTS:
-        parts[part] = _MEASURE[part](plan)
-        parts[part].environment = environment
+    for part in _wanted(arguments, parts):
+        environment = describe()
+        with timed() as timing:
+            parts[part] = _MEASURE[part](plan)
+        parts[part].environment, parts[part].timing = environment, timing
         for reason in parts[part].missing:
             print(f"[{part}] not measured: {reason}", file=sys.stderr)
         write(folder, plan, environment, {name: parts[name] for name in PARTS if name in parts})
@@ -61,10 +62,20 @@ def main() -> None:
     print(f"\nResults are in {folder}, after {time.monotonic() - started:.0f} s.")
 
 
+def _wanted(arguments: argparse.Namespace, parts: Mapping[str, Findings]) -> list[str]:
+    """Return the parts to measure, in their order. parts: the results of earlier runs."""
+    if arguments.resume:
+        commit = describe()["commit"]
+        return [part for part in PARTS if part not in parts or parts[part].environment["commit"] != commit]
+    return [arguments.only] if arguments.only else list(PARTS)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure pixstore_asgi beside its rivals.")
     parser.add_argument("--quick", action="store_true", help="run every part for a moment: shows that all works")
-    parser.add_argument("--only", choices=PARTS, help="run one part")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--only", choices=PARTS, help="run one part")
+    which.add_argument("--resume", action="store_true", help="run the parts without results of this commit")
     parser.add_argument("--case", metavar="CASE", help="run one case of that part, such as gallery-3.8MB")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the results there")
     arguments = parser.parse_args()

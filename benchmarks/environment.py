@@ -1,5 +1,6 @@
 """The environment of a result: machine, versions, commit, and the installed programs."""
 
+import contextlib
 import functools
 import importlib.metadata
 import json
@@ -11,6 +12,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -110,17 +114,29 @@ def describe() -> dict[str, Any]:
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "pinned": "server and load on a core each" if cores() else "nothing: one core, or no taskset",
-        "load average at start": round(os.getloadavg()[0], 2),
         "kernel": platform.release(),
         "databases on": _file_system(Path(tempfile.gettempdir())),
         "versions": _versions(),
     }
 
 
+@contextlib.contextmanager
+def timed() -> Iterator[dict[str, float | str]]:
+    """Yield a dict. At the end of the block it has the block's start, its seconds, and the load at start and end."""
+    found: dict[str, float | str] = {
+        "started": datetime.now(UTC).isoformat(" ", "minutes"),
+        "load_at_start": round(os.getloadavg()[0], 2),
+    }
+    begun = time.monotonic()
+    yield found
+    found |= {"seconds": round(time.monotonic() - begun), "load_at_end": round(os.getloadavg()[0], 2)}
+
+
 def _commit() -> str:
     if program("git") is None or not (ROOT / ".git").exists():
         return "unknown"
-    return _output("git", "rev-parse", "HEAD") + ("-dirty" if _output("git", "status", "--porcelain") else "")
+    changed = _output("git", "status", "--porcelain", "--", ".", ":!benchmarks/results")  # the run itself writes there
+    return _output("git", "rev-parse", "HEAD") + ("-dirty" if changed else "")
 
 
 def _versions() -> dict[str, str]:

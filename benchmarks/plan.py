@@ -144,12 +144,13 @@ QUICK = Plan(
 class Findings:
     """The results of one part: flat rows, one per measurement, and the reasons for missing measurements.
 
-    environment: the result of `environment.describe` at the time.
+    environment: the result of `environment.describe` at the time. timing: that of `environment.timed`.
     """
 
     rows: list[dict[str, float | int | str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)
+    timing: dict[str, float | str] = field(default_factory=dict)
 
 
 def size_label(size: int) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 from . import backup
 from .browser.table import browser_table
 from .charts import Bar, Panel, bar_chart
-from .markdown import duration
+from .markdown import NOTHING, duration, table
 from .photos.table import pictures_tables, saves_panels
-from .plan import Findings, Plan, size_label
+from .plan import PARTS, Findings, Plan, size_label
 from .ratios import distinct, median, only, select
 from .runs import HOT
 from .scroll.table import scroll_panels, scroll_tables
@@ -75,7 +75,7 @@ def read(folder: Path, plan: Plan) -> dict[str, Findings]:
 
 
 def _markdown(plan: Plan, environment: Mapping[str, Any], parts: Mapping[str, Findings]) -> str:
-    blocks = ["# Results", _summary(plan, environment), targets_table(targets(parts))]
+    blocks = ["# Results", _summary(plan, environment), _commits(environment, parts), targets_table(targets(parts))]
     missing = sorted({reason for found in parts.values() for reason in found.missing})
     if missing:
         blocks.append("Not measured:\n\n" + "\n".join(f"- {reason}" for reason in missing))
@@ -87,7 +87,7 @@ def _markdown(plan: Plan, environment: Mapping[str, Any], parts: Mapping[str, Fi
             blocks += [_measured_elsewhere(found, environment)] if found.environment != environment else []
             blocks += _busy_machine(found)
             blocks.append(section(found))
-    blocks += ["## Machine and versions", _environment_list(environment)]
+    blocks += ["## Parts", _parts_table(parts), "## Machine and versions", _environment_list(environment)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -99,15 +99,37 @@ def _summary(plan: Plan, environment: Mapping[str, Any]) -> str:
     return text + (" **A quick run shows that all works; its figures mean nothing.**" if plan.name == "quick" else "")
 
 
+def _commits(environment: Mapping[str, Any], parts: Mapping[str, Findings]) -> str:
+    """Return whether all parts are from the commit of the last run, and name those that are not or are missing."""
+    others = {name: found.environment["commit"] for name, found in parts.items()}
+    others = {name: commit for name, commit in others.items() if commit != environment["commit"]}
+    missing = [name for name in PARTS if name not in parts]
+    if not others and not missing:
+        return "All parts are from this commit."
+    lines = [f"**{name} is from commit `{commit}`.**" for name, commit in others.items()]
+    return " ".join([*lines, *([f"**Not measured: {', '.join(missing)}.**"] if missing else [])])
+
+
+def _parts_table(parts: Mapping[str, Findings]) -> str:
+    rows = []
+    for name, found in parts.items():
+        timing = found.timing
+        seconds = timing.get("seconds")
+        minutes = NOTHING if seconds is None else f"{float(seconds) / 60:.1f}"
+        ends = (str(timing.get(column, NOTHING)) for column in ("load_at_start", "load_at_end"))
+        rows.append((name, f"`{found.environment['commit']}`", str(timing.get("started", NOTHING)), minutes, *ends))
+    return table(["part", "commit", "started", "minutes", "load at start", "at end"], rows)
+
+
 def _measured_elsewhere(found: Findings, environment: Mapping[str, Any]) -> str:
-    differing = {name: value for name, value in found.environment.items() if environment[name] != value}
+    differing = {name: value for name, value in found.environment.items() if environment.get(name) != value}
     changed = differing.pop("versions", {})
     differing |= {name: version for name, version in changed.items() if environment["versions"].get(name) != version}
     return "Measured in another run: " + ", ".join(f"{name} {value}" for name, value in differing.items()) + "."
 
 
 def _busy_machine(found: Findings) -> list[str]:
-    load, cores = (found.environment.get(name, 0) for name in ("load average at start", "cores"))
+    load, cores = float(found.timing.get("load_at_start", 0)), found.environment.get("cores", 0)
     if load <= 2 * cores:
         return []
     return [f"Other work had the machine too (load average {load}): go by ratios and CPU, not by requests/s."]

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import uvloop
 
 from pixstore_asgi import ImageRecord, Pixstore
-from pixstore_asgi.store.durable import sync
 from pixstore_asgi.store.files import BodyFolder
 from pixstore_asgi.store.sqlite import Durability, SqliteStore
 
+from .bare_save import save_barely, write_synced
 from .cpu import cpu_seconds
 from .environment import missing_programs
 from .load import ask_once
@@ -29,6 +29,9 @@ from .progress import Progress
 from .runs import Row
 
 IN_FILES, DISK = "pixstore files", "disk"
+FLOOR, FLOOR_IN_FILES = "floor", "floor files"
+"""The least that a save can cost. Measured once for each size, with one caller: it looks at no format."""
+
 _WARM_S = 0.2
 _DISK_FILES = 20
 
@@ -63,7 +66,7 @@ def measure(plan: Plan) -> Findings:
     found = Findings(missing=missing_programs("node", "npm pixstore"))
     sizes = [size for size in plan.saves_sizes if plan.has_case(size_name(size))]
     cases = list(itertools.starmap(Case, itertools.product(sizes, PICTURES, plan.concurrent_saves)))
-    savers = {case: _savers(case.size, with_npm=not found.missing) for case in cases}
+    savers = {case: _savers(case, plan, with_npm=not found.missing) for case in cases}
     progress = Progress("saves", plan.rounds * sum(map(len, savers.values())))
     for number in range(plan.rounds):
         for case in cases:
@@ -76,10 +79,15 @@ def measure(plan: Plan) -> Findings:
     return found
 
 
-def _savers(size: int, *, with_npm: bool) -> dict[str, Saver]:
+def _savers(case: Case, plan: Plan, *, with_npm: bool) -> dict[str, Saver]:
     savers: dict[str, Saver] = {"pixstore": _save_durably("NORMAL"), "pixstore FULL": _save_durably("FULL")}
-    if size >= BodyFolder.smallest_bytes:
+    has_files = case.size >= BodyFolder.smallest_bytes
+    if has_files:
         savers[IN_FILES] = _save_durably("NORMAL", in_files=True)
+    if case.format == "png" and case.concurrent == plan.concurrent_saves[0]:
+        savers[FLOOR] = _save_barely(in_files=False)
+        if has_files:
+            savers[FLOOR_IN_FILES] = _save_barely(in_files=True)
     if with_npm:
         savers["npm"] = _save_with_npm
     return savers
@@ -103,25 +111,26 @@ def _row(name: str, number: int, case: Case, saved: Saved) -> Row:
 
 
 def _disk_rows(sizes: list[int], number: int) -> Iterator[Row]:
-    """Yield the disk's own time for a file of each size that bodies in files have."""
+    """Yield the disk's own time for a file of each size."""
     for size in sizes:
-        if size >= BodyFolder.smallest_bytes:
-            os.sync()
-            with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as folder:
-                times = [_synced_file_s(Path(folder), PICTURES["png"](size)) for _ in range(_DISK_FILES)]
-            yield {"contestant": DISK, "round": number, "size": size, "seconds": statistics.median(times)}
+        os.sync()
+        with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as folder:
+            times = [_synced_file_s(Path(folder), PICTURES["png"](size)) for _ in range(_DISK_FILES)]
+        yield {"contestant": DISK, "round": number, "size": size, "seconds": statistics.median(times)}
 
 
 def _synced_file_s(folder: Path, body: bytes) -> float:
-    """Return the seconds to write a file under another name, sync it, rename it and sync the folder."""
     started = time.perf_counter()
-    part = folder / "part"
-    with part.open("wb", buffering=0) as file:
-        file.write(body)
-        os.fdatasync(file.fileno())
-    part.rename(folder / secrets.token_hex(8))
-    sync(folder)
+    write_synced(folder, secrets.token_hex(8), body)
     return time.perf_counter() - started
+
+
+def _save_barely(*, in_files: bool) -> Saver:
+    def save(folder: Path, image: bytes, at_once: int, seconds: float) -> Saved:
+        per_s, cpu_us = save_barely(folder, image, seconds, _WARM_S, in_files=in_files)
+        return Saved(per_s, cpu_us, _durability_text("NORMAL", in_files=in_files))
+
+    return save
 
 
 def _save_durably(durability: Durability, *, in_files: bool = False) -> Saver:
@@ -130,11 +139,15 @@ def _save_durably(durability: Durability, *, in_files: bool = False) -> Saver:
         store = SqliteStore(folder / "pixstore.db", durability=durability, bodies=bodies)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             per_s, cpu_us = runner.run(_saves_per_s(store, image, at_once, seconds))
-        synced = "no fsync per save" if durability == "NORMAL" else "fsync of the log per save"
-        of_the_file = "fsync of the file per save; its row: " if in_files else ""
-        return Saved(per_s, cpu_us, f"{of_the_file}WAL, synchronous={durability}: {synced}")
+        return Saved(per_s, cpu_us, _durability_text(durability, in_files=in_files))
 
     return save
+
+
+def _durability_text(durability: Durability, *, in_files: bool) -> str:
+    synced = "no fsync per save" if durability == "NORMAL" else "fsync of the log per save"
+    of_the_file = "fsync of the file per save; its row: " if in_files else ""
+    return f"{of_the_file}WAL, synchronous={durability}: {synced}"
 
 
 async def _saves_per_s(store: SqliteStore, image: bytes, at_once: int, seconds: float) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from .page import IMAGES
 from .plan import Findings, size_label
 from .ratios import Selection, distinct, median, only, ratio, select
 from .runs import GALLERY, HOT, PAGE, WRITES
-from .saves import DISK
+from .saves import DISK, FLOOR, FLOOR_IN_FILES, IN_FILES
 from .targets import Target
 from .writes import AT_REST, WRITES_PER_S
 
@@ -112,28 +112,28 @@ def _writes_table(found: Findings) -> Iterator[str]:
 
 
 def saves_table(found: Findings) -> str:
-    """Return saves per second, against npm, and whether each survives a power failure; then the disk's own time."""
+    """Return saves and their CPU, against the floor and npm, beside the disk's own time for a file of that size."""
     cases = itertools.product(*(distinct(found, column) for column in ("size", "format", "concurrent", "contestant")))
     rows = []
     for size, kind, count, name in cases:
         own: dict[str, str | int] = {"size": size, "format": kind, "concurrent": count, "contestant": name}
         if not (measured := select(found, own)):
             continue
-        against = ratio(found, own, {**own, "contestant": "npm"}, "saves_per_s")
-        figures = (figure(median(found, own, column)) for column in ("saves_per_s", "cpu_us"))
-        label = f"{size_label(size)} {kind}, {count} at once"
-        rows.append((label, name, times(against), *figures, measured[0]["durability"]))
-    saves = table(["image", "contestant", "against npm", "saves/s", "CPU µs", "durability"], rows)
-    return "\n\n".join([saves, *_disk_lines(only(found, "contestant", DISK))])
-
-
-def _disk_lines(found: Findings) -> Iterator[str]:
-    for size in distinct(found, "size"):
-        one, per_s = median(found, {"size": size}, "seconds"), 1 / (median(found, {"size": size}, "seconds") or 1)
-        yield (
-            f"The disk's own time for a file of {size_label(size)}, written, synced, renamed, its folder synced: "
-            f"{duration(one)}, so {figure(per_s)} a second one after another."
+        floor: Selection = {"size": size, "contestant": FLOOR_IN_FILES if name in (IN_FILES, FLOOR_IN_FILES) else FLOOR}
+        rows.append(
+            (
+                f"{size_label(size)} {kind}, {count} at once",
+                name,
+                figure(median(found, own, "saves_per_s")),
+                duration(median(found, {"contestant": DISK, "size": size}, "seconds")),
+                figure(median(found, own, "cpu_us")),
+                times(ratio(found, own, floor, "cpu_us")),
+                times(ratio(found, own, {**own, "contestant": "npm"}, "saves_per_s")),
+                measured[0]["durability"],
+            )
         )
+    head = ["saves/s", "disk's own time", "CPU µs", "CPU against floor", "saves/s against npm", "durability"]
+    return table(["image", "contestant", *head], rows)
 
 
 def growth_tables(found: Findings) -> str:

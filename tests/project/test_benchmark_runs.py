@@ -39,7 +39,7 @@ TOOLS = {
 }
 # The ways to show a page of pictures, and the number of their requests in the quick plan.
 PAGES = {"thumbs, batches": 1, "thumbs, singles": 8, "originals, batches": 1, "originals, singles": 8}
-OUR_SAVES = {"pixstore", "pixstore FULL", "pixstore files", "disk"}
+OUR_SAVES = {"pixstore", "pixstore FULL", "pixstore files", "floor", "floor files", "disk"}
 # The column that distinguishes the rows of a part, and the values that must occur.
 FOUND = {
     "in-process": ("case", {"hmac.digest", "proof verify", "npm getImageRecord", "AES-256-GCM, 500000"}),

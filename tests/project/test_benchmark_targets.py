@@ -1,15 +1,17 @@
 """The targets, ratios and tables of the benchmarks."""
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import sealed_records
+from benchmarks import __main__ as command
+from benchmarks import environment, sealed_records
 from benchmarks.browser import eviction
 from benchmarks.browser.cases import all_cases
-from benchmarks.plan import FULL, QUICK, Findings
+from benchmarks.plan import FULL, PARTS, QUICK, Findings
 from benchmarks.ratios import Ratio, median, ratio
 from benchmarks.report import read, write
 from benchmarks.scroll.ways import ELEMENT, IN_CLEAR
@@ -74,6 +76,8 @@ def test_targets_read_the_measured_rows() -> None:
     loads = {
         ("hot", "pixstore/uvicorn"): [300.0, 330.0],
         ("hot", "middleware/uvicorn"): [340.0, 340.0],
+        ("hot", "alone/uvicorn"): [390.0, 390.0],
+        ("hot", "floor/uvicorn"): [600.0, 600.0],
         ("hot", "npm/node"): [100.0, 100.0],
         ("gallery", "pixstore/uvicorn"): [150.0, 150.0],
         ("gallery", "npm/node"): [90.0, 100.0],
@@ -106,30 +110,35 @@ def test_targets_read_the_measured_rows() -> None:
     browser = Findings(
         rows=[
             *rows(label="cold fetch, 50 KB", contestant="pixstore", ms=[2.0, 3.0, 2.0]),
-            *rows(label="cold fetch, 50 KB", contestant="npm", ms=[4.0, 4.0, 4.0]),
+            *rows(label="cold fetch, 50 KB", contestant="floor", ms=[2.0, 2.8, 1.9]),
+            *rows(label="hot read, every byte, 50 KB", contestant="pixstore", ms=[2.0, 3.0, 2.0]),
+            *rows(label="hot read, every byte, 50 KB", contestant="npm", ms=[4.0, 4.0, 4.0]),
             *rows(label="a hit of 5 MB", contestant="pixstore", bytes_written=[1500]),
         ]
     )
     saves = Findings(
         rows=[
-            *rows(size=30_000, format="png", concurrent=1, contestant=["pixstore"], saves_per_s=[70.0]),
-            *rows(size=30_000, format="jpeg", concurrent=1, contestant=["pixstore"], saves_per_s=[60.0]),
-            *rows(size=30_000, format=["png", "jpeg"], concurrent=1, contestant="npm", saves_per_s=10.0, round=0),
+            *rows(size=30_000, format="png", concurrent=1, contestant=["pixstore"], cpu_us=[590.0]),
+            *rows(size=30_000, format="jpeg", concurrent=16, contestant=["pixstore"], cpu_us=[410.0]),
+            *rows(size=30_000, format="png", concurrent=1, contestant=["floor"], cpu_us=[100.0]),
         ]
     )
     parts = {"servers": servers, "saves": saves, "in-process": pieces, "browser": browser, "sealed-records": records}
     measured = {t.name: t for t in targets(parts) if t.measured}
     found = {name: (round(t.measured.value, 3), t.verdict) for name, t in measured.items() if t.measured}
     assert list(found.values()) == [
+        (0.525, "pass"),
+        (0.567, "miss"),
+        (0.65, "pass"),
         (3.15, "pass"),
-        (3.4, "miss"),
         (1.583, "miss"),
         (0.41, "miss"),
-        (7.0, "pass"),
-        (6.0, "miss"),
+        (5.9, "pass"),
+        (4.1, "miss"),
         (3.0, "miss"),
         (0.5, "miss"),
-        (0.5, "pass"),
+        (1.053, "miss"),
+        (0.5, "miss"),
         (1.5, "miss"),
         (1.05, "pass"),
         (0.5, "miss"),
@@ -150,3 +159,63 @@ def test_a_run_of_one_part_keeps_the_others(tmp_path: Path) -> None:
     text = (tmp_path / "results.md").read_text()
     assert "Measured in another run: commit old, wrk old." in text
     assert "| proof issue |" in text
+
+
+def test_the_results_say_whether_all_parts_are_from_one_commit(tmp_path: Path) -> None:
+    """The head names the parts of other commits and the missing ones; a table has start, minutes and load of each."""
+    before: dict[str, Any] = {"commit": "old", "cpu": "any", "cores": 2, "versions": {}}
+    now = {**before, "commit": "new"}
+    timing: dict[str, float | str] = {
+        "started": "2026-05-01 10:00+00:00",
+        "seconds": 90,
+        "load_at_start": 0.3,
+        "load_at_end": 2.25,
+    }
+    parts = {name: Findings(environment=now, timing=timing) for name in PARTS}
+    write(tmp_path, FULL, now, parts)
+    assert read(tmp_path, FULL) == parts
+    text = (tmp_path / "results.md").read_text()
+    assert "All parts are from this commit." in text
+    assert "| servers | `new` | 2026-05-01 10:00+00:00 | 1.5 | 0.3 | 2.25 |" in text
+    del parts["memory"]
+    write(tmp_path, FULL, now, {**parts, "saves": Findings(environment=before)})
+    text = (tmp_path / "results.md").read_text()
+    assert "All parts" not in text
+    assert "**saves is from commit `old`.** **Not measured: memory.**" in text
+    assert "| saves | `old` | - | - | - | - |" in text
+
+
+def test_a_full_run_goes_on_with_the_parts_that_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --resume the command measures only the parts without results of the current commit, and keeps the others."""
+    describe = {"commit": "new", "cpu": "any", "cores": 2, "versions": {}}
+    parts = {name: Findings(environment=describe) for name in PARTS if name != "growth"}
+    parts["saves"].environment = {**describe, "commit": "old"}
+    write(tmp_path, FULL, describe, parts)
+    measured: list[str] = []
+
+    def measure(name: str) -> Findings:
+        measured.append(name)
+        return Findings()
+
+    monkeypatch.setattr(command, "describe", lambda: describe)
+    monkeypatch.setattr(command, "_MEASURE", {name: lambda plan, name=name: measure(name) for name in PARTS})
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--resume", "--out", str(tmp_path)])
+    command.main()
+    assert measured == ["saves", "growth"]
+    assert "All parts are from this commit." in (tmp_path / "results.md").read_text()
+
+
+def test_results_do_not_make_a_commit_dirty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that continues sees its own results as no change of the commit, and any other file as one."""
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    for line in ("init -q", "-c user.name=a -c user.email=a@b commit -q --allow-empty -m first"):
+        subprocess.run(["git", *line.split()], cwd=tmp_path, check=True)
+    results = tmp_path / "benchmarks/results"
+    results.mkdir(parents=True)
+    (results / "results.md").write_text("new")
+    commit = environment.describe()["commit"]
+    assert len(commit) == 40
+    (tmp_path / "code.py").write_text("new")
+    assert environment.describe()["commit"] == f"{commit}-dirty"
