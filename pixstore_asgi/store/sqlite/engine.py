@@ -187,7 +187,6 @@ class Engine:
 
     def _look(self) -> DataVersion:
         """Return the DataVersion. If a check is due, first check whether another program has changed the file."""
-        self._check_open()
         assert self._data_version is not None
         if time.monotonic() >= self._data_version.due:
             with self._rescuing():
@@ -303,12 +302,9 @@ class Engine:
         if not self.is_inherited:
             self._close_own()
 
-    def _check_open(self) -> None:
+    def _checked(self) -> list[Connection]:
         if not self._connections:
             raise StoreError("the store is closed: open it first")
-
-    def _checked(self) -> list[Connection]:
-        self._check_open()
         if self._generation != generation():
             raise StoreError("the store was opened before a fork: open it in each worker process, not before")
         return self._connections
