@@ -185,10 +185,11 @@ def _stores(parts: Parts) -> Iterator[Target]:
     over, under = ({**read, "contestant": name} for name in (SQLITE_FILES, SQLITE))
     name = "a read of 3.8 MB not in memory, in files, without a server: CPU against that of SQLite"
     yield Target(name, "at most", 0.4, "x", ratio(found, over, under, "cpu_us"))
-    row: Selection = {"load": MEMORY, "contestant": POSTGRES, "readers": FULL.stores_readers, "size": 20 * MB}
-    used = median(found, row, "above_idle_mib")
-    name = f"{FULL.stores_readers} slow readers of 20 MB, uncached, PostgreSQL: memory above idle"
-    yield Target(name, "at most", 32.0, " MiB", None if used is None else Ratio(used, 1))
+    for place in (POSTGRES, f"{SQLITE} + S3", f"{POSTGRES} + S3"):
+        row: Selection = {"load": MEMORY, "contestant": place, "readers": FULL.stores_readers, "size": 20 * MB}
+        used = median(found, row, "above_idle_mib")
+        name = f"{FULL.stores_readers} slow readers of 20 MB, uncached, {place}: memory above idle"
+        yield Target(name, "at most", 32.0, " MiB", None if used is None else Ratio(used, 1))
 
 
 def _browser(parts: Parts) -> Iterator[Target]:

@@ -23,9 +23,9 @@ _ROW_QUERIES = (
 
 
 @contextmanager
-def served(place: Place, load: str, core: int | None, *, workers: int = 1) -> Iterator[Contestant]:
+def served(place: Place, load: str, core: int | None, *, workers: int = 1, **environment: str) -> Iterator[Contestant]:
     """Run uvicorn over a place's images, with Pixstore's memory or without."""
-    with asgi_server("uvicorn", _APPS[load], place.images, core, workers=workers) as (port, pid):
+    with asgi_server("uvicorn", _APPS[load], place.images, core, workers=workers, **environment) as (port, pid):
         yield own_contestant(place.name, place.images, port, pid, database_pid=place.database_pid)
 
 

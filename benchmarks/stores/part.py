@@ -12,7 +12,7 @@ from ..plan import KB, Findings, Plan, size_label
 from ..progress import Progress
 from ..runs import Row, server_core
 from . import calls, gets, rows
-from .places import POSTGRES, Place, places
+from .places import POSTGRES, SQLITE, Place, places
 
 MEMORY, READS = "memory", "reads"
 
@@ -42,6 +42,8 @@ def _rows(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
     if plan.has_case(MEMORY):
         for place in compared:
             yield _memory(place, plan)
+            if place.name == f"{SQLITE} + S3":
+                yield _memory(place, plan, MALLOC_ARENA_MAX="1")
     if plan.has_case(READS):
         yield from _reads(compared, plan)
     if plan.case is None:
@@ -76,11 +78,11 @@ def _records_and_rows(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
             yield rows.row_bytes(place, plan) if place.images.blobs else rows.body_bytes(place)
 
 
-def _memory(place: Place, plan: Plan) -> Row:
-    with gets.served(place, gets.UNCACHED, None) as contestant:
+def _memory(place: Place, plan: Plan, **environment: str) -> Row:
+    with gets.served(place, gets.UNCACHED, None, workers=1, **environment) as contestant:
         idle, most = peak_with_readers(contestant, plan)
     return {
-        "contestant": place.name,
+        "contestant": ", ".join([place.name, *(f"{name}={value}" for name, value in environment.items())]),
         "load": MEMORY,
         "readers": plan.readers,
         "size": plan.read_image_bytes,

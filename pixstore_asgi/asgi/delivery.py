@@ -117,6 +117,8 @@ class Delivery:
                 if not await self._send(send, _body(head + piece, is_last=False)):
                     return False
                 head, left = b"", left - len(piece)
+                if left and not payload.in_memory and not await self._has_room(send):
+                    return False
             return left == 0
 
     async def _send_first(self, payload: Payload, start: Message, send: Send) -> int:
@@ -140,10 +142,17 @@ class Delivery:
             tasks.cancel_scope.cancel()
 
     async def _send_pieces(self, payload: Payload, left: int, send: Send) -> None:
-        while piece := await self._next_piece(payload):
+        while (payload.in_memory or await self._has_room(send)) and (piece := await self._next_piece(payload)):
             left -= len(piece)
-            if not await self._send(send, _body(piece, is_last=left == 0)):
+            if not await self._send(send, _body(piece, is_last=left == 0)) or left == 0:
                 return
+
+    async def _has_room(self, send: Send) -> bool:
+        """Wait until the server takes a further message. Return False if the client is gone or too slow.
+
+        The wait comes before the next piece is read, so that a slow client costs one piece of memory less.
+        """
+        return await self._send(send, _body(b"", is_last=False))
 
     async def _send(self, send: Send, *messages: Message) -> bool:
         """Send messages within the time limit of one piece. Return False if the client is gone or does not accept

@@ -14,6 +14,7 @@ class ChunkStream:
     """An ImageStream of one version. Its first chunks are in memory; `read_chunk` reads the others.
 
     It fetches the next chunk while the caller uses the previous one, so a paused reader holds two chunks in memory.
+    reads_ahead: False for a source that itself holds the next bytes.
 
     read_chunk: returns a chunk by its number, or None if the chunk is missing. reason: the end of the error message for
     a missing chunk, with cause and remedy. release: called once, as soon as this stream no longer needs the body.
@@ -26,12 +27,15 @@ class ChunkStream:
         read_chunk: Callable[[int], Awaitable[bytes | None]],
         reason: str,
         release: Callable[[], object] | None = None,
+        *,
+        reads_ahead: bool = True,
     ) -> None:
         self.image = image
         self._chunks = chunks
         self._read_chunk = read_chunk
         self._reason = reason
         self._release = release
+        self._reads_ahead = reads_ahead
         self._number = 0
         self._left = image.meta.size
         self._ahead: asyncio.Task[bytes | StoreError | None] | None = None
@@ -74,7 +78,7 @@ class ChunkStream:
 
     def _read_ahead(self) -> None:
         self._ahead = None
-        if self._left and not self._chunks:
+        if self._reads_ahead and self._left and not self._chunks:
             self._ahead = asyncio.create_task(self._outcome(self._number))
 
     async def _outcome(self, number: int) -> bytes | StoreError | None:

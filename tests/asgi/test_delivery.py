@@ -98,6 +98,37 @@ async def test_backpressure_holds_two_chunks(
 
 
 @from_store
+async def test_no_piece_is_read_before_the_server_has_room(
+    pix: Pixstore, monkeypatch: pytest.MonkeyPatch, store: SqliteStore
+) -> None:
+    """A server such as uvicorn takes a message and makes the next one wait. Until then only the chunk ahead is read."""
+    record = await pix.save_image(large_png(20 * CHUNK_BYTES))
+    reads = 0
+    read_chunk = bodies.read_chunk
+
+    async def counted(tx: Transaction, body: int, number: int) -> bytes | None:
+        nonlocal reads
+        reads += 1
+        return await read_chunk(tx, body, number)
+
+    monkeypatch.setattr(bodies, "read_chunk", counted)
+    wire, is_full = Wire(), asyncio.Event()
+
+    async def send(message: Any) -> None:
+        if len(wire.sent) == 4:  # the start and three chunks
+            is_full.set()
+            await asyncio.Event().wait()
+        await wire.send(message)
+
+    task = asyncio.create_task(PixstoreApp(pix)(scope_of(record), wire.receive, send))
+    await is_full.wait()
+    await asyncio.sleep(0.05)
+    assert reads == 3  # two of the three chunks, because the first one came with the row, and the one ahead
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@from_store
 async def test_what_was_sent_is_let_go(pix: Pixstore) -> None:
     """While a client takes nothing more, only the server holds the pieces that it received."""
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))

@@ -20,7 +20,10 @@ def scope_of(record: ImageRecord, **changes: Any) -> dict[str, Any]:
 
 
 class Wire:
-    """The server's side of one request: records the messages, can stall, and can disconnect."""
+    """The server's side of one request: records the messages, can stall, and can disconnect.
+
+    It does not record an empty piece that is not the last one: such a message only waits for room.
+    """
 
     def __init__(self, stall_after: int | None = None) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -33,6 +36,8 @@ class Wire:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:
+        if message.get("more_body") and not message["body"]:
+            return
         self.sent.append(message)
         if self.stall_after is not None and len(self.sent) > self.stall_after:
             self.has_stalled.set()

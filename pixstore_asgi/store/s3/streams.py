@@ -22,7 +22,9 @@ _PART_BYTES = 5 * 1024 * 1024  # the smallest part that S3 accepts
 def open_object(objects: Objects, image: StoredImage, name: str) -> ChunkStream:
     """Return a stream of an image's object. gc leaves a replaced object in place for `sweep_grace_s`."""
     chunks = _Chunks(objects, image, name)
-    return ChunkStream(image, [], chunks.read, "its object is cut short: restore it from a backup", chunks.close)
+    reason = "its object is cut short: restore it from a backup"
+    # obstore reads up to 400 KiB ahead of the last read, and the system's socket more.
+    return ChunkStream(image, [], chunks.read, reason, chunks.close, reads_ahead=False)
 
 
 class _Chunks:
