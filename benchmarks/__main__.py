@@ -14,6 +14,7 @@ from .photos import part as pictures
 from .plan import FULL, PARTS, QUICK, Findings, Plan
 from .report import read, write
 from .scroll import part as scroll
+from .slow_line import part as slow_line
 from .stores import part as stores
 from .tables import targets_table
 from .targets import targets
@@ -31,6 +32,7 @@ _MEASURE: dict[str, Callable[[Plan], Findings]] = {
     "pictures": pictures.measure,
     "browser": browser.measure,
     "scroll": scroll.measure,
+    "slow-line": slow_line.measure,
     "sealed-records": sealed_records.measure,
 }
 
@@ -39,6 +41,7 @@ _CASE_NAMES: dict[str, Callable[[Plan], list[str]]] = {
     "saves": saves.case_names,
     "stores": stores.case_names,
     "browser": browser.case_names,
+    "slow-line": slow_line.case_names,
     "sealed-records": sealed_records.case_names,
 }
 

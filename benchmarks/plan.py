@@ -16,6 +16,7 @@ PARTS = (
     "pictures",
     "browser",
     "scroll",
+    "slow-line",
     "sealed-records",
 )
 
@@ -73,6 +74,9 @@ class Plan:
     sealed_record_answers: int = 200
     scroll_images: int = 1_000
     scroll_pixels_per_frame: int = 30
+    slow_line_rounds: int = 3
+    slow_line_images: int = 50
+    slow_line_is_slow: bool = True
     case: str | None = None
 
     def has_case(self, name: str) -> bool:
@@ -137,6 +141,9 @@ QUICK = Plan(
     sealed_record_answers=3,
     scroll_images=60,
     scroll_pixels_per_frame=10,
+    slow_line_rounds=1,
+    slow_line_images=30,
+    slow_line_is_slow=False,
 )
 
 

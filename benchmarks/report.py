@@ -17,6 +17,7 @@ from .ratios import distinct, median, only, select
 from .runs import HOT
 from .scroll.table import scroll_panels, scroll_tables
 from .sealed_records import sealed_records_table
+from .slow_line.table import slow_line_panels, slow_line_tables
 from .stores.gets import CACHED, CONNECTIONS, UNCACHED
 from .stores.table import stores_tables
 from .tables import (
@@ -43,6 +44,7 @@ _SECTIONS: dict[str, tuple[str, str, Callable[[Findings], str]]] = {
     "pictures": ("Pictures", "pictures.svg", pictures_tables),
     "browser": ("Browser", "browser.svg", browser_table),
     "scroll": ("Scroll", "scroll.svg", scroll_tables),
+    "slow-line": ("Slow line", "slow-line.svg", slow_line_tables),
     "sealed-records": ("Sealed records", "", sealed_records_table),
 }
 
@@ -152,6 +154,7 @@ def _charts(parts: Mapping[str, Findings]) -> Iterator[tuple[str, str]]:
         "pictures": _pictures_chart,
         "browser": _browser_chart,
         "scroll": _scroll_chart,
+        "slow-line": _slow_line_chart,
     }
     for name, found in parts.items():
         if found.rows and name in makers:
@@ -247,6 +250,10 @@ def _browser_chart(found: Findings) -> str:
 
 def _scroll_chart(found: Findings) -> str:
     return bar_chart("A long page of thumbnails, scrolled through in Chromium", scroll_panels(found))
+
+
+def _slow_line_chart(found: Findings) -> str:
+    return bar_chart("A page of thumbnails over slow 4G, in Chromium on a slow processor", slow_line_panels(found))
 
 
 def _bar(name: str, value: float | None, unit: str = "") -> Bar:

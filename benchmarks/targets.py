@@ -12,6 +12,7 @@ from .ratios import Ratio, Selection, difference, median, ratio, select
 from .runs import GALLERY, HOT, PAGE, WRITES
 from .saves import FLOOR, FLOOR_IN_FILES, IN_FILES
 from .scroll import ways as scroll
+from .slow_line import ways as slow_line
 from .stores import gets as stores
 from .stores.calls import READ
 from .stores.part import MEMORY
@@ -59,6 +60,7 @@ def targets(parts: Parts) -> list[Target]:
         _stores,
         _browser,
         _scroll,
+        _slow_line,
         _sealed_records,
     )
     return [target for group in groups for target in group(parts)]
@@ -254,6 +256,21 @@ def _scroll(parts: Parts) -> Iterator[Target]:
         measured = None if value is None else Ratio(value, len(select(found, own)))
         name = f"scroll of {FULL.scroll_images:,} thumbnails, {page}: {quantity}"
         yield Target(name, "at most", bound, unit, measured)
+
+
+def _slow_line(parts: Parts) -> Iterator[Target]:
+    bounds = {
+        (slow_line.ELEMENT, slow_line.IN_CLEAR, "first_ms"): 1.5,
+        (slow_line.ELEMENT, slow_line.IN_CLEAR, "screen_ms"): 1.08,
+        (slow_line.IN_HTML, slow_line.IN_CLEAR, "first_ms"): 1.3,
+        (slow_line.IN_HTML, slow_line.IN_CLEAR, "screen_ms"): 1.05,
+        (slow_line.REACT, slow_line.ELEMENT, "screen_ms"): 1.1,
+    }
+    for (own, other, column), bound in bounds.items():
+        over, under = ({"contestant": name, "visit": slow_line.COLD} for name in (own, other))
+        name = f"slow 4G, {FULL.slow_line_images} thumbnails, cold, {own}: time to {slow_line.MOMENTS[column]}"
+        measured = ratio(parts.get("slow-line"), over, under, column)
+        yield Target(f"{name} against {other}", "at most", bound, "x", measured)
 
 
 def _sealed_records(parts: Parts) -> Iterator[Target]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, Playwright
+from playwright.sync_api import Page, Playwright, ViewportSize
 
 from benchmarks.environment import program
 
@@ -49,7 +49,11 @@ class Tab:
 
     def measure(self, name: str, **wanted: Any) -> Any:
         """Run one of the page's functions. Raises RuntimeError if the page had an uncaught error."""
-        found = self.page.evaluate("([name, wanted]) => measure(name, wanted)", [name, wanted])
+        return self.run("([name, wanted]) => measure(name, wanted)", [name, wanted])
+
+    def run(self, expression: str, argument: Any) -> Any:
+        """Call a function in the page. Raises RuntimeError if the page had an uncaught error."""
+        found = self.page.evaluate(expression, argument)
         if self._errors:
             raise RuntimeError(f"the page failed: {self._errors}")
         return found
@@ -71,9 +75,9 @@ class Tab:
 
 
 @contextlib.contextmanager
-def open_chromium(playwright: Playwright, profile: Path) -> Iterator[Tab]:
-    """Open a Chromium on this profile folder until the block ends."""
+def open_chromium(playwright: Playwright, profile: Path, *, viewport: ViewportSize | None = None) -> Iterator[Tab]:
+    """Open a Chromium on this profile folder until the block ends. viewport: in CSS pixels; default: 1,280 by 720."""
     with playwright.chromium.launch_persistent_context(
-        profile, executable_path=program("chromium"), args=CHROMIUM_ARGUMENTS
+        profile, executable_path=program("chromium"), args=CHROMIUM_ARGUMENTS, viewport=viewport
     ) as context:
         yield Tab(context.pages[0], profile)

@@ -48,6 +48,6 @@ def running_site(folder: Path) -> Iterator[Site]:
     command = [sys.executable, "-m", "uvicorn", "benchmarks.browser.site_app:app", *options, *waits]
     with running(command, port=port, core=None, folder=folder, environment=variables):
         far_port = free_port()
-        command = [sys.executable, "-m", "benchmarks.browser.delay", str(far_port), str(port), str(ONE_WAY_MS)]
+        command = [sys.executable, "-m", "benchmarks.line", "--delay-ms", str(ONE_WAY_MS), f"{far_port}:{port}"]
         with running(command, port=far_port, core=None, folder=folder):
             yield Site(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{far_port}")

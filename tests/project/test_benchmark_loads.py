@@ -1,12 +1,14 @@
 """The loads of the benchmarks: requests in turn, complete answers, and no wrong answer counted as an image."""
 
 import contextlib
+import json
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -179,13 +181,38 @@ def test_the_delaying_proxy_changes_no_byte(tmp_path: Path) -> None:
     """An answer through the delaying proxy is complete, and late by the delay of both directions."""
     port = free_port()
     with serving([(200, IMAGE)]) as request:
-        command = [sys.executable, "-m", "benchmarks.browser.delay", str(port), str(request.port), "25"]
+        command = [sys.executable, "-m", "benchmarks.line", "--delay-ms", "25", f"{port}:{request.port}"]
         with running(command, port=port, core=None, folder=tmp_path):
             started = time.monotonic()
             answer = ask_once(Request(port, request.path, {}))
             took_s = time.monotonic() - started
     assert answer.body == IMAGE
     assert 0.05 <= took_s < 0.5
+
+
+def test_the_slow_line_shares_its_rate_and_counts(tmp_path: Path) -> None:
+    """After connecting, two answers at once take as long as all of their bytes need; all bytes are counted."""
+    port, kbit = free_port(), 8 * len(IMAGE) // 100  # 0.1 s for an answer's body
+    with serving([(200, IMAGE)] * 2) as request:
+        rates = ["--delay-ms", "10", "--down-kbit", str(kbit), "--up-kbit", "8000", "--connecting"]
+        command = [sys.executable, "-m", "benchmarks.line", *rates, f"{port}:{request.port}"]
+        with (
+            running(command, port=port, core=None, folder=tmp_path, with_pipes=True) as line,
+            ThreadPoolExecutor() as pool,
+        ):
+            started = time.monotonic()
+            answers = list(pool.map(ask_once, [Request(port, request.path, {})] * 2))
+            took_s = time.monotonic() - started
+            assert line.stdin is not None
+            assert line.stdout is not None
+            line.stdin.write("\n")
+            line.stdin.flush()
+            counts = json.loads(line.stdout.readline())
+    assert [answer.body for answer in answers] == [IMAGE] * 2
+    assert took_s >= 0.04 + 0.2
+    assert counts["down_bytes"] >= 2 * len(IMAGE)
+    # The wait for the process connected once, too.
+    assert counts["connections"] == 3
 
 
 def test_a_gallery_is_requested_completely_and_shuffled(tmp_path: Path) -> None:

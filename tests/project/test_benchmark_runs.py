@@ -19,6 +19,7 @@ from benchmarks.photos.ways import WAYS
 from benchmarks.plan import FULL, PARTS, QUICK
 from benchmarks.scroll.ways import AGAIN, ELEMENT, EMPTY, IN_CLEAR, NPM, REACT
 from benchmarks.scroll.ways import WAYS as SCROLL_WAYS
+from benchmarks.slow_line.ways import WAYS as SLOW_LINE_WAYS
 from tests.support.tools import go_without
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")]
@@ -35,6 +36,7 @@ TOOLS = {
     "pictures": ["chromium", "npm thumbhash"],
     "browser": ["chromium", "node", "npm front end"],
     "scroll": ["chromium", "node", "npm front end", "npm react"],
+    "slow-line": ["chromium", "node", "npm front end", "npm react"],
     "sealed-records": ["chromium", "node", "npm front end"],
 }
 # The ways to show a page of pictures, and the number of their requests in the quick plan.
@@ -63,6 +65,7 @@ FOUND = {
     "pictures": ("contestant", {*WAYS, *PAGES, "strip", "seal", "seal, padded", *SPREADS}),
     "browser": ("case", set(browser.case_names(QUICK))),
     "scroll": ("contestant", {name for way in SCROLL_WAYS for name in way.visits}),
+    "slow-line": ("contestant", {way.name for way in SLOW_LINE_WAYS}),
     "sealed-records": ("label", {"cold, 50 KB", "after a reload, 50 KB", sealed_records.PAGE, sealed_records.ANSWER}),
 }
 STORES_LOADS = {
@@ -108,7 +111,7 @@ def scrolled_as_planned(rows: list[dict[str, Any]]) -> bool:
     )
 
 
-LONG_PARTS = {"stores", "pictures", "scroll", "servers", "browser", "backup", "saves", "sealed-records"}
+LONG_PARTS = {"stores", "pictures", "scroll", "slow-line", "servers", "browser", "backup", "saves", "sealed-records"}
 """Parts that only a long test run includes: each takes half a minute, writes hundreds of megabytes, or has a test that
 runs one of its cases.
 """
