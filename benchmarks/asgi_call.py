@@ -1,7 +1,7 @@
 """One image request to an ASGI application without a server."""
 
 import asyncio
-from typing import Any
+from typing import Any, Self
 
 from pixstore_asgi import ImageRecord, PixstoreApp
 
@@ -29,6 +29,15 @@ class AsgiCall:
             "client": ("127.0.0.1", 50_000),
             "server": ("127.0.0.1", 80),
         }
+
+    @classmethod
+    def for_last_byte(cls, app: PixstoreApp, record: ImageRecord) -> Self:
+        """Return the request for the last byte of a ciphertext, by the URL in the record."""
+        call = cls(app, record)
+        path, _, query = str(record.ciphertext_url).partition("?")
+        headers = [(b"host", b"127.0.0.1"), (b"range", b"bytes=-1")]
+        call._scope |= {"path": path, "raw_path": path.encode(), "query_string": query.encode(), "headers": headers}
+        return call
 
     async def body(self) -> bytes:
         """Return the whole body of the answer."""

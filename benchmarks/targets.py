@@ -14,7 +14,7 @@ from .saves import FLOOR, FLOOR_IN_FILES, IN_FILES
 from .scroll import ways as scroll
 from .slow_line import ways as slow_line
 from .stores import gets as stores
-from .stores.calls import READ
+from .stores.calls import LAST_BYTE, LAST_BYTE_UNCACHED, READ
 from .stores.part import MEMORY
 from .stores.places import POSTGRES, SQLITE, SQLITE_FILES
 from .writes import AT_REST, WRITES_PER_S, WRITTEN
@@ -187,6 +187,11 @@ def _stores(parts: Parts) -> Iterator[Target]:
     over, under = ({**read, "contestant": name} for name in (SQLITE_FILES, SQLITE))
     name = "a read of 3.8 MB not in memory, in files, without a server: CPU against that of SQLite"
     yield Target(name, "at most", 0.4, "x", ratio(found, over, under, "cpu_us"))
+    for load, place in itertools.product((LAST_BYTE, LAST_BYTE_UNCACHED), (SQLITE, SQLITE_FILES)):
+        seconds = median(found, {"load": load, "contestant": place, "size": 20 * MB}, "seconds")
+        measured = None if seconds is None else Ratio(seconds * 1000, FULL.stores_rounds)
+        name = f"a range of one byte at the end of 20 MB, {place}{load.removeprefix(LAST_BYTE)}, without a server"
+        yield Target(name, "at most", 1.0, " ms", measured)
     for place in (POSTGRES, f"{SQLITE} + S3", f"{POSTGRES} + S3"):
         row: Selection = {"load": MEMORY, "contestant": place, "readers": FULL.stores_readers, "size": 20 * MB}
         used = median(found, row, "above_idle_mib")

@@ -1,21 +1,25 @@
 """The cost of saves, reads and records by the image's place, called in this process."""
 
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 
-from pixstore_asgi import ImageRecord, Payload, Pixstore
+from pixstore_asgi import ImageRecord, Payload, Pixstore, PixstoreApp
 
+from ..asgi_call import AsgiCall
 from ..cpu import cpu_seconds
 from ..own_images import check_payload
 from ..pictures import png
-from ..plan import KB, Plan
+from ..plan import KB, MB, Plan
 from ..runs import Row
 from ..saves import save_for
 from .places import Place
 
 SAVES, READ, RECORDS = "saves", "read", "records"
+LAST_BYTE, LAST_BYTE_UNCACHED = "last byte", "last byte, uncached"
 AT_ONCE = (1, 16)
 RECORDS_AT_ONCE = 100
+_LAST_BYTES = 50  # requests
 _READ_S = _RECORDS_S = 0.3
 
 
@@ -88,6 +92,42 @@ async def _read(uncached: Pixstore, record: ImageRecord, size: int) -> Row:
 
 async def _open(pix: Pixstore, record: ImageRecord) -> Payload:
     return await pix.open_payload(record.id, token=record.token, proof=record.stateless_proof)
+
+
+def last_bytes(places: Sequence[Place], plan: Plan, number: int) -> Iterator[Row]:
+    """Ask for the last byte of a long image, with Pixstore's memory and without; the median time of many."""
+    for cache_bytes, load in ((4 * plan.read_image_bytes + MB, LAST_BYTE), (0, LAST_BYTE_UNCACHED)):
+        for place in places[:: -1 if number % 2 else 1]:
+            own = place.images
+            pix = Pixstore(
+                own.database, blobs=own.blobs, secret=own.secret, cache_bytes=cache_bytes, ciphertext_url="/"
+            )
+            yield {
+                "contestant": place.name,
+                "load": load,
+                "round": number,
+                "size": plan.read_image_bytes,
+                **own.run(_last_byte(pix, own.record(plan.read_image_bytes))),
+            }
+
+
+async def _last_byte(pix: Pixstore, saved: ImageRecord) -> Row:
+    async with pix:
+        record = await pix.get_image_record(saved.id)
+        assert record is not None
+        app = PixstoreApp(pix, public_ciphertext=True)
+        whole = AsgiCall(app, record)
+        last = (await whole.body())[-1:]
+        await whole.body()  # the second one is kept in memory
+        call = AsgiCall.for_last_byte(app, record)
+        times = []
+        for _ in range(_LAST_BYTES):
+            started = time.perf_counter()
+            byte = await call.body()
+            times.append(time.perf_counter() - started)
+            if byte != last:
+                raise RuntimeError("a range request did not give the last byte")
+    return {"seconds": statistics.median(times)}
 
 
 def records(places: Sequence[Place], ids: dict[str, list[str]], number: int) -> Iterator[Row]:

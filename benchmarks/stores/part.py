@@ -63,6 +63,7 @@ def _reads(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
             yield from gets.first_bytes(contestants[gets.UNCACHED], plan, number)
             yield from gets.gets(contestants, plan, number)
             yield from calls.reads(compared, plan, number)
+            yield from calls.last_bytes(compared, plan, number)
             for place, contestant in zip(compared, contestants[gets.CACHED], strict=True):
                 if place.name == POSTGRES:
                     yield from gets.queries(place, contestant, plan, number)

@@ -20,6 +20,7 @@ def stores_tables(found: Findings) -> str:
         "An image over HTTP, out of memory (cached) and out of the store (uncached), uvicorn with one worker.": _gets,
         "The time to the first byte of a body, uncached, nothing else being asked.": _first_bytes,
         "Reads of an image in this process, without a server and without Pixstore's memory.": _reads,
+        "The last byte of an image, in this process, without a server.": _last_bytes,
         "Saves, and their CPU in the application's process.": _saves,
         f"Records, {calls.RECORDS_AT_ONCE} by one call; the figures are of one.": _records,
         "Statements for a row in PostgreSQL for each request for an image in memory, one worker.": _queries,
@@ -65,6 +66,14 @@ def _reads(found: Findings) -> str:
         figures = (figure(median(found, own, column)) for column in ("reads_per_s", "cpu_us"))
         rows.append((size_label(size), name, times(against), *figures))
     return _table(["image", "place", "CPU against SQLite", "reads/s", "CPU µs"], rows)
+
+
+def _last_bytes(found: Findings) -> str:
+    rows = []
+    for load, size, name in _distinct(found, (calls.LAST_BYTE, calls.LAST_BYTE_UNCACHED), "size"):
+        own: dict[str, Any] = {"load": load, "size": size, "contestant": name}
+        rows.append((f"{size_label(size)}, {load}", name, duration(median(found, own, "seconds"))))
+    return _table(["image", "place", "time"], rows)
 
 
 def _saves(found: Findings) -> str:

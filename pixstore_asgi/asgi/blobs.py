@@ -2,7 +2,6 @@
 
 import logging
 import re
-from contextlib import aclosing
 
 from starlette.types import Receive, Scope, Send
 
@@ -10,7 +9,7 @@ from ..core.events import event
 from ..core.ids import is_served_id
 from ..errors import PixstoreError
 from ..life import Life
-from ..serving.blob import Blob, open_blob
+from ..serving.blob import Blob, find_blob
 from ..serving.payload import BLOB_HEADERS, RawHeaders
 from .delivery import Delivery
 from .http import CrossOrigin, header_values, is_canonical, refuse, send_empty, single_value, without_last_slash
@@ -39,13 +38,12 @@ class Blobs:
         try:
             # Accept only one spelling of the URL: a cache would keep one copy for each spelling.
             is_url = image_id and _VERSION.fullmatch(version) and is_canonical(scope, _PATH + version)
-            blob = await self._open(image_id or "", bytes.fromhex(version)) if is_url else None
+            blob = await self._find(image_id or "", bytes.fromhex(version)) if is_url else None
             if blob is None:
                 await refuse(404, public, send)
                 return
             headers = [*BLOB_HEADERS, (b"etag", f'"{version}"'.encode()), *public]
-            async with aclosing(blob):
-                await self._send(blob, headers, scope, receive, send)
+            await self._send(blob, headers, scope, receive, send)
         except PixstoreError as error:  # raised before the response was started; a later error only ends the body
             _log.error(
                 "the ciphertext of image %r can't be served: %s",
@@ -55,9 +53,9 @@ class Blobs:
             )
             await refuse(503, public, send)
 
-    async def _open(self, image_id: str, version: bytes) -> Blob | None:
+    async def _find(self, image_id: str, version: bytes) -> Blob | None:
         await self._life.opened()
-        return await open_blob(self._life.images, image_id, version)
+        return await find_blob(self._life.images, image_id, version)
 
     async def _send(self, blob: Blob, headers: RawHeaders, scope: Scope, receive: Receive, send: Send) -> None:
         etag = dict(headers)[b"etag"].decode()
@@ -77,6 +75,9 @@ class Blobs:
             await send_empty(200, headers, send)
             return
         payload = await self._delivery.read_within(blob.part(part.start, len(part)))
+        if payload is None:  # the image was updated or deleted just now
+            await refuse(404, self._cross_origin.public_headers, send)
+            return
         await self._delivery(payload, 200 if wanted is None else 206, headers, scope, receive, send)
 
 

@@ -72,8 +72,8 @@ class Delivery:
         start = {"type": "http.response.start", "status": status, "headers": headers}
         return self._send(send, start, {"type": "http.response.body", "body": whole, "more_body": False})
 
-    async def read_within(self, reading: Awaitable[Payload]) -> Payload:
-        """Await `reading` and return its payload. Raises StoreBusy if `reading` takes longer than max_stream_s."""
+    async def read_within(self, reading: Awaitable[Payload | None]) -> Payload | None:
+        """Await `reading` and return its payload, if any. Raises StoreBusy if this takes longer than max_stream_s."""
         with anyio.move_on_after(self._max_stream_s):
             return await reading
         raise StoreBusy(f"not read within max_stream_s, {self._max_stream_s} s: try again, or raise it")

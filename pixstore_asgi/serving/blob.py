@@ -11,27 +11,15 @@ from .entries import CachedImage
 from .payload import Payload
 
 
-async def open_blob(images: ImageCache, image_id: str, version: bytes) -> "Blob | None":
+async def find_blob(images: ImageCache, image_id: str, version: bytes) -> "Blob | None":
     """Return the ciphertext of this version of an image. Return None if the version is not current or there is no
     image.
 
-    Raises StoreError.
+    It reads only the row: a client that does not know the version's id must not make us read or cache a body. Raises
+    StoreError.
     """
-    # Read only the row first: a client that does not know the version's id must not make us read or cache a body.
     row = await images.get(image_id)
-    if row is None or not _is_current(row, version):
-        return None
-    if found := images.find_nowait(image_id):
-        image, body = found
-        return Blob(image, whole=body[1:]) if _is_current(image, version) else None
-    opened = await images.open(image_id)
-    if opened is None or not _is_current(opened.image, version):
-        if opened is not None and not isinstance(opened, CachedImage):
-            await opened.aclose()
-        return None
-    if isinstance(opened, CachedImage):
-        return Blob(opened.image, stream=opened.read(with_state=False))
-    return Blob(opened.image, stream=opened, in_memory=False)
+    return Blob(images, row) if row is not None and _is_current(row, version) else None
 
 
 def _is_current(image: StoredImage, version: bytes) -> bool:
@@ -40,36 +28,39 @@ def _is_current(image: StoredImage, version: bytes) -> bool:
 
 
 class Blob:
-    """One ciphertext of `size` bytes. Call `part` at most once: it takes the stream."""
+    """One ciphertext of `size` bytes. Its body is not read before `part`."""
 
-    def __init__(
-        self, image: StoredImage, *, whole: bytes = b"", stream: ImageStream | None = None, in_memory: bool = True
-    ) -> None:
+    def __init__(self, images: ImageCache, image: StoredImage) -> None:
         self.size = image.meta.size
-        self._whole = whole
-        self._stream = stream
-        self._in_memory = in_memory
+        self._images = images
+        self._image = image
 
-    async def part(self, start: int, length: int) -> Payload:
-        """Return the payload with `length` bytes from offset `start`.
+    async def part(self, start: int, length: int) -> Payload | None:
+        """Return the payload with `length` bytes from offset `start`. Return None if the image has another version now.
 
-        A range of at most WHOLE_BYTES is read now, so that sending it uses no connection of the store.
+        A range of at most WHOLE_BYTES is read now, so that sending it uses no connection of the store. Raises
+        StoreError.
         """
-        stream, self._stream = self._stream, None
-        if stream is None:
-            return Payload(WireState.SUCCESS, head=self._whole[start : start + length], size=length)
-        part = _Part(stream, start, length)
-        if length > WHOLE_BYTES:
-            return Payload(WireState.SUCCESS, head=b"", size=length, stream=part, in_memory=self._in_memory)
+        version = self._image.meta.version
+        if found := self._images.find_nowait(self._image.id):
+            image, body = found
+            if not _is_current(image, version):
+                return None
+            return Payload(WireState.SUCCESS, head=body[1 + start : 1 + start + length], size=length)
+        # A range must not make us read the whole body for the cache.
+        opened = await self._images.open(self._image.id, is_whole=length == self.size)
+        if opened is None:
+            return None
+        in_memory = isinstance(opened, CachedImage)
+        part = _Part(opened.read(with_state=False) if isinstance(opened, CachedImage) else opened, start, length)
+        if _is_current(opened.image, version) and length > WHOLE_BYTES:
+            return Payload(WireState.SUCCESS, head=b"", size=length, stream=part, in_memory=in_memory)
         try:
+            if not _is_current(opened.image, version):
+                return None
             return Payload(WireState.SUCCESS, head=b"".join([piece async for piece in part]), size=length)
         finally:
             await part.aclose()
-
-    async def aclose(self) -> None:
-        """Close the store's stream, unless `part` took it."""
-        if self._stream is not None:
-            await self._stream.aclose()
 
 
 class _Part:

@@ -139,17 +139,21 @@ class ImageCache:
         self._entries.move_to_end(image_id)
         return known.image, known.pieces[0]
 
-    async def open(self, image_id: str) -> CachedImage | ImageStream | None:
+    async def open(self, image_id: str, *, is_whole: bool = True) -> CachedImage | ImageStream | None:
         """Return the current image with its body: from memory if it is cached, else as a stream of the store.
+
+        is_whole: whether the caller reads the whole body. If not, a body that is not cached stays so.
 
         Raises IntegrityError if a body that is to be cached fails its tag check. The next request reads it again.
         """
-        while self._may_keep(image_id):
+        while self._may_keep(image_id) if is_whole else self._has_body(image_id):
             (stamp,) = self._store.stamps((image_id,))
             if self._is_outdated(image_id, stamp) and not await self._refresh(image_id, stamp):
                 continue
             if (cached := self._entries.current(image_id, stamp)) and cached.pieces:
                 return cached
+            if not is_whole:
+                break
             async with self._alone(image_id) as other:
                 if other is None:
                     return await self._load(image_id, stamp)
@@ -172,11 +176,15 @@ class ImageCache:
         known = self._entries.get(image_id)
         if self._max_bytes == 0 or (known and known.pieces is None and not self._entries.fits(known.image)):
             return False
-        if known and known.pieces:
+        if self._has_body(image_id):
             return True
         was_requested = image_id in self._admission
         self._admission.add_request(image_id)
         return was_requested
+
+    def _has_body(self, image_id: str) -> bool:
+        known = self._entries.get(image_id)
+        return known is not None and known.pieces is not None
 
     def _is_outdated(self, image_id: str, stamp: Hashable) -> bool:
         """Return whether the body is cached but its row must be read again."""

@@ -292,9 +292,12 @@ async def test_slow_and_lost_clients_hold_nothing(pix: Pixstore, store: SqliteSt
     assert [wire.is_complete for wire in (leaving, stalling)] == [False, False]
 
 
-@pytest.mark.parametrize("cache_bytes", [0])
+@pytest.mark.parametrize("cache_bytes", [0, 64 * 1024 * 1024])
 async def test_a_range_costs_its_own_chunks(pix: Pixstore, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A range of a long body reads the chunks that it lies in, and at most one after them, wherever it begins."""
+    """A range of a long body reads the chunks that it lies in, and at most one after them, wherever it begins.
+
+    It does so too if the cache would keep the whole body.
+    """
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
     path = await blob_path(store, record)
     numbers: list[int] = []
@@ -362,6 +365,29 @@ async def test_what_needs_no_body_holds_nothing(pix: Pixstore, store: SqliteStor
         ):
             assert (await http.request(method, url, headers=sent)).status_code == status
             assert not store.in_use
+
+
+async def test_an_update_between_row_and_body(
+    pix: Pixstore, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If an image is updated after its row was read, its old version is not found, short or long."""
+    get = store.get
+
+    async def get_late(image_id: str) -> Any:
+        patched.undo()
+        image = await get(image_id)
+        await pix.update_image(image_id, large_png(size))
+        return image
+
+    for size in (300, 9 * CHUNK_BYTES):
+        record = await pix.save_image(large_png(size))
+        path = await blob_path(store, record)
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "get", get_late)
+            pix._life.images.forget(record.id)
+            async with client(PixstoreApp(pix, public_ciphertext=True)) as http:
+                assert (await http.get(path)).status_code == 404
+        assert not store.in_use
 
 
 @pytest.mark.parametrize("cache_bytes", [0])

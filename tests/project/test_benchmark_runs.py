@@ -74,6 +74,8 @@ STORES_LOADS = {
     "first byte",
     "queries",
     "read",
+    "last byte",
+    "last byte, uncached",
     "records",
     "saves",
     "workers",
