@@ -6,18 +6,19 @@ from typing import Self
 
 from ..core.images import StoredImage
 from ..errors import StoreDamaged, StoreError
-from ..process import check_loop
+from ..process import check_loop, running_loop
 from .contract import CHUNK_BYTES
 
 
 class ChunkStream:
-    """An ImageStream of one version. Its first chunks are in memory; `read_chunk` reads the others.
+    """An ImageStream of one version. Its first chunks are in memory; `read_nowait` or `read_chunk` reads the others.
 
-    It fetches the next chunk while the caller uses the previous one, so a paused reader holds two chunks in memory.
-    reads_ahead: False for a source that itself holds the next bytes.
+    After a chunk of `read_chunk`, it fetches the next one while the caller uses this one, so a paused reader holds two
+    chunks in memory. reads_ahead: False for a source that itself holds the next bytes.
 
     read_chunk: returns a chunk by its number, or None if the chunk is missing. reason: the end of the error message for
     a missing chunk, with cause and remedy. release: called once, as soon as this stream no longer needs the body.
+    read_nowait: returns a chunk that can be read without a wait, else None.
     """
 
     def __init__(
@@ -29,13 +30,17 @@ class ChunkStream:
         release: Callable[[], object] | None = None,
         *,
         reads_ahead: bool = True,
+        read_nowait: Callable[[int], bytes | None] | None = None,
     ) -> None:
         self.image = image
         self._chunks = chunks
         self._read_chunk = read_chunk
         self._reason = reason
         self._release = release
+        self._loop = running_loop()
         self._reads_ahead = reads_ahead
+        self._read_nowait = read_nowait
+        self._waits = read_nowait is None  # whether the last chunk came from `read_chunk`
         self._number = 0
         self._left = image.meta.size
         self._ahead: asyncio.Task[bytes | StoreError | None] | None = None
@@ -71,14 +76,23 @@ class ChunkStream:
         self._free()
 
     async def _read(self) -> bytes | StoreError | None:
+        check_loop(self._loop)
+        if self._ahead is None and self._read_nowait is not None:
+            await asyncio.sleep(0)  # other tasks run between two reads on this thread
+            try:
+                chunk = self._read_nowait(self._number)
+            except StoreError as error:
+                return error
+            self._waits = chunk is None
+            if chunk is not None:
+                return chunk
         if self._ahead is None:
             self._ahead = asyncio.create_task(self._outcome(self._number))
-        check_loop(self._ahead.get_loop())
         return await asyncio.shield(self._ahead)  # a cancelled reader may go on
 
     def _read_ahead(self) -> None:
         self._ahead = None
-        if self._reads_ahead and self._left and not self._chunks:
+        if self._reads_ahead and self._waits and self._left and not self._chunks:
             self._ahead = asyncio.create_task(self._outcome(self._number))
 
     async def _outcome(self, number: int) -> bytes | StoreError | None:

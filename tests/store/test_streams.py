@@ -19,6 +19,7 @@ from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, save
 from pixstore_asgi.store.sqlite import SqliteStore, streams
 from pixstore_asgi.store.sqlite.leases import Leases
+from pixstore_asgi.store.sqlite.reads import Pace
 from pixstore_asgi.store.sqlite.write_lock import WriteLock
 from pixstore_asgi.store.tables import bodies
 from pixstore_asgi.store.tables.transaction import Transaction
@@ -43,8 +44,9 @@ class Reads:
 
 
 @pytest.fixture
-async def opened(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    """An open store with an image `a` of six chunks."""
+async def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SqliteStore]:
+    """An open store with an image `a` of six chunks, on a disk so slow that threads read them."""
+    monkeypatch.setattr(Pace, "is_quick", lambda self: False)
     store = SqliteStore(tmp_path / "images.db")
     await store.open()
     await save(store, "a", body_of(6 * CHUNK_BYTES))
@@ -78,6 +80,24 @@ async def test_one_chunk_is_read_ahead(opened: SqliteStore, monkeypatch: pytest.
     reads.count = 0
     assert await read(opened, "a") == body_of(6 * CHUNK_BYTES)
     assert reads.count == 5
+
+
+async def test_a_disk_that_becomes_slow_within_a_body_moves_its_reads_to_threads(
+    opened: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream reads each chunk on its own thread while that needs no wait, and else on another, ahead."""
+    reads = Reads(monkeypatch)
+    quick = iter([True, True, True, False, False, True])  # asked when it is opened, then before each chunk
+    monkeypatch.setattr(Pace, "is_quick", lambda self: next(quick))
+    stream = await opened.open_stream("a")
+    assert stream is not None
+    counts, body = [], b""
+    async for chunk in stream:
+        body += chunk
+        await asyncio.sleep(0.02)
+        counts.append(reads.count)
+    assert body == body_of(6 * CHUNK_BYTES)
+    assert counts == [0, 0, 0, 2, 3, 3]
 
 
 async def test_a_stream_closed_while_it_reads_ahead_frees_its_body(

@@ -131,6 +131,11 @@ class Engine:
         _, *readers = self._checked()
         return min(readers, key=lambda reader: reader.queued)
 
+    @property
+    def reads_are_quick(self) -> bool:
+        """Whether `read_nowait` may read now."""
+        return self._pace.is_quick()
+
     def read_nowait(
         self, function: Callable[Concatenate[Any, P], R | None], *args: P.args, **kwargs: P.kwargs
     ) -> R | None:
@@ -138,7 +143,7 @@ class Engine:
         this read fails.
         """
         self._checked()
-        if not self._pace.is_quick():
+        if not self.reads_are_quick:
             return None
         before = self._pace.waits()
         try:

@@ -14,7 +14,7 @@ from ...core.images import StoredImage
 from ..rules import image_of_row
 from ..tables import images
 from .connection import closed_on_error, is_busy, translated
-from .transaction import STATEMENTS
+from .transaction import CHUNK_BITS, STATEMENTS
 
 if sys.platform == "linux":
     import resource
@@ -54,6 +54,13 @@ def whole_image(db: sqlite3.Connection, image_id: str) -> tuple[StoredImage, lis
         return None
     image, chunks = image_of_row(rows[0][:-2]), [data for *_, data in rows if data]
     return (image, chunks) if sum(map(len, chunks)) == image.meta.size else None
+
+
+def chunk(db: sqlite3.Connection, body: int, number: int) -> bytes:
+    """Return one chunk of a body. Raises sqlite3.OperationalError if it is missing."""
+    # A SELECT would copy it once more.
+    with db.blobopen("chunk", "data", body << CHUNK_BITS | number, readonly=True) as blob:
+        return blob.read()
 
 
 class Pace:

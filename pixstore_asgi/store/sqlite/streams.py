@@ -9,6 +9,7 @@ from ...errors import StoreBusy, StoreDamaged
 from ..chunk_stream import ChunkStream, missing_part
 from ..contract import CHUNK_BYTES, WHOLE_BYTES
 from ..tables import bodies, images
+from . import reads
 from .connection import translated
 from .engine import Engine
 
@@ -48,7 +49,14 @@ def _stream(
     engine: Engine, image: StoredImage, body: int, chunks: list[bytes], release: Callable[[], None] | None
 ) -> ChunkStream:
     reason = _RESTORE if engine.leases.are_shared else f"it was read for longer than sweep_grace_s, or {_RESTORE}"
-    return ChunkStream(image, chunks, lambda number: engine.read(bodies.read_chunk, body, number), reason, release)
+    return ChunkStream(
+        image,
+        chunks,
+        lambda number: engine.read(bodies.read_chunk, body, number),
+        reason,
+        release,
+        read_nowait=(lambda number: engine.read_nowait(reads.chunk, body, number)) if engine.reads_are_quick else None,
+    )
 
 
 async def _is_live(engine: Engine, body: int, stream: ChunkStream) -> bool:
