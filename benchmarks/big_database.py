@@ -32,7 +32,7 @@ class BigDatabase:
 
 async def make(path: Path, count: int) -> BigDatabase:
     """Save one image through the package, and put in the others as copies of it, each with a wrapped key of its own."""
-    secret = secrets.token_bytes(32)
+    secret = secrets.token_urlsafe(32).encode()  # commands read the secret as text
     store = SqliteStore(path)
     async with Pixstore(store, secret=secret) as pix:
         first = await pix.save_image(png(IMAGE_BYTES))

@@ -1,4 +1,4 @@
-"""The part `growth`: the time of a GET, a record and a save beside ever more images; the log; two workers."""
+"""The part `growth`: the time of a GET, a record and a save beside ever more images; commands; the log; two workers."""
 
 import asyncio
 import random
@@ -14,6 +14,7 @@ from pixstore_asgi import Pixstore, PixstoreApp
 
 from .asgi_call import AsgiCall
 from .big_database import IMAGE_BYTES, BigDatabase, make
+from .commands import commands
 from .environment import missing_programs
 from .own_images import check_payload, saved_images
 from .pictures import png
@@ -37,14 +38,17 @@ def measure(plan: Plan) -> Findings:
     progress = Progress("growth", steps)
     with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as folder:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_measure_databases(plan, Path(folder), found, progress))
+            databases = runner.run(_measure_databases(plan, Path(folder), found, progress))
             runner.run(_measure_log(plan, Path(folder), found, progress))
+        for row in commands(plan, databases, Path(folder)):
+            found.rows.append(row)
+            progress.say(f"{row['what']} of {row['stored']:,} images: {row['seconds']} s, {row['peak_mib']} MiB")
         if worker_rounds:
             _measure_workers(plan, Path(folder) / "workers", found, progress)
     return found
 
 
-async def _measure_databases(plan: Plan, folder: Path, found: Findings, progress: Progress) -> None:
+async def _measure_databases(plan: Plan, folder: Path, found: Findings, progress: Progress) -> list[BigDatabase]:
     databases: dict[int, BigDatabase] = {}
     for count in plan.stored_images:
         started = time.perf_counter()
@@ -62,6 +66,7 @@ async def _measure_databases(plan: Plan, folder: Path, found: Findings, progress
             ]
             shown = ", ".join(f"{name} {value * 1e6:,.0f} µs" for name, value in times.items())
             progress.step(f"{count:,} images: {shown}")
+    return list(databases.values())
 
 
 async def _operations(database: BigDatabase, samples: int, seed: int) -> dict[str, float]:

@@ -42,6 +42,7 @@ class Plan:
     saves_s: float = 2.0
     concurrent_saves: tuple[int, ...] = (1, 16)
     stored_images: tuple[int, ...] = (1_000, 100_000, 1_000_000)
+    exported_images: int = 100_000
     growth_samples: int = 300
     log_saves: int = 2_000
     backup_images: int = 1_000
@@ -109,6 +110,7 @@ QUICK = Plan(
     saves_s=0.3,
     concurrent_saves=(16,),
     stored_images=(100, 500),
+    exported_images=100,
     growth_samples=20,
     log_saves=50,
     backup_images=8,

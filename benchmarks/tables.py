@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from . import backup
+from . import backup, commands
 from .markdown import NOTHING, duration, figure, table, times
 from .page import IMAGES
 from .plan import Findings, size_label
@@ -154,7 +154,16 @@ def growth_tables(found: Findings) -> str:
         f"While {log['saves']:,} images of {size_label(log['size'])} were saved, the write-ahead log was at most "
         f"{size_label(log['most_bytes'])}; the file is then {log['file_per_image_byte']:.3f} times the images' bytes."
     )
-    return f"{growing}\n\n{log_line}\n\n{_workers_line(found)}"
+    return "\n\n".join([growing, _commands_table(found), log_line, _workers_line(found)])
+
+
+def _commands_table(found: Findings) -> str:
+    rows = []
+    for command in (commands.STATS, commands.EXPORT):
+        for row in select(found, {"what": command}):
+            label = f"{row['stored']:,} images of {size_label(row['size'])}"
+            rows.append((command, label, duration(row["seconds"]), duration(row["cpu_s"]), figure(row["peak_mib"])))
+    return table(["command", "store", "time", "CPU", "most memory, MiB"], rows)
 
 
 def backup_tables(found: Findings) -> str:

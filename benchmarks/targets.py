@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from . import sealed_records
+from .commands import EXPORT, STATS
 from .pictures import PICTURES
 from .plan import FULL, KB, MB, Findings, size_label
 from .ratios import Ratio, Selection, difference, median, ratio, select
@@ -56,6 +57,7 @@ def targets(parts: Parts) -> list[Target]:
         _saves,
         _pieces,
         _growth,
+        _commands,
         _memory,
         _stores,
         _browser,
@@ -167,6 +169,15 @@ def _growth(parts: Parts) -> Iterator[Target]:
         under: Selection = {"what": operation, "images": _FEW_IMAGES}
         name = f"one {operation} beside {_MANY_IMAGES:,} images: time against {_FEW_IMAGES:,}"
         yield Target(name, "below", 1.3, "x", ratio(parts.get("growth"), over, under, "seconds"))
+
+
+def _commands(parts: Parts) -> Iterator[Target]:
+    found = parts.get("growth")
+    for command, count in ((STATS, _MANY_IMAGES), (EXPORT, FULL.exported_images)):
+        many, few = (median(found, {"what": command, "stored": n}, "peak_mib") for n in (count, _FEW_IMAGES))
+        name = f"`{command}` of {count:,} images: most memory above that of {_FEW_IMAGES:,}"
+        measured = None if many is None or few is None else Ratio(many - few, 1)
+        yield Target(name, "at most", 16.0, " MiB", measured)
 
 
 def _memory(parts: Parts) -> Iterator[Target]:

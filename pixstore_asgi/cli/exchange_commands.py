@@ -1,6 +1,6 @@
 """The commands `pixstore-asgi import` and `export`: move images from the npm package, and to it or to plain files."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import AbstractContextManager, AsyncExitStack
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +13,7 @@ from ..transfer.exports import DATABASE_NAME, IMAGES_NAME, export_files, export_
 from ..transfer.folder import Folder
 from ..transfer.npm_import import ALL_FORMATS, NpmImport
 from ..transfer.npm_source import EXTENSION, open_npm_source
-from ..transfer.steps import Step, list_ids
+from ..transfer.steps import Step, count_ids, ids_of
 from .frame import Move
 from .plain_commands import import_files, import_s3
 from .stores import SOURCE, Database, DatabaseType, NewPath, blobs, existing_database, is_made, opened, opened_as_made
@@ -96,13 +96,13 @@ def _export(
     blobs: str | None,
     directory: str | None,
     opened: Callable[[], AbstractContextManager[_T]],
-    export: Callable[[Pixstore, list[str], _T], AsyncIterator[Step]],
+    export: Callable[[Pixstore, AsyncIterable[str], _T], AsyncIterator[Step]],
 ) -> None:
     async def steps() -> None:
         async with opened_as_made(database, blobs, only_reads=True) as store, Pixstore(store) as pix:
-            ids = await list_ids(store, directory)
+            total = await count_ids(store, directory)
             with opened() as target:
-                await move.follow(export(pix, ids, target), len(ids))
+                await move.follow(export(pix, ids_of(store, directory), target), total)
 
     move.run(steps())
 

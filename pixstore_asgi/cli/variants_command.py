@@ -8,7 +8,7 @@ import click
 from ..decoding.task import Variant
 from ..errors import ConfigError
 from ..pixstore import Pixstore
-from ..transfer.steps import list_originals
+from ..transfer.steps import count_ids, ids_of
 from ..transfer.variants import make_variants
 from .frame import Move, all_of
 from .stores import Database, blobs, existing_database, opened_as_made
@@ -104,7 +104,8 @@ def variants(
     async def steps() -> None:
         options: dict[str, Any] = {"variants": wanted, "placeholder": placeholder, "pad_to": pad_to}
         async with opened_as_made(database, blobs) as store, Pixstore(store, check_pixels=True, **options) as pix:
-            ids = await list_originals(store, directory)
-            await move.follow(make_variants(pix, ids, again=again, dry_run=dry_run), len(ids))
+            total = await count_ids(store, directory, originals_only=True)
+            ids = ids_of(store, directory, originals_only=True)
+            await move.follow(make_variants(pix, ids, again=again, dry_run=dry_run), total)
 
     move.run(steps())

@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 import stat
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -20,18 +20,20 @@ from ..errors import ImageNotFound, InputError, InvalidImage, PixstoreError, Sto
 from ..pixstore import Pixstore
 from .folder import FilePath, Folder
 from .npm_source import KNOWN_FORMATS, TABLE, file_of
-from .steps import Outcome, Step, printable, step_of
+from .steps import Outcome, Step, each_of, printable, step_of
 
 DATABASE_NAME = ".pixstore.sqlite"
 IMAGES_NAME = "pixstore-images"
 _UNCOMMITTED_ROWS = 100  # rows in one transaction; after an interruption, the next export writes them again
 
 
-async def export_files(pix: Pixstore, image_ids: Iterable[str], folder: Folder) -> AsyncIterator[Step]:
+async def export_files(
+    pix: Pixstore, image_ids: Iterable[str] | AsyncIterable[str], folder: Folder
+) -> AsyncIterator[Step]:
     """Write images into a folder, unencrypted. Yield one step for each id. Raises StoreError if reading or writing
     fails.
     """
-    for image_id in image_ids:
+    async for image_id in each_of(image_ids):
         yield await step_of(image_id, _write_file(pix, image_id, folder))
 
 
@@ -113,14 +115,14 @@ def open_npm_target(folder: Path) -> Iterator[NpmTarget]:
 
 
 async def export_npm(
-    pix: Pixstore, image_ids: Iterable[str], target: NpmTarget, *, all_formats: bool = False
+    pix: Pixstore, image_ids: Iterable[str] | AsyncIterable[str], target: NpmTarget, *, all_formats: bool = False
 ) -> AsyncIterator[Step]:
     """Write images into an npm store. Yield one step for each id. Raises StoreError if reading or writing fails.
 
     A variant becomes an image of its own after its original, because the npm package has no variants. all_formats: also
     export gif and avif. The npm package serves these only if its option imageFormats lists them.
     """
-    for image_id in image_ids:
+    async for image_id in each_of(image_ids):
         yield await step_of(image_id, _add_to_npm(pix, image_id, target, all_formats))
 
 

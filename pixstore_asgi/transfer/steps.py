@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
-from ..core.ids import Count, is_variant_id, original_of, range_of_directory
+from ..core.ids import Count, is_variant_id, range_of_directory
 from ..errors import ImageNotFound, InputError, IntegrityError, InvalidImage, RecordError, StoreConflict, StoreDamaged
 from ..store.contract import ImageStore
 from ..store.inspection import pages_of_ids
@@ -47,6 +47,8 @@ async def step_of(image_id: str, work: Awaitable[Step]) -> Step:
         return Step(image_id, Outcome.LEFT, str(error))
 
 
+_T = TypeVar("_T")
+
 Work = Coroutine[Any, Any, Step | None]
 """Returns the step of one image, or None if there is nothing to report."""
 
@@ -55,7 +57,7 @@ async def run_together(works: Iterable[Work] | AsyncIterable[Work], most: int) -
     """Run up to `most` of these coroutines at the same time. Yield each step as soon as its coroutine has ended."""
     running: set[asyncio.Task[Step | None]] = set()
     try:
-        async for work in _iterated(works):
+        async for work in each_of(works):
             running.add(asyncio.create_task(work))
             if len(running) == most:
                 async for step in _ended(running):
@@ -69,13 +71,14 @@ async def run_together(works: Iterable[Work] | AsyncIterable[Work], most: int) -
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _iterated(works: Iterable[Work] | AsyncIterable[Work]) -> AsyncIterator[Work]:
-    if isinstance(works, AsyncIterable):
-        async for work in works:
-            yield work
+async def each_of(items: Iterable[_T] | AsyncIterable[_T]) -> AsyncIterator[_T]:
+    """Yield the items of an iterable of either kind."""
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
     else:
-        for work in works:
-            yield work
+        for item in items:
+            yield item
 
 
 async def _ended(running: set[asyncio.Task[Step | None]]) -> AsyncIterator[Step]:
@@ -132,19 +135,24 @@ def printable(text: object) -> str:
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(text))
 
 
-async def list_originals(store: ImageStore, directory: str | None = None) -> list[str]:
-    """Return the ids of all originals of an open store, or of one directory only. Raises InputError or StoreError."""
-    after, before = range_of_directory(directory)
-    pages = pages_of_ids(store, after=after, before=before)
-    return [each async for page in pages for each in page if not is_variant_id(each)]
+async def ids_of(
+    store: ImageStore, directory: str | None = None, *, originals_only: bool = False
+) -> AsyncIterator[str]:
+    """Yield the ids of all images of an open store, or of one directory only, in their order. Hold one page in memory.
 
-
-async def list_ids(store: ImageStore, directory: str | None = None) -> list[str]:
-    """Return the ids of all images of an open store, or of one directory only. Each original's id is followed by the
-    ids of its variants.
-
-    Includes images with damaged rows, if the store can list them. Raises InputError or StoreError.
+    An original comes before its variants, because its id is the beginning of theirs. Includes images with damaged rows,
+    if the store can list them. Raises InputError or StoreError.
     """
     after, before = range_of_directory(directory)
-    pages = [page async for page in pages_of_ids(store, after=after, before=before)]
-    return sorted((each for page in pages for each in page), key=lambda each: (original_of(each), each))
+    async for page in pages_of_ids(store, after=after, before=before):
+        for image_id in page:
+            if not (originals_only and is_variant_id(image_id)):
+                yield image_id
+
+
+async def count_ids(store: ImageStore, directory: str | None = None, *, originals_only: bool = False) -> int:
+    """Return how many ids `ids_of` yields."""
+    count = 0
+    async for _ in ids_of(store, directory, originals_only=originals_only):
+        count += 1
+    return count

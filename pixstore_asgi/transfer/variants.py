@@ -2,20 +2,20 @@
 running.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing
 
 from ..decoding.pool import DecodingKilled
 from ..errors import ImageNotFound, StoreConflict
 from ..pixstore import Pixstore, parts_of
 from ..saving.backfill import Backfill
-from .steps import REFUSALS, Outcome, Step, run_together
+from .steps import REFUSALS, Outcome, Step, each_of, run_together
 
 _ATTEMPTS = 3
 
 
 async def make_variants(
-    pix: Pixstore, image_ids: Iterable[str], *, again: bool = False, dry_run: bool = False
+    pix: Pixstore, image_ids: Iterable[str] | AsyncIterable[str], *, again: bool = False, dry_run: bool = False
 ) -> AsyncGenerator[Step, None]:
     """Add missing variants, dimensions and placeholders to originals. Yield one step for each original.
 
@@ -32,7 +32,7 @@ async def make_variants(
         StoreError: The store fails.
     """
     backfill = parts_of(pix).backfill
-    works = (_step(backfill, image_id, again=again, is_dry=dry_run) for image_id in image_ids)
+    works = (_step(backfill, image_id, again=again, is_dry=dry_run) async for image_id in each_of(image_ids))
     async with aclosing(run_together(works, backfill.decoder.processes)) as steps:
         async for step in steps:
             yield step

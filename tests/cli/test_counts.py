@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from click.testing import CliRunner
 
 from pixstore_asgi import Pixstore, Variant
 from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.store import inspection
+from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.transfer.folder import FilePath, Folder
 from tests.support.samples import SECRET, picture
 
 COUNT = "2 images and 2 variants"
@@ -46,6 +50,27 @@ def test_each_command_says_images_and_variants(database: Path, tmp_path: Path) -
     assert f"\n{COUNT} skipped, there already\n" in run("copy", "--from", database, "--to", copy)
     exported = ("export", "images", "--database", database, "--to", files)
     assert run(*exported) == f"{COUNT} written to {files}, in clear\n"
+
+
+def test_export_lists_a_page_at_a_time(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`export` counts the ids, then reads the next page of them after it has written the images of the last one."""
+    seen = []
+    ids, place = SqliteStore.ids, Folder.place
+
+    async def listed(self: SqliteStore, *, after: str, limit: int) -> Sequence[str]:
+        seen.append(f"at most {limit} ids")
+        return await ids(self, after=after, limit=limit)
+
+    def placed(self: Folder, path: FilePath, data: bytes) -> bool:
+        seen.append("file")
+        return place(self, path, data)
+
+    monkeypatch.setattr(inspection, "_PAGE", 2)
+    monkeypatch.setattr(SqliteStore, "ids", listed)
+    monkeypatch.setattr(Folder, "place", placed)
+    run("export", "images", "--database", database, "--to", tmp_path / "files")
+    page = "at most 2 ids"
+    assert seen == [*[page] * 3, *[page, "file", "file"] * 2, page]
 
 
 def test_machines_are_told_the_same(database: Path) -> None:

@@ -58,7 +58,7 @@ FOUND = {
         },
     ),
     "saves": ("contestant", {*OUR_SAVES, "npm"}),
-    "growth": ("what", {"file", "open", "GET", "record", "save", "log", "workers"}),
+    "growth": ("what", {"file", "open", "GET", "record", "save", "stats", "export images", "log", "workers"}),
     "backup": ("contestant", {backup.DATABASE, backup.FILES, backup.ONE_FILE, backup.FOLDER, backup.NPM}),
     "memory": ("contestant", {"pixstore/uvicorn", "floor/uvicorn", "npm/node"}),
     "stores": ("contestant", {"SQLite", "PostgreSQL", "SQLite + files", "SQLite + S3", "PostgreSQL + S3"}),

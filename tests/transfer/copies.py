@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from pixstore_asgi.core.images import StoredImage, Tombstone
 from pixstore_asgi.store.contract import ImageStore, KeyChecks
 from pixstore_asgi.store.contract_tests.steps import read
-from pixstore_asgi.transfer.steps import Report
+from pixstore_asgi.transfer.steps import Report, ids_of
 from pixstore_asgi.transfer.store_copy import copy_store
 
 
@@ -33,6 +33,11 @@ async def copy(source: ImageStore, target: ImageStore | None, **options: Any) ->
     async for step in copy_store(source, target, **options):
         report.add(step)
     return report
+
+
+async def list_ids(store: ImageStore, directory: str | None = None) -> list[str]:
+    """Return the ids of all images of an open store, or of one directory only, as a move lists them."""
+    return [image_id async for image_id in ids_of(store, directory)]
 
 
 def counts(report: Report) -> tuple[int, int, int, int]:

@@ -24,8 +24,9 @@ from pixstore_asgi.pixstore import parts_of
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.transfer.exports import export_files, export_npm, open_npm_target
 from pixstore_asgi.transfer.folder import Folder
-from pixstore_asgi.transfer.steps import Report, Step, list_ids
+from pixstore_asgi.transfer.steps import Report, Step
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
+from tests.transfer.copies import list_ids
 
 PAGE_BYTES = 16384
 IMAGES = {"plain": "png", "players:ada": "webp", "players:-rf": "jpeg", "Z_9": "gif", "z:z": "avif"}
