@@ -65,10 +65,14 @@ def measure(plan: Plan) -> Findings:
     """Let each contestant save into a database of its own, in turn, with nothing of the last one left to be written."""
     found = Findings(missing=missing_programs("node", "npm pixstore"))
     sizes = [size for size in plan.saves_sizes if plan.has_case(size_name(size))]
-    cases = list(itertools.starmap(Case, itertools.product(sizes, PICTURES, plan.concurrent_saves)))
+    cases = [
+        Case(size, kind, concurrent)
+        for size, kind, concurrent in itertools.product(sizes, PICTURES, plan.concurrent_saves)
+        if kind != "jpeg" or size in plan.saves_jpeg_sizes
+    ]
     savers = {case: _savers(case, plan, with_npm=not found.missing) for case in cases}
-    progress = Progress("saves", plan.rounds * sum(map(len, savers.values())))
-    for number in range(plan.rounds):
+    progress = Progress("saves", plan.few_rounds * sum(map(len, savers.values())))
+    for number in range(plan.few_rounds):
         for case in cases:
             for name in list(savers[case])[:: -1 if number % 2 else 1]:
                 saved = _saved(savers[case][name], case, plan.saves_s)

@@ -52,7 +52,7 @@ def case_names(plan: Plan) -> list[str]:
 def measure(plan: Plan) -> Findings:
     """Measure every case in every round, each round in a fresh profile."""
     found = Findings(missing=missing_programs("chromium", "node", "npm front end"))
-    progress = Progress("sealed-records", plan.rounds * sum(map(plan.has_case, case_names(plan))))
+    progress = Progress("sealed-records", plan.few_rounds * sum(map(plan.has_case, case_names(plan))))
     with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as name:
         for rows in (_in_browser(Path(name), plan) if not found.missing else (), _on_server(Path(name), plan)):
             for row in rows:
@@ -66,7 +66,7 @@ def _in_browser(folder: Path, plan: Plan) -> Iterator[_Row]:
     if plan.case == "answer":
         return
     with running_site(folder) as site, sync_playwright() as playwright:
-        for number in range(plan.rounds):
+        for number in range(plan.few_rounds):
             with open_chromium(playwright, folder / f"profile-{number}") as tab:
                 for size in plan.browser_sizes:
                     if plan.has_case(f"cold-{size_name(size)}"):
@@ -111,7 +111,7 @@ async def _answers(database: Path, plan: Plan) -> list[_Row]:
         ids = [(await pix.save_image(png(1000))).id for _ in range(IMAGES)]
         app = RecordsApp(pix, authorize=lambda scope, image_id: True)
         scopes = {SEALED: _scope(ids, _recipient()), PLAIN: _scope(ids)}
-        for number in range(-1, plan.rounds):  # the first round warms up
+        for number in range(-1, plan.few_rounds):  # the first round warms up
             seconds: dict[str, list[float]] = {SEALED: [], PLAIN: []}
             for turn in range(plan.sealed_record_answers):
                 for kind in (SEALED, PLAIN)[:: -1 if turn % 2 else 1]:

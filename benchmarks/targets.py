@@ -200,7 +200,7 @@ def _stores(parts: Parts) -> Iterator[Target]:
     yield Target(name, "at most", 0.4, "x", ratio(found, over, under, "cpu_us"))
     for load, place in itertools.product((LAST_BYTE, LAST_BYTE_UNCACHED), (SQLITE, SQLITE_FILES)):
         seconds = median(found, {"load": load, "contestant": place, "size": 20 * MB}, "seconds")
-        measured = None if seconds is None else Ratio(seconds * 1000, FULL.stores_rounds)
+        measured = None if seconds is None else Ratio(seconds * 1000, FULL.few_rounds)
         name = f"a range of one byte at the end of 20 MB, {place}{load.removeprefix(LAST_BYTE)}, without a server"
         yield Target(name, "at most", 1.0, " ms", measured)
     for place in (POSTGRES, f"{SQLITE} + S3", f"{POSTGRES} + S3"):

@@ -43,29 +43,41 @@ class Case:
 
 def all_cases(plan: Plan) -> Iterator[Case]:
     """Return the cases that share a profile, in the order in which a round measures them."""
+    few = plan.few_rounds  # of cases that are far from their bounds
     for size in plan.browser_sizes:
         yield _sized("cold", "cold fetch", size, _cold)
     for size in plan.browser_sizes:
         yield _sized("reload", "first read after a reload", size, _first_read)
     for size in plan.browser_sizes:
-        yield _sized("hot", "hot read, every byte", size, _hot)
+        yield _sized("hot", "hot read, every byte", size, _hot, few)
     small, large = plan.browser_sizes[0], plan.browser_sizes[-1]
     beside = f"hot read of {size_label(small)} beside images of {size_label(large)}"
-    yield Case("hot-beside", beside, _hot_beside, (NPM, OURS))
+    yield Case("hot-beside", beside, _hot_beside, (NPM, OURS), rounds=few)
     many = f"{plan.browser_at_once} images of {size_label(small)} at once"
     yield Case("at-once-cold", f"{many}, cold", lambda visit, side: _at_once(visit, side, visit.site.url))
     yield Case("at-once-reload", f"{many}, after a reload", _first_read_at_once)
     yield Case(
-        "at-once-far", f"{many}, cold, 50 ms away", lambda visit, side: _at_once(visit, side, visit.site.far_url)
+        "at-once-far",
+        f"{many}, cold, 50 ms away",
+        lambda visit, side: _at_once(visit, side, visit.site.far_url),
+        rounds=few,
     )
-    yield Case("same-at-once", f"{_SAME_CALLS} calls at once for one image of {size_label(large)}", _same_at_once)
-    yield Case("main-thread", f"main thread for {size_label(large)} from the cache", _main_thread)
-    yield Case("memory", f"{plan.browser_held} images of {size_label(large)} at once", _memory)
+    same = f"{_SAME_CALLS} calls at once for one image of {size_label(large)}"
+    yield Case("same-at-once", same, _same_at_once, rounds=few)
+    yield Case("main-thread", f"main thread for {size_label(large)} from the cache", _main_thread, rounds=few)
+    yield Case("memory", f"{plan.browser_held} images of {size_label(large)} at once", _memory, rounds=few)
     yield Case("hit-writes", f"a hit of {size_label(large)}", _hit_writes, (NPM, OURS), rounds=1)
 
 
-def _sized(name: str, label: str, size: int, run: Callable[[Visit, str, int], Columns]) -> Case:
-    return Case(f"{name}-{size_name(size)}", f"{label}, {size_label(size)}", lambda visit, side: run(visit, side, size))
+def _sized(
+    name: str, label: str, size: int, run: Callable[[Visit, str, int], Columns], rounds: int | None = None
+) -> Case:
+    return Case(
+        f"{name}-{size_name(size)}",
+        f"{label}, {size_label(size)}",
+        lambda visit, side: run(visit, side, size),
+        rounds=rounds,
+    )
 
 
 def _cold(visit: Visit, contestant: str, size: int) -> Columns:

@@ -21,11 +21,11 @@ def measure(plan: Plan) -> Findings:
     found = Findings(missing=missing_programs("chromium", "node", "npm front end", "npm react"))
     if found.missing:
         return found
-    progress = Progress("scroll", plan.rounds * sum(len(way.visits) for way in WAYS))
+    progress = Progress("scroll", plan.few_rounds * sum(len(way.visits) for way in WAYS))
     with tempfile.TemporaryDirectory(prefix="pixstore-bench-") as name:
         folder = Path(name)
         with running_site(folder, plan) as url, sync_playwright() as playwright:
-            for number in range(plan.rounds):
+            for number in range(plan.few_rounds):
                 for way in WAYS[:: -1 if number % 2 else 1]:
                     for row in _visits(playwright, folder / "profile", url, way, plan):
                         found.rows.append({"round": number, **row})

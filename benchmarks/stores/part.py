@@ -49,7 +49,7 @@ def _rows(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
     if plan.case is None:
         yield from _records_and_rows(compared, plan)
     if plan.has_case(calls.SAVES):
-        for number in range(plan.stores_rounds):
+        for number in range(plan.few_rounds):
             yield from calls.saves(compared, plan, number)
 
 
@@ -59,7 +59,7 @@ def _reads(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
             load: [stack.enter_context(gets.served(place, load, server_core())) for place in compared]
             for load in (gets.CACHED, gets.UNCACHED)
         }
-        for number in range(plan.stores_rounds):
+        for number in range(plan.few_rounds):
             yield from gets.first_bytes(contestants[gets.UNCACHED], plan, number)
             yield from gets.gets(contestants, plan, number)
             yield from calls.reads(compared, plan, number)
@@ -71,7 +71,7 @@ def _reads(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
 
 def _records_and_rows(compared: Sequence[Place], plan: Plan) -> Iterator[Row]:
     ids = {place.name: place.images.save_copies(KB, calls.RECORDS_AT_ONCE) for place in compared}
-    for number in range(plan.stores_rounds):
+    for number in range(plan.few_rounds):
         yield from calls.records(compared, ids, number)
         yield from gets.workers([place for place in compared if place.images.blobs is None], plan, number)
     for place in compared:
