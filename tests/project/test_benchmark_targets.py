@@ -12,11 +12,11 @@ from benchmarks import environment, sealed_records
 from benchmarks.browser import eviction
 from benchmarks.browser.cases import all_cases
 from benchmarks.plan import FULL, PARTS, QUICK, Findings
-from benchmarks.ratios import Ratio, median, ratio
+from benchmarks.ratios import Ratio, Target, median, ratio
 from benchmarks.report import read, write
 from benchmarks.scroll.ways import ELEMENT, IN_CLEAR
 from benchmarks.tables import targets_table
-from benchmarks.targets import Target, targets
+from benchmarks.targets import targets
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")]
 
