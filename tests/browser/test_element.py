@@ -341,19 +341,25 @@ def test_what_is_scrolled_far_away_is_let_go_of(browser: Browser, site: Site) ->
 
 
 def test_pictures_that_come_near_together_are_measured_together(browser: Browser, site: Site) -> None:
-    """A screen full of pictures begins to load, each behind its blur, without a layout of the page for each of them."""
+    """A screen full of pictures begins to load without a layout for each of them, and a blur is where it is seen."""
     saved = site.save(plain(RED, 44))
     with visit(browser, site, endpoint="/held") as opened:
         if not isinstance(opened.page, ChromiumPage):
             lacks("this engine", "its driver counts no layouts")
         keys = [f"p{number}" for number in range(40)]
         with opened.page.counting_layouts() as layouts:
-            opened.render(*({"key": key, "record": saved, "width": 20} for key in keys))
+            opened.render(
+                *({"key": key, "record": saved, "width": 20, "eager": turn % 2 > 0} for turn, key in enumerate(keys))
+            )
             for key in keys:
                 opened.wait(key, "loading")
             opened.frames(2)
             assert layouts() < 10
-        assert all(opened.look(key).has_placeholder for key in keys)
+        height = opened.page.evaluate("innerHeight")
+        seen = [opened.look(key).has_placeholder for key in keys if opened.look(key).box[1] < height]
+        unseen = [opened.look(key).has_placeholder for key in keys if opened.look(key).box[1] > height]
+        assert (all(seen), any(unseen)) == (True, False)
+        assert len(seen) > 10
         opened.site.release()
 
 

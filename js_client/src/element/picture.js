@@ -37,17 +37,20 @@ export function createPicture(host) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let growing;
 
-  // This observer reports before the intersection observers do, so `measure` need not force a layout for each picture.
   const sizes = new ResizeObserver(() => {
     widest = Math.max(widest, img.clientWidth);
     clearTimeout(growing);
     growing = setTimeout(show, GROWN_MS);
   });
 
+  const children = new MutationObserver(settleLater);
+
   function settle() {
     isSettling = false;
     if (!host.isConnected) return leave();
     adopt(host.querySelector(":scope>img:last-of-type"));
+    // The author's `<img>` may be parsed later, from a streamed page.
+    children.observe(host, { childList: true });
     if (client !== host.client) {
       leave();
       view = createView((client = host.client), change, () => {
@@ -58,7 +61,6 @@ export function createPicture(host) {
       });
       change(IDLE);
     }
-    sizes.observe(img);
     adoptStylesheet(host);
     layOut(host.record);
     img.alt = host.alt;
@@ -77,7 +79,8 @@ export function createPicture(host) {
       ];
       stopWatching = () => stops.forEach((stop) => stop());
     }
-    show();
+    // All elements of this task are laid out before the first of them is measured: a layout of the page takes long.
+    queueMicrotask(show);
   }
 
   /** @param {HTMLImageElement | null} image  the last `<img>` child: the author's, if there are two */
@@ -121,22 +124,31 @@ export function createPicture(host) {
   function show() {
     const source = host.record ?? host.srcId;
     const isLazy = host.loading === "lazy";
-    if (source && (isNear || !isLazy)) {
+    if (source && host.isConnected && (isNear || !isLazy)) {
       const isLater = isLazy && !isInSight && host.fetchPriority === "auto";
+      sizes.observe(img);
       view.show(source, {
         image: { priority: isLater ? "low" : host.fetchPriority },
         choose(record) {
-          const width = measure(record);
+          // It may be the fetched record of an id, which is not laid out yet.
+          layOut(record);
+          const width = widest || img.clientWidth || host.width;
           return sizeFor(record, width * devicePixelRatio, width, host);
         },
       });
-    } else view.hide();
+    } else {
+      // Each observed picture costs time in each frame.
+      sizes.disconnect();
+      view.hide();
+    }
+    // A canvas changes the layout: add it when the other pictures of this task are measured.
+    queueMicrotask(veil);
   }
 
-  /** @param {ImageRecord} record  may be the fetched record of an id, which is not laid out yet */
-  function measure(record) {
-    layOut(record);
-    return widest || img.clientWidth || host.width;
+  /** Paint the placeholder of a picture that is seen before it is loaded. */
+  function veil() {
+    const placeholder = isInSight && host.state === "loading" && !img.src && known?.placeholder;
+    if (placeholder && !host.querySelector(":scope>canvas")) img.after(paintedOf(placeholder));
   }
 
   function unveil() {
@@ -144,18 +156,16 @@ export function createPicture(host) {
   }
 
   /** @param {ViewState} next */
-  function change({ status, url, record, error }) {
+  function change({ status, url, error }) {
     if (!url) {
       // Chromium never frees an `<img>` if its `src` is removed after the element has left the page.
       if (host.isConnected) img.removeAttribute("src");
       unveil();
-      // An image in memory is shown at once and needs no placeholder.
-      const placeholder = status === "loading" && record && known.placeholder;
-      if (placeholder) img.after(paintedOf(placeholder));
     }
     // The state becomes "shown" with the `load` event of the `<img>`.
     if (status === "shown") img.src = /** @type {string} */ (url);
     else enter(status, error);
+    queueMicrotask(veil);
   }
 
   /**
@@ -192,8 +202,6 @@ export function createPicture(host) {
     },
     true,
   );
-  // The author's `<img>` may be parsed later, from a streamed page.
-  new MutationObserver(settleLater).observe(host, { childList: true });
   return () => {
     settleLater();
     return view;

@@ -1,11 +1,13 @@
 /** Watches which elements are on or near the screen. Elements with the same margin share one observer. */
 
+/** @typedef {(isNear: boolean) => void} Listener */
+
 /** @type {Record<string, ReturnType<typeof createWatch>>}  by margin */
 const watches = {};
 
 /** @param {string} rootMargin */
 function createWatch(rootMargin) {
-  /** @type {WeakMap<Element, (isNear: boolean) => void>} */
+  /** @type {WeakMap<Element, Listener>} */
   const listeners = new WeakMap();
   const observer = new IntersectionObserver(
     (entries) => {
@@ -13,7 +15,14 @@ function createWatch(rootMargin) {
     },
     { rootMargin },
   );
-  return { listeners, observer };
+  return (/** @type {Element} */ element, /** @type {Listener} */ listener) => {
+    listeners.set(element, listener);
+    observer.observe(element);
+    return () => {
+      listeners.delete(element);
+      observer.unobserve(element);
+    };
+  };
 }
 
 /**
@@ -21,15 +30,8 @@ function createWatch(rootMargin) {
  *
  * @param {Element} element  watched by one caller at a time with the same margin
  * @param {string} margin  the distance that counts as near, in pixels or per cent, e.g. "200px"
- * @param {(isNear: boolean) => void} listener
+ * @param {Listener} listener
  * @returns {() => void}  stops watching
  */
-export function watchNearness(element, margin, listener) {
-  const { listeners, observer } = (watches[margin] ??= createWatch(margin));
-  listeners.set(element, listener);
-  observer.observe(element);
-  return () => {
-    listeners.delete(element);
-    observer.unobserve(element);
-  };
-}
+export const watchNearness = (element, margin, listener) =>
+  (watches[margin] ??= createWatch(margin))(element, listener);

@@ -33,7 +33,7 @@ export async function untilFirst(signal) {
     if (!ahead.size || signal.aborted) return;
     await new Promise((/** @type {(value?: any) => void} */ go) => {
       queued.add(go);
-      signal.addEventListener("abort", () => go(queued.delete(go)));
+      signal.addEventListener("abort", go);
     });
   }
 }
@@ -84,7 +84,7 @@ export function tryLater(retry, failures) {
   if (failures < MOST_FAILURES) {
     timer ??= setTimeout(tryAll, FIRST_PAUSE_MS * 2 ** failures * (0.5 + Math.random()));
     // In Node.js a timer would keep the program alive.
-    Object(timer).unref?.();
+    /** @type {any} */ (timer).unref?.();
   }
   return () => void failed.delete(retry);
 }

@@ -3,13 +3,11 @@
  * Wallace, https://evanw.github.io/thumbhash/): a few terms of a cosine transform for luminance, two colour differences
  * and alpha.
  */
-export type Channel = (x: number, y: number) => number;
 export type Pixels = {
     width: number;
     height: number;
     rgba: Uint8ClampedArray<ArrayBuffer>;
 };
-/** @typedef {(x: number, y: number) => number} Channel  returns 0 to 255 at a position, both coordinates 0 to 1 */
 /** @typedef {{width: number, height: number, rgba: Uint8ClampedArray<ArrayBuffer>}} Pixels */
 /**
  * Decode a placeholder into a small picture.
