@@ -12,7 +12,7 @@ const { minify } = createRequire(path.join(CLIENT, "build.js"))("terser");
 const [folder] = process.argv.slice(2);
 
 for (const name of ["react", "vue"]) {
-  const entry = fileURLToPath(new URL(`page/ways/${name}.js`, import.meta.url));
+  const entry = fileURLToPath(new URL(`page/bundled/${name}.js`, import.meta.url));
   await bundle(entry, { outfile: path.join(folder, `${name}.js`), production: true });
 }
 for (const name of await readdir(folder)) {

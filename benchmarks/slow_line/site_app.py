@@ -10,23 +10,22 @@ import os
 import secrets
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, RecordsApp
+from pixstore_asgi import Pixstore, PixstoreApp, RecordsApp
 
 from ..routes import FILES_ROUTE, IMAGES_ROUTE
 from .pages import COPIES_ROUTE, RECORDS_ROUTE, SIGNED_ROUTE, page_of
 from .ways import THUMB
 
 _DATABASE, _COPIES_URL = (os.environ[f"PIXSTORE_BENCH_{name}"] for name in ("DATABASE", "COPIES"))
-_BUNDLE, _HERE = Path(os.environ["PIXSTORE_BENCH_BUNDLE"]), Path(__file__).parent
+_BUNDLE = Path(os.environ["PIXSTORE_BENCH_BUNDLE"])
 _PROOF_WINDOW_MS = 600_000  # the proofs outlast the slowest page
 _SIGNED_FOR_S = 3_600
 _MOST_IMAGES = 1_000
@@ -66,9 +65,11 @@ class _Counted:
         await self._app(scope, receive, send)
 
 
-async def _records(pix: Pixstore) -> list[ImageRecord]:
+async def _records(pix: Pixstore) -> list[dict[str, Any]]:
+    """Return the records of the thumbnails only, because the pages show nothing else, each with its placeholder."""
     ids = [image.id for image in await pix.list_images(limit=_MOST_IMAGES)]
-    return list((await pix.get_image_records(ids)).values())
+    found = (await pix.get_image_records(ids)).values()
+    return [{**record.variants[THUMB.name], "placeholder": record["placeholder"]} for record in found]
 
 
 async def _pictures(request: Request) -> Response:
@@ -78,7 +79,7 @@ async def _pictures(request: Request) -> Response:
 async def _page(request: Request) -> Response:
     records = await _records(_pix)
     for record in records:
-        await _picture(record.variants[THUMB.name].id)
+        await _picture(record["id"])
     return HTMLResponse(page_of(request.path_params["name"], records, _signed), headers=_NO_STORE)
 
 
@@ -132,7 +133,6 @@ app = _Counted(
             Mount(IMAGES_ROUTE, PixstoreApp(_pix, service_worker_scope="/page/")),
             Mount(COPIES_ROUTE, PixstoreApp(_copied, public_ciphertext=True)),
             Route("/bundle/{name}.js", _bundled),
-            Mount("/", StaticFiles(directory=_HERE / "page")),
         ],
         lifespan=_pix.lifespan,
     )

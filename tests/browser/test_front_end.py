@@ -142,7 +142,7 @@ def test_the_plain_page_ends_a_load_that_nobody_waits_for(browser: Browser, plai
 
 def test_every_example_is_run() -> None:
     """An example that is added to the page gets its test here, and has about ten lines."""
-    assert set(FILES) == {"show-picture.js", "element.html", "Pictures.svelte", *BUNDLED}
+    assert set(FILES) == {"show-picture.js", "element.html", "fast.html", "Pictures.svelte", *BUNDLED}
     assert max(len(text.splitlines()) for text in FILES.values()) <= 16
 
 
@@ -153,7 +153,7 @@ def test_the_table_is_the_acceptance_list() -> None:
     assert situations == [name_of(each) for each in SCENARIOS if each is not mount_and_unmount_4000_times]
 
 
-@pytest.mark.parametrize("name", ["element.html", *BUNDLED])
+@pytest.mark.parametrize("name", ["element.html", "fast.html", *BUNDLED])
 def test_each_entry_shows_the_pictures_of_an_application(
     browser: Browser, gallery: Server, npm_packages: Path, node_path: str, name: str
 ) -> None:
@@ -168,6 +168,8 @@ def test_each_entry_shows_the_pictures_of_an_application(
     with open_page(browser) as page:
         page.goto(f"{gallery.url}/page/{page_file}")
         wait_for(page, f"JSON.stringify({WIDTHS}) === '[320,320]'")
+        requests = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)")
+        assert len(set(requests)) == len(requests), "a preloaded file was requested twice"
         clear(page)
 
 
