@@ -60,17 +60,20 @@ async def _measure_databases(plan: Plan, folder: Path, found: Findings, progress
         await _operations(database, _WARM_SAMPLES, plan.rounds)
     for number in range(plan.rounds):
         for count in list(databases)[:: -1 if number % 2 else 1]:
-            times = await _operations(databases[count], plan.growth_samples, number)
+            times, reads = await _operations(databases[count], plan.growth_samples, number)
             found.rows += [
                 {"what": name, "images": count, "round": number, "seconds": value} for name, value in times.items()
             ]
+            found.rows.append({"what": "reads", "images": count, "round": number, "reads": round(reads, 2)})
             shown = ", ".join(f"{name} {value * 1e6:,.0f} µs" for name, value in times.items())
             progress.step(f"{count:,} images: {shown}")
     return list(databases.values())
 
 
-async def _operations(database: BigDatabase, samples: int, seed: int) -> dict[str, float]:
-    """Return the median seconds of each operation on images drawn from all of the database."""
+async def _operations(database: BigDatabase, samples: int, seed: int) -> tuple[dict[str, float], float]:
+    """Return the median seconds of each operation on images drawn from all of the database, and the mean number of the
+    file's pages that one GET reads from the system.
+    """
     drawn = random.Random(seed).sample(database.ids, min(samples, len(database.ids)))
     pix = Pixstore(database.path, secret=database.secret, cache_bytes=0)  # every operation asks the database
     started = time.perf_counter()
@@ -84,11 +87,20 @@ async def _operations(database: BigDatabase, samples: int, seed: int) -> dict[st
         if len(records) != len(drawn) or lengths != {IMAGE_BYTES + 2}:
             raise RuntimeError("the big database does not give every image")
         times["GET"] = await _median_seconds([call.length for call in calls])
+        before = _system_reads()
+        for call in calls:
+            await call.length()
+        reads = (_system_reads() - before) / len(calls)
         times["record"] = await _median_seconds([_record_of(pix, image_id) for image_id in drawn])
         times["save"] = await _median_seconds([lambda: pix.save_image(png(IMAGE_BYTES)) for _ in drawn])
     finally:
         await pix.close()
-    return times
+    return times, reads
+
+
+def _system_reads() -> int:
+    """Return how many read system calls this process has made."""
+    return int(Path("/proc/self/io").read_text().partition("syscr:")[2].split()[0])
 
 
 def _record_of(pix: Pixstore, image_id: str) -> Callable[[], Awaitable[object]]:

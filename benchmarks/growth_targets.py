@@ -19,6 +19,9 @@ def growth_targets(parts: Parts) -> Iterator[Target]:
         name = f"one {operation} beside {_MANY_IMAGES:,} images: time against {_FEW_IMAGES:,}"
         yield Target(name, "below", 1.3, "x", ratio(parts.get("growth"), over, under, "seconds"))
     found = parts.get("growth")
+    reads = median(found, {"what": "reads", "images": _MANY_IMAGES}, "reads")
+    name = f"one GET beside {_MANY_IMAGES:,} images: pages read from the system"
+    yield Target(name, "at most", 4.0, "", None if reads is None else Ratio(reads, FULL.rounds))
     for command, count in ((STATS, _MANY_IMAGES), (EXPORT, FULL.exported_images)):
         many, few = (median(found, {"what": command, "stored": n}, "peak_mib") for n in (count, _FEW_IMAGES))
         name = f"`{command}` of {count:,} images: most memory above that of {_FEW_IMAGES:,}"

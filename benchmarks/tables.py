@@ -146,8 +146,9 @@ def growth_tables(found: Findings) -> str:
         )
         for operation in ("GET", "record", "save", "open")
     ]
+    reads = ("pages that a GET reads", "", *(figure(median(found, _at("reads", n), "reads")) for n in counts))
     files = ("file, bytes per image", "", *(figure(median(found, _at("file", n), "bytes_per_image")) for n in counts))
-    growing = table(["", "last / first", *(f"{count:,} images" for count in counts)], [*operations, files])
+    growing = table(["", "last / first", *(f"{count:,} images" for count in counts)], [*operations, reads, files])
     (log,) = select(found, {"what": "log"})
     log_line = (
         f"While {log['saves']:,} images of {size_label(log['size'])} were saved, the write-ahead log was at most "

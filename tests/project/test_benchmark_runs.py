@@ -58,7 +58,7 @@ FOUND = {
         },
     ),
     "saves": ("contestant", {*OUR_SAVES, "npm"}),
-    "growth": ("what", {"file", "open", "GET", "record", "save", "stats", "export images", "log", "workers"}),
+    "growth": ("what", {"file", "open", "GET", "record", "save", "reads", "stats", "export images", "log", "workers"}),
     "backup": (
         "contestant",
         {
