@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pixstore_asgi.decoding import Decoded
+from pixstore_asgi.decoding.handle import ENVIRONMENT
 from tests.decoding.conftest import MakeDecoder
 from tests.decoding.made import encoded, photo, quarters
 from tests.decoding.processes import confined_workers, descendants, fork_servers, is_alive, status, wait_until
@@ -51,7 +52,7 @@ def application(tmp_path: Path, *under: str) -> Iterator["subprocess.Popen[str]"
 
 
 async def test_no_secret_is_in_the_environment(make_decoder: MakeDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fork server and workers have no environment at all."""
+    """Fork server and workers have only the settings of malloc in their environment."""
     monkeypatch.setenv("PIXSTORE_SECRET", SECRET)
     decoder = make_decoder()
     seen: list[bytes] = []
@@ -62,7 +63,8 @@ async def test_no_secret_is_in_the_environment(make_decoder: MakeDecoder, monkey
 
     await decoder.decode(Interrupted(look), "jpeg")
     assert seen
-    assert set(seen) == {b""}
+    (setting,) = ENVIRONMENT.items()
+    assert set(seen) == {"=".join(setting).encode() + b"\0"}
 
 
 async def test_the_package_s_own_secrets_are_not_even_loaded(make_decoder: MakeDecoder) -> None:
