@@ -17,6 +17,7 @@ _ANIMATED = frozenset({"png", "webp", "gif", "avif"})
 _COUNTED = _ANIMATED - {"gif"}  # formats whose files contain the number of frames
 # Before resizing, average pixels down to at least twice the wanted size, as Pillow does for thumbnails.
 _REDUCING_GAP = 2.0
+_LARGE = 4_000_000  # pixels: from here on, most of a worker's time would go to the Lanczos filter
 _QUALITY, _AVIF_QUALITY = 80, 60
 _HASH_BOX = Variant("placeholder", 32, 32)  # a ThumbHash has at most seven waves in a row, so it shows no more detail
 _WHITE = (255, 255, 255)
@@ -144,7 +145,9 @@ def _scaled(wanted: tuple[int, int], stored: tuple[int, int]) -> tuple[int, int]
 def _shrunk(image: Image.Image, largest: tuple[int, int], turn: int) -> Image.Image:
     """Return the picture at the largest wanted size: turned as displayed, in sRGB, without metadata."""
     icc_profile = image.info.get("icc_profile")
-    plain = _resized(_plain(image), largest[::-1] if turn >= _LYING else largest)
+    # Of a large picture, both filters make the same one to the eye, and bicubic takes a third less time.
+    resampling = Image.Resampling.BICUBIC if image.width * image.height > _LARGE else Image.Resampling.LANCZOS
+    plain = _resized(_plain(image), largest[::-1] if turn >= _LYING else largest, resampling=resampling)
     if turn in _TURNS:
         plain = plain.transpose(_TURNS[turn])
     plain = srgb(plain, icc_profile)
@@ -172,10 +175,15 @@ def _part_of(shrunk: Image.Image, crop: Box, size: tuple[int, int]) -> Box:
     return x, y, min(right * shrunk.width / width, shrunk.width), min(bottom * shrunk.height / height, shrunk.height)
 
 
-def _resized(image: Image.Image, size: tuple[int, int], box: Box | None = None) -> Image.Image:
+def _resized(
+    image: Image.Image,
+    size: tuple[int, int],
+    box: Box | None = None,
+    resampling: Image.Resampling = Image.Resampling.LANCZOS,
+) -> Image.Image:
     if image.size == size:
         return image.copy()
-    return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_REDUCING_GAP)
+    return image.resize(size, resampling, box, reducing_gap=_REDUCING_GAP)
 
 
 def _saved(image: Image.Image, format: str, **options: object) -> bytes:

@@ -6,7 +6,7 @@ import struct
 import zlib
 
 import pytest
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageStat
 
 from pixstore_asgi.decoding.pictures import decode
 from pixstore_asgi.decoding.task import Decoded, Refusal, Task, Variant
@@ -195,6 +195,14 @@ def test_all_variants_and_the_hash_show_the_same() -> None:
     for name, made in outcome.variants.items():
         assert name.startswith(f"v{made.width}-{made.format}")
         assert near(corners(opened(made.data)), [*COLOURS])
+
+
+def test_a_variant_of_a_large_picture_is_as_good_as_by_the_best_filter() -> None:
+    """Above 4 megapixels a variant has a PSNR of at least 42 dB in each channel, beside a Lanczos of all pixels."""
+    data = photo(2400, 1700, "jpeg")
+    made = small(data, "jpeg", Variant("v", 1000, format="png"))
+    best = opened(data).resize(made.size, Image.Resampling.LANCZOS)
+    assert max(ImageStat.Stat(ImageChops.difference(made, best)).rms) < 255 / 10 ** (42 / 20)
 
 
 def test_quality_is_what_was_asked_for() -> None:
