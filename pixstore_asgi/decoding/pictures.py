@@ -17,7 +17,7 @@ _ANIMATED = frozenset({"png", "webp", "gif", "avif"})
 _COUNTED = _ANIMATED - {"gif"}  # formats whose files contain the number of frames
 # Before resizing, average pixels down to at least twice the wanted size, as Pillow does for thumbnails.
 _REDUCING_GAP = 2.0
-_LARGE = 4_000_000  # pixels: from here on, most of a worker's time would go to the Lanczos filter
+_LARGE = 1_000_000  # pixels: from here on, most of a worker's time would go to the Lanczos filter
 _QUALITY, _AVIF_QUALITY = 80, 60
 _HASH_BOX = Variant("placeholder", 32, 32)  # a ThumbHash has at most seven waves in a row, so it shows no more detail
 _WHITE = (255, 255, 255)

@@ -198,7 +198,7 @@ def test_all_variants_and_the_hash_show_the_same() -> None:
 
 
 def test_a_variant_of_a_large_picture_is_as_good_as_by_the_best_filter() -> None:
-    """Above 4 megapixels a variant has a PSNR of at least 42 dB in each channel, beside a Lanczos of all pixels."""
+    """Above a megapixel, a variant has a PSNR of at least 42 dB in each channel, beside a Lanczos of all pixels."""
     data = photo(2400, 1700, "jpeg")
     made = small(data, "jpeg", Variant("v", 1000, format="png"))
     best = opened(data).resize(made.size, Image.Resampling.LANCZOS)
