@@ -47,6 +47,7 @@ _NPM_PACKAGES = {
     ),
     "npm front end": (("pixstore", "esbuild"), "npm pixstore, or esbuild to bundle its front end, is missing"),
     "npm react": (("react-dom", "svelte", "vue"), "npm react, or a package bundled beside it, is missing"),
+    "npm sharp": (("sharp",), "npm sharp, which makes copies beside Pillow, is missing"),
     "npm thumbhash": (("thumbhash",), "npm thumbhash, which decodes placeholders in the page, is missing"),
 }
 _PACKAGES = {
@@ -152,7 +153,7 @@ def _versions() -> dict[str, str]:
     for name, options in _VERSION_OPTIONS.items():
         found = re.search(r"\d+\.\d[\w.-]*", _output(path, *options)) if (path := program(name)) else None
         versions[name] = found[0] if found else "missing"
-    for name in ("pixstore", "better-sqlite3"):
+    for name in ("pixstore", "better-sqlite3", "sharp"):
         manifest = NPM_FOLDER / name / "package.json"
         versions[f"npm {name}"] = json.loads(manifest.read_text())["version"] if manifest.exists() else "missing"
     return versions

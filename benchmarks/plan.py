@@ -66,6 +66,8 @@ class Plan:
     photos_rounds: int = 3
     photos_at_once: tuple[int, ...] = (1, 4, 16)
     photos_saved: int = 8
+    photos_formats: tuple[str, ...] = ("jpeg", "webp", "png", "avif")
+    photos_copied: float = 40.0  # megapixels
     photos_timed_s: float = 0.3
     photos_padded: int = 10_000
     photos_page: int = 100
@@ -136,6 +138,8 @@ QUICK = Plan(
     photos_rounds=1,
     photos_at_once=(2,),
     photos_saved=2,
+    photos_formats=("jpeg",),
+    photos_copied=2.0,
     photos_timed_s=0.02,
     photos_padded=500,
     photos_page=8,

@@ -6,6 +6,7 @@ from typing import Literal
 
 from . import sealed_records
 from .growth_targets import backup_targets, growth_targets, memory_targets
+from .photos.targets import photo_targets
 from .pictures import PICTURES
 from .plan import FULL, KB, MB, Findings, size_label
 from .ratios import Parts, Ratio, Selection, Target, difference, median, ratio, select
@@ -35,6 +36,7 @@ def targets(parts: Parts) -> list[Target]:
         backup_targets,
         memory_targets,
         _stores,
+        photo_targets,
         _browser,
         _scroll,
         _slow_line,

@@ -1,4 +1,4 @@
-"""The part `pictures`: photos saved, stripped and padded in rounds, then shown in Chromium."""
+"""The part `pictures`: photos saved, copied, stripped and padded in rounds, then shown in Chromium."""
 
 from collections.abc import Iterator
 
@@ -6,16 +6,18 @@ from ..environment import missing_programs
 from ..plan import Findings, Plan
 from ..progress import Progress
 from ..runs import Row
+from .copies import making
 from .page import pages
 from .saves import saves
 from .treatments import lengths, padded, stripping
 
 
 def measure(plan: Plan) -> Findings:
-    """Measure all possible cases: without a browser all except the page."""
-    found = Findings(missing=missing_programs("chromium", "npm thumbhash"))
+    """Measure all possible cases: without a browser all except the page, and without Node all except sharp."""
+    without_page = missing_programs("chromium", "npm thumbhash")
+    found = Findings(missing=[*without_page, *missing_programs("node", "npm sharp")])
     progress = Progress("pictures", 0)
-    for row in _rows(plan, with_page=not found.missing):
+    for row in _rows(plan, with_page=not without_page):
         found.rows.append(row)
         progress.say(_label(row))
     return found
@@ -25,6 +27,7 @@ def _rows(plan: Plan, *, with_page: bool) -> Iterator[Row]:
     yield from lengths(plan)
     for number in range(plan.photos_rounds):
         yield from saves(plan, number)
+        yield from making(plan, number)
         yield from stripping(plan, number)
         yield from padded(plan, number)
     if with_page:

@@ -10,8 +10,11 @@ from PIL import Image, ImageOps
 
 from pixstore_asgi import ImageRecord, Pixstore, Variant
 
-COPIES = (("large", 1600, "jpeg"), ("medium", 960, "webp"), ("small", 320, "jpeg"))
-"""The smaller copies, by name, width in pixels and format; the largest first."""
+Copies = Sequence[tuple[str, int, str]]
+"""Smaller copies, by name, width in pixels and format; the largest first."""
+
+COPIES: Copies = (("large", 1600, "jpeg"), ("medium", 960, "webp"), ("small", 320, "jpeg"))
+"""The smaller copies of a photo that is saved."""
 
 THUMB = Variant("thumb", width=320)
 """The only copy that the photos of a page have."""
@@ -42,12 +45,12 @@ async def _save_by_hand(pix: Pixstore, photo: bytes) -> Sequence[ImageRecord]:
     return [await pix.save_image(data) for data in (photo, *copies)]
 
 
-def copies_by_hand(photo: bytes) -> list[bytes]:
+def copies_by_hand(photo: bytes, wanted: Copies = COPIES) -> list[bytes]:
     """Return the copies as Pillow makes them by its own means, each of the one before it: the quickest way it has."""
     copies = []
     with Image.open(io.BytesIO(photo)) as image:
         ImageOps.exif_transpose(image, in_place=True)
-        for _, width, kind in COPIES:
+        for _, width, kind in wanted:
             image.thumbnail((width, image.height))
             output = io.BytesIO()
             image.save(output, kind, quality=_QUALITY, optimize=kind == "jpeg")
@@ -60,14 +63,14 @@ def _plain(database: Path, secret: bytes) -> Pixstore:
 
 
 def _with_variants(database: Path, secret: bytes) -> Pixstore:
-    return Pixstore(database, secret=secret, variants=_variants())
+    return Pixstore(database, secret=secret, variants=variants(COPIES))
 
 
 def _with_everything(database: Path, secret: bytes) -> Pixstore:
     return Pixstore(
         database,
         secret=secret,
-        variants=_variants(),
+        variants=variants(COPIES),
         placeholder=True,
         strip_metadata=True,
         check_pixels=True,
@@ -75,8 +78,9 @@ def _with_everything(database: Path, secret: bytes) -> Pixstore:
     )
 
 
-def _variants() -> list[Variant]:
-    return [Variant(name, width=width, format=kind) for name, width, kind in COPIES]
+def variants(copies: Copies) -> list[Variant]:
+    """Return the variants that are these copies."""
+    return [Variant(name, width=width, format=kind) for name, width, kind in copies]
 
 
 WAYS = {

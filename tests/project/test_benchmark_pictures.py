@@ -14,6 +14,8 @@ import pytest
 from PIL import ExifTags, Image
 
 from benchmarks.cpu import cpu_seconds
+from benchmarks.environment import missing_programs
+from benchmarks.photos.copies import THREE, Task, by_hand, check_copies, ours, sharp
 from benchmarks.photos.photo import FORMATS, photo, read_photo
 from benchmarks.photos.resident import Peak, resident_bytes
 from benchmarks.photos.saver import check_saved, image_of, longest_stall_s, save_all
@@ -22,6 +24,7 @@ from benchmarks.photos.ways import ALONE, BY_HAND, COPIES, EVERYTHING, OURS, WAY
 from benchmarks.plan import FULL, QUICK
 from pixstore_asgi import ImageRecord, Pixstore
 from tests.support.samples import picture
+from tests.support.tools import go_without
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks need Linux")]
 
@@ -79,6 +82,21 @@ async def test_copies_by_hand_are_those_of_the_library(tmp_path: Path) -> None:
             _, *copies = await WAYS[name].save(pix, data)
             sizes[name] = [len(await image_of(pix, copy)) for copy in copies]
     assert sizes[OURS] == pytest.approx(sizes[BY_HAND], rel=0.25)
+
+
+@pytest.mark.servers
+def test_each_way_makes_the_same_copies() -> None:
+    """Pixstore, Pillow and sharp make copies of the planned sizes and formats; a copy that is missing is noticed."""
+    if missing := missing_programs("node", "npm sharp"):
+        go_without("; ".join(missing))
+    task = Task(THREE, QUICK.photo_size, "jpeg", COPIES)
+    for way in (ours, by_hand, sharp):
+        with way(task) as make:
+            made = [make(), make()]
+        for copies in made:
+            check_copies(copies, task)
+        with pytest.raises(RuntimeError, match="made were"):
+            check_copies(made[0][1:], task)
 
 
 async def test_a_save_without_a_copy_is_wrong(tmp_path: Path) -> None:
