@@ -529,6 +529,25 @@ test("views of low priority load once no other view is loading, in any order of 
   }
 });
 
+test("views of low priority that wait for no other view load in one tick, so that one batch requests them", async () => {
+  const { client } = heldClient();
+  const ticks = [];
+  let tick = 0;
+  const objectUrl = () => {
+    ticks.push(tick);
+    process.nextTick(() => (tick += 1));
+    return new Promise(() => {});
+  };
+  const views = ["one", "two", "three"].map((id) => {
+    const { view } = watched({ ...client, objectUrl });
+    view.show(server.save(id, id), LOW);
+    return view;
+  });
+  await until(() => ticks.length === 3);
+  assert.deepEqual(ticks, [0, 0, 0]);
+  for (const view of views) view.end();
+});
+
 test("a view that comes into sight while it waits loads at once, and one under way is not asked for again", async () => {
   const { client, asked, answers } = heldClient();
   const [first, waits, later] = ["first", "waits", "later"].map((id) => ({ ...watched(client), record: server.save(id, id) }));

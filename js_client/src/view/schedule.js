@@ -5,8 +5,15 @@
 
 /** @type {Set<object>}  views that are loading at a higher priority */
 const ahead = new Set();
-/** @type {Set<(value?: unknown) => void>}  each resolves a waiting load */
+/** @type {Set<(value?: any) => void>}  each resolves a waiting load */
 const queued = new Set();
+
+/** Let all waiting loads go on in one tick, so that one batch requests them. */
+function release() {
+  if (ahead.size) return;
+  queued.forEach((go) => go());
+  queued.clear();
+}
 
 /**
  * Note whether loads of low priority must wait for a view.
@@ -16,9 +23,7 @@ const queued = new Set();
  */
 export function setAhead(view, isAhead) {
   ahead[isAhead ? "add" : "delete"](view);
-  if (ahead.size) return;
-  queued.forEach((go) => go());
-  queued.clear();
+  if (queued.size) setTimeout(release);
 }
 
 /**
@@ -26,16 +31,13 @@ export function setAhead(view, isAhead) {
  *
  * @param {AbortSignal} signal  ends the wait
  */
-export async function untilFirst(signal) {
-  for (;;) {
-    // The observers of one frame report near and visible pictures within one task, in any order.
-    await new Promise((go) => setTimeout(go));
-    if (!ahead.size || signal.aborted) return;
-    await new Promise((/** @type {(value?: any) => void} */ go) => {
-      queued.add(go);
-      signal.addEventListener("abort", go);
-    });
-  }
+export function untilFirst(signal) {
+  // The observers of one frame report near and visible pictures within one task, in any order.
+  setTimeout(release);
+  return new Promise((go) => {
+    queued.add(go);
+    signal.addEventListener("abort", go);
+  });
 }
 
 /** Each further pause is twice as long. */
