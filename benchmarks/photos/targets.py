@@ -17,7 +17,7 @@ def photo_targets(parts: Parts) -> Iterator[Target]:
     def against(shared: Selection, rival: str, column: str) -> Ratio | None:
         return ratio(found, {**shared, "contestant": OURS}, {**shared, "contestant": rival}, column)
 
-    for rival, bound in ((BY_HAND, 1.05), (SHARP, 1.5)):
+    for rival, bound in ((BY_HAND, 1.05), (SHARP, 1.6)):
         name = f"three copies of a JPEG photo of 12 megapixels: CPU against {rival}"
         yield Target(name, "at most", bound, "x", against(copies, rival, "cpu_s"))
     name = "saves of such a photo with these copies, 16 at once"
