@@ -225,6 +225,15 @@ def _scroll(parts: Parts) -> Iterator[Target]:
         measured = None if value is None else Ratio(value, len(select(found, own)))
         name = f"scroll of {FULL.scroll_images:,} thumbnails, {page}: {quantity}"
         yield Target(name, "at most", bound, unit, measured)
+    ratios = {
+        "browser_s": ("CPU of the whole browser against img", 2.0),
+        "renderer_s": ("CPU of the page's renderer against img", 2.0),
+        "end_above_mib": ("renderers' memory at the end, above that at the start, against img", 1.25),
+    }
+    for page, (column, (quantity, factor)) in itertools.product(scroll.PER_PICTURE, ratios.items()):
+        over, under = {"contestant": page}, {"contestant": scroll.IN_CLEAR}
+        name = f"scroll of {FULL.scroll_images:,} thumbnails, {page}: {quantity}"
+        yield Target(name, "at most", factor, "x", ratio(found, over, under, column))
 
 
 def _slow_line(parts: Parts) -> Iterator[Target]:

@@ -1,6 +1,7 @@
 """A Chromium on a profile of its own, and a tab in it that shows one contestant's page."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
     f"--host-resolver-rules={NO_OTHER_HOST}",
 ]
+# BoringSSL reads this variable as OpenSSL does, OPENSSL_ia32cap(3): no AES, no PCLMULQDQ, and not their wide forms.
+_WITHOUT_AES = {"OPENSSL_ia32cap": "~0x200000200000000:~0x60000000000"}
 _TIMEOUT_MS = 300_000
 _CACHE_LIMIT = 1000
 
@@ -75,9 +78,15 @@ class Tab:
 
 
 @contextlib.contextmanager
-def open_chromium(playwright: Playwright, profile: Path, *, viewport: ViewportSize | None = None) -> Iterator[Tab]:
-    """Open a Chromium on this profile folder until the block ends. viewport: in CSS pixels; default: 1,280 by 720."""
+def open_chromium(
+    playwright: Playwright, profile: Path, *, viewport: ViewportSize | None = None, has_aes: bool = True
+) -> Iterator[Tab]:
+    """Open a Chromium on this profile folder until the block ends.
+
+    viewport: in CSS pixels; default: 1,280 by 720. has_aes: whether it uses the processor's instructions for AES.
+    """
+    variables = os.environ | ({} if has_aes else _WITHOUT_AES)
     with playwright.chromium.launch_persistent_context(
-        profile, executable_path=program("chromium"), args=CHROMIUM_ARGUMENTS, viewport=viewport
+        profile, executable_path=program("chromium"), args=CHROMIUM_ARGUMENTS, viewport=viewport, env={**variables}
     ) as context:
         yield Tab(context.pages[0], profile)

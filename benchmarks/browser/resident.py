@@ -1,10 +1,13 @@
-"""The memory of a running Chromium's processes, from the kernel."""
+"""The memory and processor time of a running Chromium's processes, from the kernel."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 _PROCESSES = Path("/proc")
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_TIMES = slice(11, 13)  # utime and stime of /proc/PID/stat, counted behind the command's name
 
 
 class Resident:
@@ -30,6 +33,10 @@ class Resident:
         """Add up a field of /proc/PID/status over the renderers: VmRSS, or VmHWM for the peak."""
         return sum(_status_bytes(pid, field) for pid in self._renderers)
 
+    def cpu_seconds(self) -> float:
+        """Return user and system time of all processes and their threads."""
+        return sum(_cpu_ticks(pid) for pid in self._all) / _TICKS_PER_S
+
     def all_bytes(self, field: str) -> int:
         """Return the sum over all processes; shared memory counts in each."""
         return sum(_status_bytes(pid, field) for pid in self._all)
@@ -51,4 +58,10 @@ def _status_bytes(pid: int, field: str) -> int:
     with contextlib.suppress(OSError):
         status = (_PROCESSES / str(pid) / "status").read_text()
         return int(status.partition(field + ":")[2].split()[0]) * 1024
+    return 0  # it has ended
+
+
+def _cpu_ticks(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return sum(map(int, (_PROCESSES / str(pid) / "stat").read_text().rpartition(")")[2].split()[_TIMES]))
     return 0  # it has ended

@@ -36,7 +36,7 @@ def measure(plan: Plan) -> Findings:
 def _visits(playwright: Playwright, profile: Path, url: str, way: Way, plan: Plan) -> Iterator[Row]:
     """Visit the page as often as the way says, by a browser that is started anew on the same profile."""
     for name in way.visits:
-        found = visit(playwright, profile, url, way.script, plan.scroll_pixels_per_frame)
+        found = visit(playwright, profile, url, way, plan.scroll_pixels_per_frame)
         yield {"contestant": name, "images": plan.scroll_images, **found}
     shutil.rmtree(profile)
 

@@ -4,7 +4,7 @@ from ..charts import Bar, Panel
 from ..markdown import NOTHING, duration, figure, table, times
 from ..plan import Findings, size_label
 from ..ratios import distinct, median, ratio
-from .ways import EMPTY, NPM, OURS
+from .ways import EMPTY, IN_CLEAR, NPM, OURS
 
 _SMOOTHNESS_HEAD = (
     "page",
@@ -18,6 +18,15 @@ _SMOOTHNESS_HEAD = (
     "long tasks",
     "longest task",
     "longest before, opening the page",
+)
+_COST_HEAD = (
+    "page",
+    "browser's CPU for 100 pictures",
+    "against img",
+    "renderer's CPU for 100 pictures",
+    "against img",
+    "renderers' memory at the end, above that at the start, against img",
+    "AES-256-GCM in the page, per MB",
 )
 _PICTURES_HEAD = (
     "page",
@@ -35,13 +44,14 @@ _PICTURES_HEAD = (
 
 
 def scroll_tables(found: Findings) -> str:
-    """Return a table on how smooth each page was, and one on its pictures, their traffic, and memory."""
+    """Return a table on how smooth each page was, one on the cost of a picture, and one on traffic and memory."""
     (images,) = distinct(found, "images")
     names = distinct(found, "contestant")
     return "\n\n".join(
         [
             f"A page of {images:,} thumbnails in Chromium, scrolled through from top to end.",
             table(_SMOOTHNESS_HEAD, [(name, *_smoothness(found, name)) for name in names]),
+            table(_COST_HEAD, [(name, *_cost(found, name)) for name in names if name != EMPTY]),
             table(_PICTURES_HEAD, [(name, *_pictures(found, name)) for name in names if name != EMPTY]),
         ]
     )
@@ -78,6 +88,19 @@ def _smoothness(found: Findings, name: str) -> tuple[str, ...]:
     )
 
 
+def _cost(found: Findings, name: str) -> tuple[str, ...]:
+    own, in_clear = {"contestant": name}, {"contestant": IN_CLEAR}
+    (images,) = distinct(found, "images")
+    cells: list[str] = []
+    for column in ("browser_s", "renderer_s"):
+        seconds = median(found, own, column)
+        cells += [
+            NOTHING if seconds is None else duration(seconds / int(images) * 100),
+            times(ratio(found, own, in_clear, column)),
+        ]
+    return *cells, times(ratio(found, own, in_clear, "end_above_mib")), _ms(median(found, own, "aes_ms_per_mb"), 1)
+
+
 def _pictures(found: Findings, name: str) -> tuple[str, ...]:
     own = {"contestant": name}
     size = median(found, own, "bytes")
@@ -97,5 +120,5 @@ def _share(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.1%}"
 
 
-def _ms(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.0f} ms"
+def _ms(value: float | None, digits: int = 0) -> str:
+    return NOTHING if value is None else f"{value:.{digits}f} ms"

@@ -11,24 +11,25 @@ from ..browser.chromium import open_chromium
 from ..browser.resident import Resident
 from ..memory import MIB
 from ..runs import Row
+from .ways import Way
 
 # Their names in the DevTools protocol.
 _THREAD, _PROCESS, _HEAP = "ThreadTime", "ProcessTime", "JSHeapUsedSize"
 
 
-def visit(playwright: Playwright, profile: Path, url: str, script: str, pixels_per_frame: int) -> Row:
+def visit(playwright: Playwright, profile: Path, url: str, way: Way, pixels_per_frame: int) -> Row:
     """Scroll from the top of the page to its end; memory and processor time are from when its top was shown."""
-    with open_chromium(playwright, profile) as tab:
+    with open_chromium(playwright, profile, has_aes=way.has_aes) as tab:
         _traffic(url)
-        tab.open(url, script)
+        tab.open(url, way.script)
         devtools = tab.page.context.new_cdp_session(tab.page)
         devtools.send("Performance.enable")
         resident = Resident(profile)
         before = _metrics_at_rest(devtools)
-        start = resident.renderer_bytes("VmRSS")
+        start, browser_before = resident.renderer_bytes("VmRSS"), resident.cpu_seconds()
         resident.restart_peaks()
         found: Row = tab.measure("scroll", pixelsPerFrame=pixels_per_frame)
-        used = _metrics(devtools)
+        used, browser_used = _metrics(devtools), resident.cpu_seconds()
         peak = resident.renderer_bytes("VmHWM")
         tab.measure("ready")
         after = _metrics_at_rest(devtools)
@@ -36,10 +37,13 @@ def visit(playwright: Playwright, profile: Path, url: str, script: str, pixels_p
         devtools.send("Memory.simulatePressureNotification", {"level": "critical"})
         tab.measure("ready")
         kept = resident.renderer_bytes("VmRSS")
+        aes: Row = tab.measure("decryption")
     return {
         **found,
+        **aes,
         "main_thread_s": round(used[_THREAD] - before[_THREAD], 3),
         "renderer_s": round(used[_PROCESS] - before[_PROCESS], 2),
+        "browser_s": round(browser_used - browser_before, 2),
         "start_mib": _mib(start),
         "peak_above_mib": _mib(peak - start),
         "end_above_mib": _mib(end - start),

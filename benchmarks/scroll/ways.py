@@ -8,18 +8,30 @@ THUMB = Variant("thumb", width=320, format="webp")
 """The ways to show each picture."""
 
 ELEMENT, AGAIN, REACT, IN_CLEAR, NPM = "pix-image", "pix-image, again", "React", "img, in clear", "npm by hand"
+FLOOR = "fetch, decrypt, Blob, img"
+"""The least that shows an encrypted picture, without a cache or batches."""
+
+SOFTWARE_AES = "pix-image, AES in software"
+"""The element in a Chromium that does not use the processor's instructions for AES."""
+
 EMPTY = "empty page"
 """As high as the others, without a picture: the browser's own limit here."""
 
 OURS = (ELEMENT, AGAIN, REACT)
+PER_PICTURE = (ELEMENT, REACT, SOFTWARE_AES)
+"""The pages that have a target for the processor time of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """`script` fills the page. `visits` are the names of the visits to it; the later ones have a warm cache."""
+    """`script` fills the page. `visits` are the names of the visits to it; the later ones have a warm cache.
+
+    has_aes: whether the browser uses the processor's instructions for AES.
+    """
 
     script: str
     visits: tuple[str, ...]
+    has_aes: bool = True
 
 
 WAYS = (
@@ -28,4 +40,6 @@ WAYS = (
     Way("react", (REACT,)),
     Way("plain", (IN_CLEAR,)),
     Way("npm", (NPM,)),
+    Way("floor", (FLOOR,)),
+    Way("element", (SOFTWARE_AES,), has_aes=False),
 )

@@ -6,12 +6,13 @@ import { scrollThrough } from "./scroll.js";
 import { watchTiles } from "./tiles.js";
 
 const GIVE_UP_MS = 60_000;
+const AES_BYTES = 20_000_000;
 const REST_MS = 1_000; // for what is stored and let go of behind the pictures
 
 const longTasks = watchLongTasks();
 const way = new URLSearchParams(location.search).get("contestant");
 const filling = fill(way === "react" ? "/bundle/react.js" : `./ways/${way}.js`);
-globalThis.measure = async (name, wanted) => ({ ready, scroll })[name](await filling, wanted);
+globalThis.measure = async (name, wanted) => ({ ready, scroll, decryption })[name](await filling, wanted);
 
 async function fill(script) {
   const records = await (await fetch("/records")).json();
@@ -43,6 +44,16 @@ async function scroll({ tiles, isShown }, { pixelsPerFrame }) {
   const seen = watchTiles(isShown);
   const times = await scrollThrough(pixelsPerFrame, (y, now) => seen.look(onScreen(tiles, y), now));
   return { opening_task_ms, ...summaryOf(times), ...longTasks.take(), ...seen.stop() };
+}
+
+/** How long AES-256-GCM takes: in software it takes several times as long. */
+async function decryption() {
+  const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+  const settings = { name: "AES-GCM", iv: new Uint8Array(12) };
+  const sealed = await crypto.subtle.encrypt(settings, key, new Uint8Array(AES_BYTES));
+  const startedAt = performance.now();
+  await crypto.subtle.decrypt(settings, key, sealed);
+  return { aes_ms_per_mb: (performance.now() - startedAt) / (AES_BYTES / 1e6) };
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
