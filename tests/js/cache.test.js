@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { IDBObjectStore } from "fake-indexeddb";
+import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 
 import { CacheError } from "../../js_client/src/errors.js";
 import { dump, emptyStorage, fail, patch, transactions } from "./support/storage.js";
@@ -70,6 +70,30 @@ test("nothing is looked through before the first read, and after a write a miss 
   assert.equal(await cache.read("missing", 1), undefined);
   assert.equal(await cache.read(ID, 9), undefined);
   assert.deepEqual(begun, []);
+  assert.deepEqual(await cache.read(ID, 1), image);
+});
+
+test("a new database is known to be empty before it is open, so that a download need not wait", async (t) => {
+  let open;
+  let isOpen;
+  const isLaidOut = new Promise((resolve) => {
+    patch(t, IDBFactory.prototype, "open", (original, ...names) => {
+      const request = original.call(indexedDB, ...names);
+      Object.defineProperty(request, "onsuccess", { set: (tell) => (open = tell) });
+      request.addEventListener("upgradeneeded", () => setImmediate(resolve));
+      isOpen = new Promise((done) => request.addEventListener("success", done));
+      return request;
+    });
+  });
+  const cache = cacheOf();
+  const warm = cache.warmUp();
+  await isLaidOut;
+  assert.equal(await cache.read(ID, 1), undefined);
+  const since = await cache.latestRemoval();
+  await isOpen;
+  open();
+  await warm;
+  await write(cache, ID, { since });
   assert.deepEqual(await cache.read(ID, 1), image);
 });
 

@@ -30,7 +30,7 @@ import { createWriter } from "./write.js";
  * @typedef {object} ImageCache
  * @property {(id: string, token: number) => Promise<Stored | undefined>} read  resolves to the bytes of exactly this
  *   version; the calls of one tick are answered together
- * @property {() => Promise<number>} latestRemoval  resolves to the number of the latest removal that this page knows;
+ * @property {() => Promise<number> | number} latestRemoval  resolves to the number of the latest removal that this page knows;
  *   never rejects
  * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number, kept?: object) => Promise<void>}
  *   write  keeps a version, and `kept` in its entry. Keeps nothing if a newer version is cached, if the image is above

@@ -12,7 +12,7 @@
  */
 
 import { createDatabase, done } from "./indexeddb.js";
-import { newRemovals, latestRemoval } from "./removals.js";
+import { latestRemoval } from "./removals.js";
 
 /** @import { Entry, Stored } from "./cache.js" */
 
@@ -33,8 +33,17 @@ const ALL = [ENTRIES, BYTES, DELETED, CHANGED];
  */
 export function createStores(databaseName) {
   const { transact, close } = createDatabase(databaseName, 4, (connection) => {
-    forget();
-    layOut(connection);
+    // The images of an older version are dropped: this is a cache.
+    for (const name of ALL) {
+      if (connection.objectStoreNames.contains(name)) connection.deleteObjectStore(name);
+    }
+    connection.createObjectStore(ENTRIES, { keyPath: ["namespace", "id"] });
+    connection.createObjectStore(BYTES);
+    connection.createObjectStore(CHANGED);
+    // A new database is known to be empty, so that downloads need not wait until it is open.
+    removal = Math.random();
+    known = new Map();
+    connection.createObjectStore(DELETED).put([[removal]], 0);
   });
 
   /**
@@ -45,7 +54,7 @@ export function createStores(databaseName) {
   let known;
   /** The value of `changed` that `known` belongs to. */
   let knownAt = 0;
-  /** @type {Promise<number> | undefined}  the number of the latest removal that this page knows */
+  /** @type {Promise<number> | number | undefined}  the number of the latest removal that this page knows */
   let removal;
 
   const forget = () => {
@@ -130,17 +139,6 @@ export function createStores(databaseName) {
       known?.delete(nameOf(name));
     },
   };
-}
-
-/** @param {IDBDatabase} connection */
-function layOut(connection) {
-  // The images of an older version are dropped: this is a cache.
-  for (const name of ALL) {
-    if (connection.objectStoreNames.contains(name)) connection.deleteObjectStore(name);
-  }
-  connection.createObjectStore(ENTRIES, { keyPath: ["namespace", "id"] });
-  for (const name of [BYTES, CHANGED]) connection.createObjectStore(name);
-  connection.createObjectStore(DELETED).put(newRemovals(), 0);
 }
 
 /**

@@ -15,9 +15,6 @@ const MOST = 100;
 
 /** @typedef {[number: number, namespace?: string, id?: string]} Removal */
 
-/** @returns {Removal[]}  the value in a new database */
-export const newRemovals = () => [[Math.random()]];
-
 /**
  * @param {IDBObjectStore} deleted
  * @returns {Promise<Removal[]>}

@@ -41,7 +41,7 @@ import { createTimeLimit } from "./limits.js";
  *   callers: number,
  *   isVoid: boolean,
  *   hasWaited: boolean,
- *   since: Promise<number>,
+ *   since: Promise<number> | number,
  *   loaded: Promise<Loaded>,
  *   resolve: (body: Body | Promise<Body>) => void,
  *   reject: (reason: unknown) => void,

@@ -28,7 +28,7 @@ export type ImageCache = {
      * resolves to the number of the latest removal that this page knows;
      * never rejects
      */
-    latestRemoval: () => Promise<number>;
+    latestRemoval: () => Promise<number> | number;
     /**
      * keeps a version, and `kept` in its entry. Keeps nothing if a newer version is cached, if the image is above
      * half of the cache after an eviction, or if the image was removed after the removal `since`, the number of the latest
@@ -95,7 +95,7 @@ export type ImageCache = {
  * @typedef {object} ImageCache
  * @property {(id: string, token: number) => Promise<Stored | undefined>} read  resolves to the bytes of exactly this
  *   version; the calls of one tick are answered together
- * @property {() => Promise<number>} latestRemoval  resolves to the number of the latest removal that this page knows;
+ * @property {() => Promise<number> | number} latestRemoval  resolves to the number of the latest removal that this page knows;
  *   never rejects
  * @property {(id: string, token: number, bytes: Uint8Array<ArrayBuffer>, since: number, kept?: object) => Promise<void>}
  *   write  keeps a version, and `kept` in its entry. Keeps nothing if a newer version is cached, if the image is above

@@ -44,7 +44,7 @@ export type ImageRequest = Asked & {
     callers: number;
     isVoid: boolean;
     hasWaited: boolean;
-    since: Promise<number>;
+    since: Promise<number> | number;
     loaded: Promise<Loaded>;
     resolve: (body: Body | Promise<Body>) => void;
     reject: (reason: unknown) => void;
@@ -85,7 +85,7 @@ export type ImageRequest = Asked & {
  *   callers: number,
  *   isVoid: boolean,
  *   hasWaited: boolean,
- *   since: Promise<number>,
+ *   since: Promise<number> | number,
  *   loaded: Promise<Loaded>,
  *   resolve: (body: Body | Promise<Body>) => void,
  *   reject: (reason: unknown) => void,
