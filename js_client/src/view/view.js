@@ -230,7 +230,9 @@ const versionOf = (record) => `${record?.id} ${record?.token}`;
  * @param {string} url
  * @returns {Promise<unknown>}  the error, or undefined if the image was decoded
  */
-const drawingError = (url) =>
-  Object.assign(new Image(), { src: url })
-    .decode()
-    .catch((error) => error);
+function drawingError(url) {
+  const image = Object.assign(new Image(), { src: url });
+  // WebKit would keep the decoded picture until it collects the garbage.
+  const free = () => (image.src = "");
+  return image.decode().then(free, (error) => error);
+}
