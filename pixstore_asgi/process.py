@@ -20,12 +20,12 @@ Ts = TypeVarTuple("Ts")
 Clock = Callable[[], int]
 """Returns the time in epoch milliseconds."""
 
-_LONGEST_WAIT_S = 10.0  # of a fork
+_LONGEST_WAIT_S, _PAUSE_S = 10.0, 0.001  # of a fork
 
 _generation = 0
 _to_close: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
-_turns = threading.Condition()
-_forks = _unforkable = 0  # forks that wait or run, and blocks that no fork may interrupt
+_turn = threading.RLock()  # a fork holds it, and a block of `no_fork` while it begins
+_unforkable: set[int] = set()  # the threads in such a block
 
 
 def wall_clock_ms() -> int:
@@ -48,47 +48,43 @@ def close_in_child(owner: T, close: Callable[[T], object]) -> None:
 
 @contextmanager
 def no_fork() -> Iterator[None]:
-    """Let forks by other threads wait until the end of the block, at most `_LONGEST_WAIT_S`.
+    """Let forks by other threads wait until the end of the block, at most `_LONGEST_WAIT_S`. Blocks may be nested.
 
-    SQLite keeps the locks of a process in its memory. A child that was forked during a write would wait for a lock that
-    none of its threads can release.
+    SQLite keeps its mutexes, and the locks of a process, in the process's memory. A child that was forked during a read
+    or a write would wait for threads that it does not have.
     """
-    global _unforkable
-    with _turns:
-        _turns.wait_for(lambda: not _forks)
-        _unforkable += 1
+    thread = threading.get_ident()
+    if thread in _unforkable:
+        yield
+        return
+    with _turn:
+        _unforkable.add(thread)
     try:
         yield
     finally:
-        with _turns:
-            _unforkable -= 1
-            _turns.notify_all()
+        _unforkable.discard(thread)
 
 
 def _before_fork() -> None:
-    global _forks
-    _turns.acquire()
-    _forks += 1
-    _turns.wait_for(lambda: not _unforkable, _LONGEST_WAIT_S)
-
-
-def _after_fork_in_parent() -> None:
-    global _forks
-    _forks -= 1
-    _turns.notify_all()
-    _turns.release()
+    _turn.acquire()
+    limit_s = time.monotonic() + _LONGEST_WAIT_S
+    while _unforkable - {threading.get_ident()} and time.monotonic() < limit_s:
+        time.sleep(_PAUSE_S)
 
 
 def _after_fork_in_child() -> None:
-    global _turns, _forks, _unforkable, _generation
-    _turns, _forks, _unforkable = threading.Condition(), 0, 0
+    global _generation
+    _turn._at_fork_reinit()  # type: ignore[attr-defined]  # another thread may hold it if a signal ended _before_fork
+    _unforkable.clear()
     _generation += 1
     for owner, close in list(_to_close.items()):
         close(owner)
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+    # A signal handler that raises may end a Python function here at any line. It can't end `release`, which is C: the
+    # lock would stay held, and all later writes would wait.
+    os.register_at_fork(before=_before_fork, after_in_parent=_turn.release, after_in_child=_after_fork_in_child)
 
 
 def running_loop() -> asyncio.AbstractEventLoop:

@@ -14,7 +14,9 @@ pytestmark = [
 ]
 
 BEGIN = """
-import asyncio, io, os, signal, sys, threading, time
+import _thread, asyncio, io, os, signal, sys, threading, time
+os.register_at_fork(after_in_parent=lambda: after_a_fork())  # runs before the package's own
+after_a_fork = lambda: None
 from pixstore_asgi import Pixstore
 from pixstore_asgi.sync import SyncPixstore
 from tests.support.samples import SECRET, large_png, picture
@@ -91,6 +93,50 @@ saving.join()
 print(len(images.list_images()))
 """
     assert output(script(tmp_path, text)) == "3\n"
+
+
+def test_a_fork_during_a_read(tmp_path: Path) -> None:
+    """A fork waits for the read that another thread is in, because SQLite may hold a mutex that the child needs."""
+    text = """
+from pixstore_asgi.store.sqlite import engine
+reading, query, has_read = threading.Event(), engine.query, []
+def slow_query(*args, **kwargs):
+    reading.set()
+    time.sleep(0.3)  # the main thread forks meanwhile
+    has_read.append(True)
+    return query(*args, **kwargs)
+images.save_image(picture())
+engine.query = slow_query
+listing = threading.Thread(target=images.list_images)
+listing.start()
+assert reading.wait(30)
+if not (child := os.fork()):
+    os._exit(0 if has_read else 1)
+assert os.waitpid(child, 0)[1] == 0
+listing.join()
+"""
+    assert output(script(tmp_path, text)) == ""
+
+
+def test_an_interrupted_fork(tmp_path: Path) -> None:
+    """A signal handler that raises just before or after a fork stops no later write."""
+    text = """
+interrupt = _thread.interrupt_main  # the next Python function of the main thread raises KeyboardInterrupt
+sys.unraisablehook = lambda _: None  # Python ignores errors of functions that it calls around a fork
+images.save_image(picture())
+os.register_at_fork(before=lambda: before_a_fork())
+for before_a_fork, after_a_fork in [(interrupt, lambda: None), (lambda: None, interrupt)]:
+    try:
+        if not (child := os.fork()):
+            images.save_image(picture())
+            sys.exit(0)
+        os.waitpid(child, 0)
+    except KeyboardInterrupt:
+        os.waitpid(child, 0)
+    images.save_image(picture())
+print(len(images.list_images()))
+"""
+    assert output(script(tmp_path, text)) == "5\n"
 
 
 def test_interrupted(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import aiosqlite
 from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
 from ...errors import PixstoreError, StoreBusy, StoreDamaged, StoreError
+from ...process import no_fork
 from ..files.errors import TOO_MANY_FILES
 
 _MAKE_ROOM = "the disk is full: make room and try again"
@@ -45,7 +46,8 @@ class Connection(aiosqlite.Connection):
         unclaimed: list[sqlite3.Connection] = []
 
         def connect() -> sqlite3.Connection:
-            unclaimed.append(connector())
+            with no_fork():
+                unclaimed.append(connector())
             return unclaimed[0]
 
         super().__init__(connect, iter_chunk_size=1)
@@ -88,7 +90,9 @@ class Connection(aiosqlite.Connection):
             if not self._begin(future):
                 return
             try:
-                result = function(self._conn, *args, **kwargs)
+                # A write lets forks wait itself, once it has the write lock.
+                with no_fork() if self._only_reads else contextlib.nullcontext():
+                    result = function(self._conn, *args, **kwargs)
             except BaseException as error:
                 settle = partial(_settle, future, error)
             else:

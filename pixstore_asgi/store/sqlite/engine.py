@@ -15,7 +15,7 @@ from typing import Any, Concatenate
 from ...core.events import event
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
-from ...process import Clock, generation, in_thread
+from ...process import Clock, generation, in_thread, no_fork
 from ..rules import GroupCommit
 from ..tables.transaction import Operation
 from .connection import Connection, P, R, keep_freed_memory, text_of, translated
@@ -147,8 +147,9 @@ class Engine:
             return None
         before = self._pace.waits()
         try:
-            self._look()
-            return function(self._near, *args, **kwargs)
+            with no_fork():
+                self._look()
+                return function(self._near, *args, **kwargs)
         except (sqlite3.Error, OSError) as error:
             # The caller reads again on a reader's thread, which may wait for a busy database and translates errors.
             _log.debug(
@@ -194,7 +195,7 @@ class Engine:
         """Return the DataVersion. If a check is due, first check whether another program has changed the file."""
         assert self._data_version is not None
         if time.monotonic() >= self._data_version.due:
-            with self._rescuing():
+            with self._rescuing(), no_fork():
                 self._data_version.look()
         return self._data_version
 

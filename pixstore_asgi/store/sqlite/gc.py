@@ -3,6 +3,7 @@
 Each function runs to its end on its connection's thread, so no cancellation can leave a transaction open.
 """
 
+from ...process import no_fork
 from ..contract import CHUNK_BYTES
 from ..tables import gc
 from .leases import Leases
@@ -34,7 +35,8 @@ def collect(db: Writer, leases: Leases, grace_s: float, limit: int) -> int:
     grace_s: used only if leases are not shared.
     """
     age_s = _ANY_AGE_S if leases.are_shared else grace_s
-    dead = db.execute(STATEMENTS[gc.FIND_DEAD], (age_s, limit + gc.MORE_BODIES)).fetchall()
+    with no_fork():
+        dead = db.execute(STATEMENTS[gc.FIND_DEAD], (age_s, limit + gc.MORE_BODIES)).fetchall()
     removed, is_done = 0, all(leases.is_held(body) for (body,) in dead)  # takes no write lock: most calls end here
     while not is_done and removed < limit:
         some, is_done = _collect_once(db, leases, age_s, limit - removed)
@@ -70,7 +72,8 @@ def collect_some(db: Writer, leases: Leases, grace_s: float, limit: int, keep_pa
 
 def give_space_back(db: Writer, keep_pages: int) -> bool:
     """Return some free pages beyond `keep_pages` to the file system. Return whether there are more."""
-    (free,) = db.execute("PRAGMA freelist_count").fetchone()
+    with no_fork():
+        (free,) = db.execute("PRAGMA freelist_count").fetchone()
     some = min(free - keep_pages, _VACUUMED_PAGES)
     if some > 0:
         with db.exclusive():
