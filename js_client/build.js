@@ -38,8 +38,13 @@ const WITHOUT_DECLARATIONS = /** @type {const} */ ({
 /** Brotli compresses statements better than sequences. `pure_getters`: no getter that the client reads has an effect. */
 const FOR_BROTLI = { sequences: false, lhs_constants: false, pure_getters: true };
 
-/** Names of the views, which are public in `view.js` only. */
-const VIEW_NAMES = /^(choose|chosen|end|given|hide|image|isWaiting|show)$/;
+const CORE_NAMES = /^(abortAll|hasWaited|isInTurn|isVoid|learn|mayWorkAlone|pauseMs|sendsAlone|takeAll|trust|voidAll)$/;
+/** Properties that only their file uses, so that it may rename them. */
+const OWN_NAMES = new Map([
+  ["element.js", /^(choose|chosen|end|given|hide|image|isWaiting|show)$/],
+  ["index.js", CORE_NAMES],
+  ["service-worker.js", CORE_NAMES],
+]);
 
 const { outputFiles } = await build({
   absWorkingDir: FOLDER,
@@ -81,7 +86,8 @@ for (const { path: file, text } of [...outputFiles, ...worker.outputFiles]) {
   // that are used as constructors, and the client has classes instead. A higher `inline` repeats code.
   const compress = { passes: 8, unsafe_arrows: true, inline: 1, ...FOR_BROTLI };
   const built = path.resolve(FOLDER, target, path.basename(file));
-  const mangle = { properties: built.endsWith("element.js") && { regex: VIEW_NAMES } };
+  const regex = OWN_NAMES.get(path.basename(file));
+  const mangle = { properties: regex ? { regex } : false };
   const { code } = await minify(text, { module: true, ecma: 2020, compress, mangle });
   const bytes = Buffer.from(`${code}\n`);
   await writeFile(built, bytes);
