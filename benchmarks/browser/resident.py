@@ -15,13 +15,9 @@ class Resident:
 
     def __init__(self, profile: Path) -> None:
         commands = {pid: command for pid, command in _commands() if any(str(profile) in part for part in command)}
-        family = set(commands)
-        parents = dict(_parents())
         # Renderers are forked from a zygote and need not name the profile.
-        while more := {pid for pid, parent in parents.items() if parent in family} - family:
-            family |= more
-        self._all = family
-        self._renderers = {pid for pid, command in _commands() if pid in family and "--type=renderer" in command}
+        self._all = with_descendants(set(commands))
+        self._renderers = {pid for pid, command in _commands() if pid in self._all and "--type=renderer" in command}
 
     def restart_peaks(self) -> None:
         """Reset every process's peak to its current memory."""
@@ -40,6 +36,14 @@ class Resident:
     def all_bytes(self, field: str) -> int:
         """Return the sum over all processes; shared memory counts in each."""
         return sum(_status_bytes(pid, field) for pid in self._all)
+
+
+def with_descendants(pids: set[int]) -> set[int]:
+    """Return these processes with their children, the children's children and so on."""
+    family, parents = set(pids), dict(_parents())
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= more
+    return family
 
 
 def _commands() -> Iterator[tuple[int, list[str]]]:

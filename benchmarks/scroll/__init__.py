@@ -1,1 +1,1 @@
-"""The part `scroll`: a long page of thumbnails, scrolled through in Chromium."""
+"""The part `scroll`: a long page of thumbnails, scrolled through in Chromium and in WebKitGTK."""

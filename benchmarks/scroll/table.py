@@ -2,9 +2,10 @@
 
 from ..charts import Bar, Panel
 from ..markdown import NOTHING, duration, figure, table, times
+from ..memory import MIB
 from ..plan import Findings, size_label
-from ..ratios import distinct, median, ratio
-from .ways import EMPTY, IN_CLEAR, NPM, OURS
+from ..ratios import Selection, distinct, median, ratio, select
+from .ways import EMPTY, IN_CLEAR, IN_CLEAR_IN_WEBKIT, IN_WEBKIT, NPM, OURS, WEBKIT_LIMIT
 
 _SMOOTHNESS_HEAD = (
     "page",
@@ -41,20 +42,69 @@ _PICTURES_HEAD = (
     "without decoded pictures",
     "JavaScript's heap at the end",
 )
+_WEBKIT_HEAD = (
+    "page",
+    "peak against img",
+    "blank page, MiB",
+    "above it at the peak",
+    "above it at the end",
+    "canvases made",
+    "alive after the scroll",
+    "peaks of longer pages, MiB",
+    f"longest page within {size_label(WEBKIT_LIMIT)}",
+)
 
 
 def scroll_tables(found: Findings) -> str:
-    """Return a table on how smooth each page was, one on the cost of a picture, and one on traffic and memory."""
+    """Return tables on smoothness, on the cost of a picture, on traffic and memory, and on WebKitGTK."""
+    chromium, webkit = _in_browsers(found)
+    return "\n\n".join(
+        [*(_chromium_tables(chromium) if chromium.rows else ()), *(_webkit_table(webkit) if webkit.rows else ())]
+    )
+
+
+def _chromium_tables(found: Findings) -> list[str]:
     (images,) = distinct(found, "images")
     names = distinct(found, "contestant")
-    return "\n\n".join(
-        [
-            f"A page of {images:,} thumbnails in Chromium, scrolled through from top to end.",
-            table(_SMOOTHNESS_HEAD, [(name, *_smoothness(found, name)) for name in names]),
-            table(_COST_HEAD, [(name, *_cost(found, name)) for name in names if name != EMPTY]),
-            table(_PICTURES_HEAD, [(name, *_pictures(found, name)) for name in names if name != EMPTY]),
-        ]
+    return [
+        f"A page of {images:,} thumbnails in Chromium, scrolled through from top to end.",
+        table(_SMOOTHNESS_HEAD, [(name, *_smoothness(found, name)) for name in names]),
+        table(_COST_HEAD, [(name, *_cost(found, name)) for name in names if name != EMPTY]),
+        table(_PICTURES_HEAD, [(name, *_pictures(found, name)) for name in names if name != EMPTY]),
+    ]
+
+
+def _webkit_table(found: Findings) -> list[str]:
+    images, *longer = distinct(found, "images")
+    names = distinct(found, "contestant")
+    return [
+        f"The same page of {images:,} thumbnails in WebKitGTK, and longer ones: the memory of its web process.",
+        table(_WEBKIT_HEAD, [(name, *_webkit(found, name, images, longer)) for name in names]),
+    ]
+
+
+def _webkit(found: Findings, name: str, images: int, longer: list[int]) -> tuple[str, ...]:
+    own: Selection = {"contestant": name, "images": images}
+    columns = ("blank_mib", "web_peak_mib", "web_end_mib", "canvases", "canvases_alive")
+    peaks = {count: median(found, {**own, "images": count}, "web_peak_mib") for count in longer}
+    return (
+        times(ratio(found, own, {**own, "contestant": IN_CLEAR_IN_WEBKIT}, "web_peak_mib")),
+        *(figure(median(found, own, column)) for column in columns),
+        "; ".join(f"{count:,}: {figure(peak)}" for count, peak in peaks.items() if peak is not None) or NOTHING,
+        figure(longest_page(found, name)),
     )
+
+
+def longest_page(found: Findings, name: str) -> int | None:
+    """Return how many pictures the longest page has that WebKit survives, or None if it survives none."""
+    rows = select(found, {"contestant": name})
+    return max((row["images"] for row in rows if row["web_peak_mib"] * MIB <= WEBKIT_LIMIT), default=None)
+
+
+def _in_browsers(found: Findings) -> tuple[Findings, Findings]:
+    """Return the rows of Chromium and those of WebKitGTK."""
+    webkit = [row for row in found.rows if row["contestant"] in IN_WEBKIT]
+    return Findings([row for row in found.rows if row not in webkit]), Findings(webkit)
 
 
 def scroll_panels(found: Findings) -> list[Panel]:
@@ -64,8 +114,9 @@ def scroll_panels(found: Findings) -> list[Panel]:
         "late": ("Late frames", 100.0, " %"),
         "peak_above_mib": ("The renderer's memory at its peak, above that at the start", 1.0, " MiB"),
     }
+    names = distinct(_in_browsers(found)[0], "contestant")
     return [
-        Panel(title, [_bar(found, name, column, scale, unit) for name in distinct(found, "contestant")])
+        Panel(title, [_bar(found, name, column, scale, unit) for name in names])
         for column, (title, scale, unit) in units.items()
     ]
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from pixstore_asgi import Variant
 
+from ..plan import MB
+
 THUMB = Variant("thumb", width=320, format="webp")
 """The ways to show each picture."""
 
@@ -16,6 +18,16 @@ SOFTWARE_AES = "pix-image, AES in software"
 
 EMPTY = "empty page"
 """As high as the others, without a picture: the browser's own limit here."""
+
+IN_WEBKIT = {f"{name}, WebKitGTK": name for name in (ELEMENT, IN_CLEAR)}
+"""The pages that are shown in WebKitGTK too, by their names there."""
+
+ELEMENT_IN_WEBKIT, IN_CLEAR_IN_WEBKIT = IN_WEBKIT
+WEBKIT_LIMIT = 200 * MB
+"""The most that WebKit's web process may grow above a blank page on a page that it survives."""
+
+ONCE = (EMPTY, AGAIN, NPM, FLOOR)
+"""The pages that one round shows: they have no ratio, or one far from its bound."""
 
 OURS = (ELEMENT, AGAIN, REACT)
 PER_PICTURE = (ELEMENT, REACT, SOFTWARE_AES)

@@ -17,7 +17,7 @@ from benchmarks.environment import missing_programs
 from benchmarks.photos.treatments import SPREADS
 from benchmarks.photos.ways import WAYS
 from benchmarks.plan import FULL, PARTS, QUICK
-from benchmarks.scroll.ways import AGAIN, ELEMENT, EMPTY, IN_CLEAR, NPM, REACT
+from benchmarks.scroll.ways import AGAIN, ELEMENT, EMPTY, IN_CLEAR, IN_WEBKIT, NPM, REACT
 from benchmarks.scroll.ways import WAYS as SCROLL_WAYS
 from benchmarks.slow_line.ways import WAYS as SLOW_LINE_WAYS
 from tests.support.tools import go_without
@@ -35,7 +35,7 @@ TOOLS = {
     "stores": ["wrk", "postgres", "weed"],
     "pictures": ["chromium", "npm thumbhash", "node", "npm sharp"],
     "browser": ["chromium", "node", "npm front end"],
-    "scroll": ["chromium", "node", "npm front end", "npm react"],
+    "scroll": ["chromium", "WebKitWebDriver", "Xvfb", "node", "npm front end", "npm react"],
     "slow-line": ["chromium", "node", "npm front end", "npm react"],
     "sealed-records": ["chromium", "node", "npm front end"],
 }
@@ -75,7 +75,7 @@ FOUND = {
     "stores": ("contestant", {"SQLite", "PostgreSQL", "SQLite + files", "SQLite + S3", "PostgreSQL + S3"}),
     "pictures": ("contestant", {*WAYS, *PAGES, "sharp", "strip", "seal", "seal, padded", *SPREADS}),
     "browser": ("case", set(browser.case_names(QUICK))),
-    "scroll": ("contestant", {name for way in SCROLL_WAYS for name in way.visits}),
+    "scroll": ("contestant", {*IN_WEBKIT, *(name for way in SCROLL_WAYS for name in way.visits)}),
     "slow-line": ("contestant", {way.name for way in SLOW_LINE_WAYS}),
     "sealed-records": ("label", {"cold, 50 KB", "after a reload, 50 KB", sealed_records.PAGE, sealed_records.ANSWER}),
 }
@@ -113,11 +113,12 @@ def run_quickly(part: str, folder: Path, *more: str, **variables: str) -> dict[s
 
 
 def scrolled_as_planned(rows: list[dict[str, Any]]) -> bool:
-    """Return whether each page was shown to its end, with batched, single or no requests as planned."""
-    requests = {row["contestant"]: row["requests"] for row in rows}
+    """Return whether each page was shown to its end, with batched, single or no requests, and no canvas is left."""
+    requests = {row["contestant"]: row["requests"] for row in rows if "requests" in row}
     count = QUICK.scroll_images
     return (
         {row.get("seen", count) for row in rows} == {count}
+        and {row["canvases_alive"] for row in rows if row["contestant"] in IN_WEBKIT} == {0}
         and requests[EMPTY] == requests[AGAIN] == 0
         and requests[IN_CLEAR] == requests[NPM] == count
         and all(0 < requests[name] < count for name in (ELEMENT, REACT))

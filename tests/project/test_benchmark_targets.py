@@ -14,7 +14,8 @@ from benchmarks.browser.cases import all_cases
 from benchmarks.plan import FULL, PARTS, QUICK, Findings
 from benchmarks.ratios import Ratio, Target, median, ratio
 from benchmarks.report import read, write
-from benchmarks.scroll.ways import ELEMENT, IN_CLEAR
+from benchmarks.scroll.table import longest_page, scroll_tables
+from benchmarks.scroll.ways import ELEMENT, ELEMENT_IN_WEBKIT, IN_CLEAR, IN_CLEAR_IN_WEBKIT
 from benchmarks.tables import targets_table
 from benchmarks.targets import targets
 
@@ -41,6 +42,26 @@ def test_the_targets_of_a_scroll_are_for_our_pages_only() -> None:
     found = Findings([{"contestant": name, "round": 0, **measured} for name in (ELEMENT, IN_CLEAR)])
     verdicts = [target.verdict for target in targets({"scroll": found}) if target.name.startswith("scroll of 1,000 ")]
     assert verdicts == ["miss", "pass", "pass", "miss", *["not measured"] * 17]
+
+
+def test_the_longest_page_in_webkit_is_below_the_limit() -> None:
+    """It is the last whose peak is at most 200 MB. Targets are for the first page, and are met without a canvas."""
+    peaks = {ELEMENT_IN_WEBKIT: {1_000: 125.0, 2_000: 190.0, 4_000: 191.0}, IN_CLEAR_IN_WEBKIT: {1_000: 100.0}}
+    found = Findings(
+        [
+            {"round": 0, "contestant": name, "images": images, "web_peak_mib": peak, "canvases_alive": 0}
+            for name, pages in peaks.items()
+            for images, peak in pages.items()
+        ]
+    )
+    assert longest_page(found, ELEMENT_IN_WEBKIT) == 2_000
+    assert longest_page(found, "another") is None
+    assert "| 2,000: 190; 4,000: 191 | 2,000 |" in scroll_tables(found)
+    measured = [target for target in targets({"scroll": found}) if "WebKitGTK" in target.name]
+    assert [(target.measured, target.verdict) for target in measured] == [
+        (Ratio(1.25, 1), "pass"),
+        (Ratio(0.0, 1), "pass"),
+    ]
 
 
 def test_ratios_are_medians_of_pairs() -> None:

@@ -1,6 +1,7 @@
 /** Fills the page in the way that its address names, and scrolls through it for whoever drives the browser. */
 
 import { HEIGHT, layOut, onScreen, WIDTH } from "./grid.js";
+import { watchCanvases } from "./canvases.js";
 import { summaryOf, watchLongTasks } from "./frames.js";
 import { scrollThrough } from "./scroll.js";
 import { watchTiles } from "./tiles.js";
@@ -10,12 +11,16 @@ const AES_BYTES = 20_000_000;
 const REST_MS = 1_000; // for what is stored and let go of behind the pictures
 
 const longTasks = watchLongTasks();
-const way = new URLSearchParams(location.search).get("contestant");
+const address = new URLSearchParams(location.search);
+// Not if time is taken: it wraps a function of the document.
+const canvases = address.has("images") && watchCanvases();
+const way = address.get("contestant");
 const filling = fill(way === "react" ? "/bundle/react.js" : `./ways/${way}.js`);
-globalThis.measure = async (name, wanted) => ({ ready, scroll, decryption })[name](await filling, wanted);
+globalThis.measure = async (name, wanted) =>
+  ({ ready, scroll, decryption, canvasesAlive })[name](await filling, wanted);
 
 async function fill(script) {
-  const records = await (await fetch("/records")).json();
+  const records = repeated(await (await fetch("/records")).json(), address.get("images"));
   const main = document.querySelector("main");
   layOut(main, records.length);
   const { show } = await import(script);
@@ -23,6 +28,11 @@ async function fill(script) {
   const { width } = records[0].variants.thumb;
   const isShown = (tile) => isLoaded(tile.matches("img") ? tile : tile.querySelector("img"), width);
   return { tiles: [...main.children], isShown };
+}
+
+/** So many records, if the address says how many: the first ones come again. */
+function repeated(records, count) {
+  return Array.from({ length: count ?? records.length }, (_, n) => records[n % records.length]);
 }
 
 /** Whether the picture itself is there to be painted: what stands in its place meanwhile has another width. */
@@ -45,6 +55,8 @@ async function scroll({ tiles, isShown }, { pixelsPerFrame }) {
   const times = await scrollThrough(pixelsPerFrame, (y, now) => seen.look(onScreen(tiles, y), now));
   return { opening_task_ms, ...summaryOf(times), ...longTasks.take(), ...seen.stop() };
 }
+
+const canvasesAlive = () => canvases.countAlive();
 
 /** How long AES-256-GCM takes: in software it takes several times as long. */
 async function decryption() {
