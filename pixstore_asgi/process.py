@@ -6,7 +6,7 @@ import threading
 import time
 from asyncio import get_running_loop
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Generic, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
@@ -24,7 +24,7 @@ _LONGEST_WAIT_S, _PAUSE_S = 10.0, 0.001  # of a fork
 
 _generation = 0
 _to_close: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
-_turn = threading.RLock()  # a fork holds it, and a block of `no_fork` while it begins
+_turn, _door = threading.RLock(), threading.RLock()  # a fork holds the first from its wait on, both while it runs
 _unforkable: set[int] = set()  # the threads in such a block
 
 
@@ -47,17 +47,19 @@ def close_in_child(owner: T, close: Callable[[T], object]) -> None:
 
 
 @contextmanager
-def no_fork() -> Iterator[None]:
+def no_fork(*, is_short: bool = False) -> Iterator[None]:
     """Let forks by other threads wait until the end of the block, at most `_LONGEST_WAIT_S`. Blocks may be nested.
 
     SQLite keeps its mutexes, and the locks of a process, in the process's memory. A child that was forked during a read
     or a write would wait for threads that it does not have.
+
+    is_short: the block begins even if a fork waits for others. An event loop would otherwise wait for the longest read.
     """
     thread = threading.get_ident()
     if thread in _unforkable:
         yield
         return
-    with _turn:
+    with nullcontext() if is_short else _turn, _door:
         _unforkable.add(thread)
     try:
         yield
@@ -68,13 +70,17 @@ def no_fork() -> Iterator[None]:
 def _before_fork() -> None:
     _turn.acquire()
     limit_s = time.monotonic() + _LONGEST_WAIT_S
+    _door.acquire()
     while _unforkable - {threading.get_ident()} and time.monotonic() < limit_s:
+        _door.release()
         time.sleep(_PAUSE_S)
+        _door.acquire()
 
 
 def _after_fork_in_child() -> None:
     global _generation
-    _turn._at_fork_reinit()  # type: ignore[attr-defined]  # another thread may hold it if a signal ended _before_fork
+    for lock in (_turn, _door):
+        lock._at_fork_reinit()  # type: ignore[attr-defined]  # another thread holds it if a signal ended _before_fork
     _unforkable.clear()
     _generation += 1
     for owner, close in list(_to_close.items()):
@@ -84,6 +90,7 @@ def _after_fork_in_child() -> None:
 if hasattr(os, "register_at_fork"):  # not on Windows
     # A signal handler that raises may end a Python function here at any line. It can't end `release`, which is C: the
     # lock would stay held, and all later writes would wait.
+    os.register_at_fork(after_in_parent=_door.release)
     os.register_at_fork(before=_before_fork, after_in_parent=_turn.release, after_in_child=_after_fork_in_child)
 
 

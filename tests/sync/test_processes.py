@@ -96,16 +96,26 @@ print(len(images.list_images()))
 
 
 def test_a_fork_during_a_read(tmp_path: Path) -> None:
-    """A fork waits for the read that another thread is in, because SQLite may hold a mutex that the child needs."""
+    """A fork waits for the read that another thread is in, because SQLite may hold a mutex that the child needs.
+
+    The event loop goes on meanwhile.
+    """
     text = """
 from pixstore_asgi.store.sqlite import engine
+from pixstore_asgi.sync.loops import run_on_loop
 reading, query, has_read = threading.Event(), engine.query, []
 def slow_query(*args, **kwargs):
     reading.set()
-    time.sleep(0.3)  # the main thread forks meanwhile
+    time.sleep(0.1)  # the main thread forks meanwhile
+    looked = threading.Event()
+    run_on_loop(lambda: (store.read_nowait(record.id), looked.set()))
+    assert looked.wait(30)  # the event loop does not wait for the fork
     has_read.append(True)
     return query(*args, **kwargs)
-images.save_image(picture())
+from pixstore_asgi.store.sqlite import SqliteStore
+store = SqliteStore(f"{folder}/pixstore.db")
+images = SyncPixstore(Pixstore(store, secret=SECRET))
+record = images.save_image(picture())
 engine.query = slow_query
 listing = threading.Thread(target=images.list_images)
 listing.start()

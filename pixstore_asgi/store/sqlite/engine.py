@@ -147,7 +147,7 @@ class Engine:
             return None
         before = self._pace.waits()
         try:
-            with no_fork():
+            with no_fork(is_short=True):
                 self._look()
                 return function(self._near, *args, **kwargs)
         except (sqlite3.Error, OSError) as error:
@@ -195,7 +195,7 @@ class Engine:
         """Return the DataVersion. If a check is due, first check whether another program has changed the file."""
         assert self._data_version is not None
         if time.monotonic() >= self._data_version.due:
-            with self._rescuing(), no_fork():
+            with self._rescuing(), no_fork(is_short=True):
                 self._data_version.look()
         return self._data_version
 
