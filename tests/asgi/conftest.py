@@ -8,6 +8,7 @@ import pytest
 from pixstore_asgi import Pixstore
 from pixstore_asgi.process import wall_clock_ms
 from pixstore_asgi.store.sqlite import SqliteStore
+from tests.support.chunks import ReadChunks
 from tests.support.clock import FixedClock
 from tests.support.samples import SECRET
 
@@ -32,3 +33,8 @@ def clock() -> FixedClock:
 async def pix(store: SqliteStore, cache_bytes: int, clock: FixedClock) -> AsyncIterator[Pixstore]:
     async with Pixstore(store, secret=SECRET, cache_bytes=cache_bytes, clock_ms=clock) as opened:
         yield opened
+
+
+@pytest.fixture(params=[True, False], ids=["quick disk", "slow disk"])
+def read_chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ReadChunks:
+    return ReadChunks(monkeypatch, is_quick=request.param)

@@ -16,9 +16,11 @@ from pixstore_asgi.errors import StoreError
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.sqlite import SqliteStore
+from pixstore_asgi.store.sqlite.reads import Pace
 from pixstore_asgi.store.tables import bodies
 from pixstore_asgi.store.tables.transaction import Transaction
 from tests.support.asgi import Wire, client, scope_of
+from tests.support.chunks import ReadChunks
 from tests.support.samples import SECRET, large_png, picture
 
 
@@ -293,33 +295,26 @@ async def test_slow_and_lost_clients_hold_nothing(pix: Pixstore, store: SqliteSt
 
 
 @pytest.mark.parametrize("cache_bytes", [0, 64 * 1024 * 1024])
-async def test_a_range_costs_its_own_chunks(pix: Pixstore, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_range_costs_its_own_chunks(pix: Pixstore, store: SqliteStore, read_chunks: ReadChunks) -> None:
     """A range of a long body reads the chunks that it lies in, and at most one after them, wherever it begins.
 
     It does so too if the cache would keep the whole body.
     """
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
     path = await blob_path(store, record)
-    numbers: list[int] = []
-    read_chunk = bodies.read_chunk
-
-    async def counted(tx: Transaction, body: int, number: int) -> bytes | None:
-        numbers.append(number)
-        return await read_chunk(tx, body, number)
-
     async with client(PixstoreApp(pix, public_ciphertext=True)) as http:
         whole = (await http.get(path)).content
-        monkeypatch.setattr(bodies, "read_chunk", counted)
         for first, last, most in (
             (len(whole) - 1, len(whole) - 1, {20}),
             (9 * CHUNK_BYTES, 9 * CHUNK_BYTES, {9, 10}),
             (9 * CHUNK_BYTES - 1, 9 * CHUNK_BYTES, {8, 9, 10}),
             (7 * CHUNK_BYTES + 5, 13 * CHUNK_BYTES - 1, set(range(7, 14))),
         ):
-            numbers.clear()
+            read_chunks.numbers.clear()
             response = await http.get(path, headers={"range": f"bytes={first}-{last}"})
             assert response.content == whole[first : last + 1]
-            assert set(numbers) <= most
+            numbers = read_chunks.numbers
+            assert {first // CHUNK_BYTES, last // CHUNK_BYTES} <= set(numbers) <= most
             assert len(numbers) == len(set(numbers))
 
 
@@ -334,6 +329,7 @@ async def test_what_is_read_counts_into_the_time(
         threading.Event().wait(0.2)  # on the reader's thread
         return await read_chunk(tx, body, number)
 
+    monkeypatch.setattr(Pace, "is_quick", lambda self: False)
     monkeypatch.setattr(bodies, "read_chunk", read_slowly)
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
     path = await blob_path(store, record)

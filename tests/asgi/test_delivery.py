@@ -13,9 +13,8 @@ import pytest
 from pixstore_asgi import Pixstore, PixstoreApp
 from pixstore_asgi.store.contract import CHUNK_BYTES
 from pixstore_asgi.store.sqlite import SqliteStore
-from pixstore_asgi.store.tables import bodies
-from pixstore_asgi.store.tables.transaction import Transaction
 from tests.support.asgi import Wire, scope_of
+from tests.support.chunks import ReadChunks
 from tests.support.samples import large_png, picture
 
 from_store = pytest.mark.parametrize("cache_bytes", [0])
@@ -71,47 +70,25 @@ async def test_a_large_image_is_sent_chunk_by_chunk(pix: Pixstore, store: Sqlite
 
 
 @from_store
-async def test_backpressure_holds_two_chunks(
-    pix: Pixstore, monkeypatch: pytest.MonkeyPatch, store: SqliteStore
-) -> None:
-    """While a client takes nothing, one chunk waits to be sent and the next one is read, and no further."""
+async def test_backpressure_holds_two_chunks(pix: Pixstore, read_chunks: ReadChunks, store: SqliteStore) -> None:
+    """While a client takes nothing, one chunk waits to be sent, and a thread of a slow disk reads one ahead."""
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
-    reads = 0
-    read_chunk = bodies.read_chunk
-
-    async def counted(tx: Transaction, body: int, number: int) -> bytes | None:
-        nonlocal reads
-        reads += 1
-        return await read_chunk(tx, body, number)
-
-    monkeypatch.setattr(bodies, "read_chunk", counted)
     wire = Wire(stall_after=3)
     task = asyncio.create_task(PixstoreApp(pix)(scope_of(record), wire.receive, wire.send))
     await wire.has_stalled.wait()
     await asyncio.sleep(0.05)
-    assert (len(wire.sent), reads) == (4, 3)
+    assert (len(wire.sent), read_chunks.numbers) == (4, read_chunks.first_three)
     task.cancel()
     await asyncio.wait([task])
     await asyncio.sleep(0.05)
-    assert reads == 3
+    assert read_chunks.numbers == read_chunks.first_three
     assert not store.in_use
 
 
 @from_store
-async def test_no_piece_is_read_before_the_server_has_room(
-    pix: Pixstore, monkeypatch: pytest.MonkeyPatch, store: SqliteStore
-) -> None:
+async def test_no_piece_is_read_before_the_server_has_room(pix: Pixstore, read_chunks: ReadChunks) -> None:
     """A server such as uvicorn takes a message and makes the next one wait. Until then only the chunk ahead is read."""
     record = await pix.save_image(large_png(20 * CHUNK_BYTES))
-    reads = 0
-    read_chunk = bodies.read_chunk
-
-    async def counted(tx: Transaction, body: int, number: int) -> bytes | None:
-        nonlocal reads
-        reads += 1
-        return await read_chunk(tx, body, number)
-
-    monkeypatch.setattr(bodies, "read_chunk", counted)
     wire, is_full = Wire(), asyncio.Event()
 
     async def send(message: Any) -> None:
@@ -123,7 +100,7 @@ async def test_no_piece_is_read_before_the_server_has_room(
     task = asyncio.create_task(PixstoreApp(pix)(scope_of(record), wire.receive, send))
     await is_full.wait()
     await asyncio.sleep(0.05)
-    assert reads == 3  # two of the three chunks, because the first one came with the row, and the one ahead
+    assert read_chunks.numbers == read_chunks.first_three
     task.cancel()
     await asyncio.wait([task])
 

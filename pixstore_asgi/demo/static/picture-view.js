@@ -117,6 +117,8 @@ export class PictureView {
     this.#id = undefined;
     this.#entry = undefined;
     this.#measurement = undefined;
+    // Elements apply their changes at the end of a task.
+    await new Promise((go) => setTimeout(go));
   }
 
   /** @param {Entry} entry */
