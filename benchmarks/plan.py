@@ -83,6 +83,7 @@ class Plan:
     sealed_record_answers: int = 200
     scroll_images: int = 1_000
     scroll_pixels_per_frame: int = 30
+    webkit_pixels_per_frame: int = 60
     webkit_most_images: int = 8_000
     slow_line_rounds: int = 3
     slow_line_images: int = 50
@@ -156,6 +157,7 @@ QUICK = Plan(
     sealed_record_answers=3,
     scroll_images=60,
     scroll_pixels_per_frame=10,
+    webkit_pixels_per_frame=10,
     webkit_most_images=60,
     slow_line_rounds=1,
     slow_line_images=30,

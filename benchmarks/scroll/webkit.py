@@ -52,7 +52,7 @@ def _visit(url: str, name: str, images: int, plan: Plan) -> Row:
         def is_above() -> bool:
             return images > plan.scroll_images and memory_of(pid, "VmHWM") > blank + WEBKIT_LIMIT
 
-        found: Row | None = tab.measure("scroll", is_above, pixelsPerFrame=plan.scroll_pixels_per_frame)
+        found: Row | None = tab.measure("scroll", is_above, pixelsPerFrame=plan.webkit_pixels_per_frame)
         row: Row = {"round": 0, "contestant": name, "images": images, "blank_mib": _mib(blank)}
         if found is not None:
             tab.measure("ready")
