@@ -69,10 +69,12 @@ export function createPicture(host) {
       const stops = [
         // Not "0px", because the margin may be that.
         watchNearness(host, "0px 0px", (is) => {
+          if (isInSight === is) return;
           isInSight = is;
           show();
         }),
         watchNearness(host, (margin = host.margin), (is) => {
+          if (isNear === is) return;
           isNear = is;
           show();
         }),
@@ -142,12 +144,12 @@ export function createPicture(host) {
       view.hide();
     }
     // A canvas changes the layout: add it when the other pictures of this task are measured.
-    queueMicrotask(veil);
+    if (isInSight) queueMicrotask(veil);
   }
 
   /** Paint the placeholder of a picture that is seen before it is loaded. */
   function veil() {
-    const placeholder = isInSight && host.state === "loading" && !img.src && known?.placeholder;
+    const placeholder = host.state === "loading" && !img.src && known?.placeholder;
     if (placeholder && !host.querySelector(":scope>canvas")) img.after(paintedOf(placeholder));
   }
 
@@ -165,7 +167,7 @@ export function createPicture(host) {
     // The state becomes "shown" with the `load` event of the `<img>`.
     if (status === "shown") img.src = /** @type {string} */ (url);
     else enter(status, error);
-    queueMicrotask(veil);
+    if (isInSight) queueMicrotask(veil);
   }
 
   /**

@@ -64,9 +64,9 @@ export function createView(client, onChange, onCleared) {
   let state = IDLE;
   /** @type {ObjectUrl | undefined} */
   let held;
-  let loading = new AbortController();
   let failures = 0;
-  let stopWaiting = () => {};
+  /** Stops the load under way, or the wait for the next. */
+  let stop = () => {};
   let stopListening = client.onRemoved(onRemoved);
 
   const tellOthers = () => setAhead(onRemoved, state.status === "loading" && !isLow(wanted));
@@ -99,9 +99,10 @@ export function createView(client, onChange, onCleared) {
 
   /** @param {Wanted} asked */
   async function load(asked) {
-    stopWaiting();
-    loading.abort();
-    const { signal } = (loading = new AbortController());
+    stop();
+    const controller = new AbortController();
+    const { signal } = controller;
+    stop = () => controller.abort();
     wanted = asked;
     try {
       const record = (asked.chosen = chosenOf(asked));
@@ -134,7 +135,7 @@ export function createView(client, onChange, onCleared) {
   function fail(error) {
     // Only a closed client aborts a load of this view.
     if (error?.name === "AbortError") return hide();
-    if (mayComeLater(error)) stopWaiting = tryLater(reload, failures++);
+    if (mayComeLater(error)) stop = tryLater(reload, failures++);
     change("error", state.record, undefined, error);
   }
 
@@ -161,8 +162,7 @@ export function createView(client, onChange, onCleared) {
     if (!wanted) return;
     wanted = undefined;
     failures = 0;
-    stopWaiting();
-    loading.abort();
+    stop();
     change("idle");
   }
 
