@@ -13,7 +13,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 
-_PACKET_BYTES = 1_460  # what an Ethernet packet has of TCP
+_PACKET_BYTES = 1_460  # of TCP, in an Ethernet packet
 _PIECE_BYTES = 1 << 16  # without a rate
 _LATE_S = 0.02  # a sender that comes back this soon was held up by this process, not idle
 
@@ -26,7 +26,7 @@ class _Direction:
         self._delay_s = delay_s
         self._seconds_per_byte = 8 / (kbit_per_s * 1000) if kbit_per_s else 0.0
         self._piece_bytes = _PACKET_BYTES if kbit_per_s else _PIECE_BYTES
-        self._turn = asyncio.Lock()  # fair: whoever waits longest is next
+        self._turn = asyncio.Lock()  # fair: the sender that waits longest is next
         self._free_at = 0.0
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
