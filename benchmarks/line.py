@@ -66,7 +66,7 @@ async def _deliver(under_way: asyncio.Queue[tuple[float, bytes]], writer: asynci
 
 
 class _Line:
-    """Both directions, and what went over them."""
+    """Both directions, and the counts of their bytes and connections."""
 
     def __init__(self, delay_ms: float, down_kbit: float | None, up_kbit: float | None, *, connecting: bool) -> None:
         delay_s = delay_ms / 1000

@@ -14,7 +14,7 @@ const { getImageRecord, initPixstoreBackend, saveImage } = await import(
 )
 const databasePath = join(process.env.PIXSTORE_NPM_DATA, 'pixstore.sqlite')
 
-// The package ships with `const IS_TEST = true`: these options give it back what it documents as its defaults.
+// The package ships with `const IS_TEST = true`: these options restore its documented defaults.
 initPixstoreBackend({
   databasePath,
   imageRootDir: join(process.env.PIXSTORE_NPM_DATA, 'images'),

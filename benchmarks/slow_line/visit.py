@@ -13,7 +13,7 @@ from .ways import Way
 
 _PROBE = Path(__file__).parent / "page" / "probe.js"
 _SLOWER = 4  # times, by DevTools
-_REST_MS = 1_000  # for what is stored after the pictures are shown
+_REST_MS = 1_000  # the client stores pictures after it has shown them
 
 
 def visit(playwright: Playwright, profile: Path, site: Site, way: Way, plan: Plan) -> Row:

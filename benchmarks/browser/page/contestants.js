@@ -31,7 +31,7 @@ async function pixstore(limit) {
   return cachingClient(createClient(config), createClient({ ...config, memoryBytes: 0 }));
 }
 
-/** The package ships with `const IS_TEST = true`: these options give it back what it documents as its defaults. */
+/** The package ships with `const IS_TEST = true`: these options restore its documented defaults. */
 async function npm(limit) {
   const client = await import("/bundle/npm.js");
   const config = {

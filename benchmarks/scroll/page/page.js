@@ -35,7 +35,7 @@ function repeated(records, count) {
   return Array.from({ length: count ?? records.length }, (_, n) => records[n % records.length]);
 }
 
-/** Whether the picture itself is there to be painted: what stands in its place meanwhile has another width. */
+/** Whether the picture itself is there to be painted: its placeholder has another width. */
 const isLoaded = ({ complete, naturalWidth }, width) => complete && naturalWidth === width;
 
 /** Wait until every picture on the screen is shown, and the page is at rest. */

@@ -4,7 +4,7 @@
  */
 
 (() => {
-  const WIDTH = 320; // of a picture; what stands in its place meanwhile has another width
+  const WIDTH = 320; // of a picture; its placeholder has another width
   const [COLUMNS, ROW] = [3, 100]; // as the pages' style lays them out
   const GIVE_UP_MS = 20_000;
 
