@@ -321,6 +321,45 @@ def test_a_placeholder_that_is_no_base64(browser: Browser, site: Site) -> None:
         assert opened.look("a").colour == RED
 
 
+def test_another_id_has_no_placeholder_before_its_record_is_there(browser: Browser, site: Site) -> None:
+    """The blur of the previous picture is not painted while the record of the next id is on its way."""
+    one, other = site.save(plain(RED, 49)), site.save(plain(BLUE, 49))
+    late = f"""() => {{
+        const record = new Promise((resolve) => (globalThis.send = resolve));
+        spied.getRecord = (id) => (id === {json.dumps(other.id)} ? record : client.getRecord(id));
+    }}"""
+    with visit(browser, site) as opened:
+        opened.page.evaluate(late)
+        put(opened, record=one, spy=True)
+        opened.wait("a", "shown")
+        element(opened, f"Object.assign(element, {{ record: undefined, srcId: {json.dumps(other.id)} }}).state")
+        opened.wait("a", "loading")
+        opened.frames(3)
+        assert not opened.look("a").has_placeholder
+        opened.page.evaluate("id => void client.getRecord(id).then(send)", other.id)
+        opened.wait("a", "shown")
+        assert opened.look("a").colour == BLUE
+
+
+def test_a_placeholder_that_the_page_removes(browser: Browser, site: Site) -> None:
+    """A page may remove a placeholder as soon as it is there; it is not painted again."""
+    remove = """() => {
+        globalThis.removed = 0;
+        new MutationObserver((changes) => {
+            for (const { addedNodes } of changes) {
+                for (const node of addedNodes) if (node.localName === "canvas" && (removed += 1) < 50) node.remove();
+            }
+        }).observe(document.querySelector("main"), { childList: true, subtree: true });
+    }"""
+    with visit(browser, site, endpoint="/held") as opened:
+        opened.page.evaluate(remove)
+        put(opened, record=site.save(plain(RED, 50)))
+        wait_for(opened.page, "removed")
+        opened.frames(3)
+        assert opened.page.evaluate("removed") == 1
+        _release(opened, "a")
+
+
 def test_what_is_scrolled_far_away_is_let_go_of(browser: Browser, site: Site) -> None:
     """A load ends where its element is far from the screen, a picture that was there goes, and both come back."""
     saved = site.save(plain(RED, 31))

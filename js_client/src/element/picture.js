@@ -28,10 +28,11 @@ export function createPicture(host) {
   let isSized = false;
   /** @type {ImageRecord}  the given record, or the fetched record of an id */
   let known;
-  let [isNear, isInSight] = [false, false];
-  let isSettling = false;
+  let [isNear, isInSight, isSettling] = [false, false, false];
   /** @type {View}  set once the element was connected */
   let view;
+  /** @type {string | false | undefined}  the placeholder to paint once the picture is in sight */
+  let unpainted;
   /** The largest width of this picture so far, in CSS pixels. */
   let widest = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -144,13 +145,15 @@ export function createPicture(host) {
       view.hide();
     }
     // A canvas changes the layout: add it when the other pictures of this task are measured.
-    if (isInSight) queueMicrotask(veil);
+    queueMicrotask(veil);
   }
 
   /** Paint the placeholder of a picture that is seen before it is loaded. */
   function veil() {
-    const placeholder = host.state === "loading" && !img.src && known?.placeholder;
-    if (placeholder && !host.querySelector(":scope>canvas")) img.after(paintedOf(placeholder));
+    if (!isInSight) return;
+    if (unpainted) img.after(paintedOf(unpainted));
+    // If the page removes the canvas, it gets no other.
+    unpainted = false;
   }
 
   function unveil() {
@@ -158,7 +161,9 @@ export function createPicture(host) {
   }
 
   /** @param {ViewState} next */
-  function change({ status, url, error }) {
+  function change({ status, record, url, error }) {
+    // Without a record of this picture, the known one may be of another.
+    unpainted = status === "loading" && record && !url && known.placeholder;
     if (!url) {
       // Chromium never frees an `<img>` if its `src` is removed after the element has left the page.
       if (host.isConnected) img.removeAttribute("src");
@@ -167,7 +172,7 @@ export function createPicture(host) {
     // The state becomes "shown" with the `load` event of the `<img>`.
     if (status === "shown") img.src = /** @type {string} */ (url);
     else enter(status, error);
-    if (isInSight) queueMicrotask(veil);
+    queueMicrotask(veil);
   }
 
   /**
