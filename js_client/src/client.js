@@ -48,7 +48,7 @@ import { resolveOptions } from "./options/options.js";
  *   as a `blob:` URL. All holders share the URL; it is revoked when the last of them has released it. Rejects as
  *   getImage.
  * @property {(record: ImageRecord) => ObjectUrl | undefined} peek  Return the `blob:` URL of an image that is in
- *   memory, otherwise undefined. Throws RecordError.
+ *   memory, otherwise undefined.
  * @property {(id: string, context?: unknown) => Promise<ImageRecord>} getRecord  Fetch a fresh record of an image or a
  *   variant from the source that the configuration names. Rejects with NotFoundError if there is no such image, with
  *   ConfigError if no source is configured, with RecordError, FetchError, RefusedError, or the error of your own

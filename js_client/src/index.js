@@ -82,7 +82,6 @@ export const objectUrl = (record, options) => current().objectUrl(record, option
  *
  * @param {ImageRecord} record
  * @returns {ObjectUrl | undefined}  undefined if the image is not in memory
- * @throws {RecordError} if the record is unusable
  */
 export const peek = (record) => current().peek(record);
 

@@ -63,7 +63,6 @@ export declare const objectUrl: (record: ImageRecord, options?: ImageOptions) =>
  *
  * @param {ImageRecord} record
  * @returns {ObjectUrl | undefined}  undefined if the image is not in memory
- * @throws {RecordError} if the record is unusable
  */
 export declare const peek: (record: ImageRecord) => ObjectUrl | undefined;
 /**

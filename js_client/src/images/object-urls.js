@@ -1,7 +1,5 @@
 /** Object URLs of images. All places that show one image share one URL, which the last of them revokes. */
 
-import { parseRecord } from "../format/records.js";
-
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { ImageOptions } from "../options/options.js" */
 /** @import { Memory } from "./memory.js" */
@@ -52,8 +50,7 @@ export function createObjectUrls({ getImage, memory }) {
      * @returns {ObjectUrl | undefined}
      */
     peek(record) {
-      const { id, token } = parseRecord(record);
-      const image = memory.get(id, token);
+      const image = memory.get(record.id, record.token);
       return image && take(image);
     },
   };
