@@ -586,6 +586,34 @@ def test_in_a_shadow_tree(browser: Browser, site: Site) -> None:
         assert display == ["inline-grid", "shown"]
 
 
+def test_in_the_document_of_another_window(browser: Browser, site: Site) -> None:
+    """An element that is moved into a frame or a popup, which cannot have the style, shows each further picture."""
+    one, other = site.save(plain(RED, 51)), site.save(plain(BLUE, 51))
+    with visit(browser, site) as opened:
+        put(opened, record=one, loading="eager")
+        opened.wait("a", "shown")
+        opened.page.evaluate(
+            """other => {
+                globalThis.moved = document.querySelector("pix-image");
+                const frame = document.createElement("iframe");
+                document.querySelector("main").append(frame);
+                frame.contentDocument.body.append(document.getElementById("a"));
+                moved.record = other;
+            }""",
+            other,
+        )
+        wait_for(opened.page, "moved.state === 'shown'")
+        opened.frames(5)
+        colour = """() => {
+            const context = new OffscreenCanvas(1, 1).getContext("2d");
+            context.drawImage(moved.querySelector("img"), 0, 0, 1, 1);
+            return [...context.getImageData(0, 0, 1, 1).data];
+        }"""
+        red, _, blue, _ = opened.page.evaluate(colour)
+        assert blue > red
+        assert opened.page.evaluate("moved.record.id") == other.id
+
+
 def test_what_editors_are_told(browser: Browser, site: Site) -> None:
     """custom-elements.json has each attribute, property, method, event and slot that the element has, and no other."""
     manifest = json.loads((ROOT / "js_client" / "custom-elements.json").read_text())

@@ -163,7 +163,7 @@ export function createPicture(host) {
   /** @param {ViewState} next */
   function change({ status, record, url, error }) {
     // Without a record of this picture, the known one may be of another.
-    unpainted = status === "loading" && record && !url && known.placeholder;
+    unpainted = record && !url && status === "loading" && known.placeholder;
     if (!url) {
       // Chromium never frees an `<img>` if its `src` is removed after the element has left the page.
       if (host.isConnected) img.removeAttribute("src");

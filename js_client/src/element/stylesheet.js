@@ -5,7 +5,7 @@
  */
 
 const RULES =
-  ":where(pix-image){display:inline-grid;position:relative}" +
+  ":where(pix-image){position:relative;display:inline-grid}" +
   ":where(pix-image>*){grid-area:1/1}" +
   ":where(pix-image:not([height])>img){max-width:100%;height:auto}" +
   ":where(pix-image>canvas){position:absolute;width:100%;height:100%}" +
@@ -16,7 +16,11 @@ let sheet;
 
 /** @param {Element} element  in a document, or in a shadow tree of one */
 export function adoptStylesheet(element) {
-  const { adoptedStyleSheets } = /** @type {Document | ShadowRoot} */ (element.getRootNode());
-  if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(RULES);
-  if (!adoptedStyleSheets.includes(sheet)) adoptedStyleSheets.push(sheet);
+  try {
+    const { adoptedStyleSheets } = /** @type {Document | ShadowRoot} */ (element.getRootNode());
+    if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(RULES);
+    if (!adoptedStyleSheets.includes(sheet)) adoptedStyleSheets.push(sheet);
+  } catch {
+    // The document of a frame or popup can't adopt it: the element works there without a style.
+  }
 }
