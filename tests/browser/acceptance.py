@@ -124,6 +124,11 @@ class Visit:
         colour = _colour(seen["colour"])
         return Look(colour, seen["naturalWidth"], tuple(seen["box"]), seen["alt"], seen["hasPlaceholder"], seen["text"])
 
+    def place(self, key: str) -> tuple[float, float]:
+        """Return the width and height of a picture's place in the page, in CSS pixels."""
+        box = self.page.evaluate("key => document.getElementById(key).getBoundingClientRect().toJSON()", key)
+        return box["width"], box["height"]
+
     def record(self, image_id: str) -> ImageRecord:
         """Let the page fetch a fresh record."""
         return ImageRecord.parse(self.page.evaluate("id => fetchRecord(id)", image_id))

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.acceptance import Scenario, Stage, acceptance_site
+from tests.browser.acceptance import RED, Scenario, Stage, acceptance_site, plain
 from tests.browser.engines import ENGINES
 from tests.browser.engines.page import Browser, Engine
 from tests.browser.scenarios import each_scenario
-from tests.browser.support import Site
+from tests.browser.support import Site, wait_until
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.browser
@@ -38,3 +38,16 @@ def stage(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Stage
 def test_acceptance(stage: Stage, scenario: Scenario) -> None:
     """Each framework's component passes each scenario of the acceptance list."""
     scenario(stage)
+
+
+def test_a_picture_without_a_placeholder_has_its_place_before_it_is_loaded(stage: Stage) -> None:
+    """Its record has a size, and the page an alternative text: nothing moves when the picture is there."""
+    saved = stage.site.save(plain(RED))
+    record = {name: value for name, value in saved.items() if name != "placeholder"}
+    with stage.visit(endpoint="/held") as visit:
+        visit.render({"key": "a", "record": record, "alt": "Ada"})
+        wait_until(lambda: stage.site.held(saved.id) == 1, "that the server was asked")
+        before = visit.place("a")
+        stage.site.release()
+        visit.wait("a", "shown")
+        assert visit.place("a") == before

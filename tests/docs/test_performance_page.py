@@ -66,9 +66,8 @@ def first_saved(column: str, *names: str) -> list[Figure]:
 
 def photos(column: str, unit: float = 1) -> list[Figure]:
     """Return a figure of 16 saves at once, by the package and by hand."""
-    return figures(
-        column, *({"load": SAVES, "concurrent": 16, "contestant": name} for name in (OURS, BY_HAND)), unit=unit
-    )
+    own: Selection = {"load": SAVES, "concurrent": 16}
+    return figures(column, *({**own, "contestant": name} for name in (OURS, BY_HAND)), unit=unit)
 
 
 def copied(task: str) -> list[Figure]:

@@ -5,6 +5,9 @@ import { placeholderUrl } from "./placeholder.js";
 /** @import { ImageRecord } from "../format/records.js" */
 /** @import { ViewState } from "./view.js" */
 
+/** A transparent pixel. An `<img>` with neither a `src` nor an empty `alt` is as small as the text of its `alt`. */
+const BLANK = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/>";
+
 /** @typedef {number | string | undefined} Length  in CSS pixels, as in an HTML attribute */
 
 /** @typedef {{width: Length, height: Length}} Size */
@@ -47,12 +50,14 @@ export const blurOf = (placeholder, { width, height }) =>
   placeholderUrl({ placeholder, width: Number(width) || undefined, height: Number(height) || undefined });
 
 /**
- * Return the `src` of an `<img>`: the picture, its blur until the picture is loaded, or nothing after a sign-out.
+ * Return the `src` of an `<img>`: the picture, its blur or a blank until the picture is loaded, or nothing after a
+ * sign-out. If the picture fails without a blur, the `<img>` shows its `alt`.
  *
  * @param {ViewState} state
  * @param {string | undefined} blur
  */
-export const srcOf = ({ status, url }, blur) => (status === "idle" ? undefined : (url ?? blur));
+export const srcOf = ({ status, url }, blur) =>
+  status === "idle" ? undefined : (url ?? blur ?? (status === "error" ? undefined : BLANK));
 
 /**
  * Choose the size of a picture whose width is nearest by proportion, as browsers do with `srcset`. A size needs 3/4 of the

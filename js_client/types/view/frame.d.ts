@@ -37,8 +37,6 @@ export type FrameProps = {
      */
     loading?: "lazy" | "eager" | undefined;
 };
-/** @import { ImageRecord } from "../format/records.js" */
-/** @import { ViewState } from "./view.js" */
 /** @typedef {number | string | undefined} Length  in CSS pixels, as in an HTML attribute */
 /** @typedef {{width: Length, height: Length}} Size */
 /**
@@ -69,7 +67,8 @@ export declare function sizeOf(record: ImageRecord | null | undefined, width?: L
  */
 export declare const blurOf: (placeholder: string | undefined, { width, height }: Size) => string | undefined;
 /**
- * Return the `src` of an `<img>`: the picture, its blur until the picture is loaded, or nothing after a sign-out.
+ * Return the `src` of an `<img>`: the picture, its blur or a blank until the picture is loaded, or nothing after a
+ * sign-out. If the picture fails without a blur, the `<img>` shows its `alt`.
  *
  * @param {ViewState} state
  * @param {string | undefined} blur
