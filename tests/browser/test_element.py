@@ -268,8 +268,11 @@ def test_an_avatar_on_a_fine_screen(browser: Browser, site: Site) -> None:
             assert [opened.look(key).box[2:] for key in "abc"] == [(96, 72), (96, 96), (96, 96)]
 
 
+@pytest.mark.all_engines
 def test_nothing_moves(browser: Browser, site: Site) -> None:
-    """From the placeholder to the picture every box stays, nothing is animated, and no policy is broken."""
+    """From the placeholder to the picture every box stays, with an `alt` too, nothing is animated, and no policy is
+    broken.
+    """
     saved = site.save(plain(RED, 30))
     with visit(browser, site, endpoint="/held") as opened:
         opened.page.evaluate(
@@ -284,7 +287,7 @@ def test_nothing_moves(browser: Browser, site: Site) -> None:
               watch();
             }"""
         )
-        put(opened, record=saved)
+        put(opened, record=saved, alt="Ada")
         put(opened, "b", saved, width=100)
         wait_for(opened.page, "look('a').hasPlaceholder && look('b').hasPlaceholder")
         boxes = """["a", "b"].flatMap((key) =>
