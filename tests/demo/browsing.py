@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, ViewportSize, expect
 
 from tests.demo.process import Server
 from tests.support.paths import TESTS
@@ -53,9 +53,11 @@ def browsing(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
     assert errors == [], errors
 
 
-def sign_in(context: BrowserContext, server: Server) -> Page:
-    """Open the page and sign in."""
+def sign_in(context: BrowserContext, server: Server, size: ViewportSize | None = None) -> Page:
+    """Open the page, in a window of this size, and sign in."""
     page = context.new_page()
+    if size:
+        page.set_viewport_size(size)
     page.goto(server.url)
     page.get_by_role("button", name="Sign in as a guest").click()
     expect(page.get_by_role("heading", name="Gallery")).to_be_visible()

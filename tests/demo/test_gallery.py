@@ -70,8 +70,7 @@ def test_pictures_are_loaded_near_the_screen_and_let_go_far_from_it(context: Bro
         upload_seeds(client, 6)
         upload_seeds(client, 4)
     requests = noted_requests(context)
-    page = sign_in(context, server)
-    page.set_viewport_size({"width": 500, "height": 400})
+    page = sign_in(context, server, {"width": 500, "height": 400})
     expect(page.get_by_text("16 pictures", exact=True)).to_be_visible()
     expect_picture(tile(page, 0))
     assert sum(image_requests(requests)) < 14
