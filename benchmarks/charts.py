@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _LABEL, _VALUE = 720, 170, 110
+_WIDTH, _LABEL, _VALUE = 720, 230, 110
 _BAR, _GAP, _TITLE = 16, 6, 34
 _OURS, _OTHERS = "#2a6f97", "#a9b4bd"
 
