@@ -70,7 +70,7 @@ test("there is nothing at once where the image isn't in memory, or another versi
 
 test("an invalid record has nothing in memory, and is refused", async () => {
   const client = createClient();
-  assert.equal(client.peek({ id: ID }), undefined);
+  for (const unusable of [{ id: ID }, null, undefined, ID]) assert.equal(client.peek(unusable), undefined);
   await assert.rejects(client.objectUrl({ id: ID }), RecordError);
 });
 

@@ -50,7 +50,7 @@ export function createObjectUrls({ getImage, memory }) {
      * @returns {ObjectUrl | undefined}
      */
     peek(record) {
-      const image = memory.get(record.id, record.token);
+      const image = memory.get(record?.id, record?.token);
       return image && take(image);
     },
   };
