@@ -197,7 +197,9 @@ def damage(site: Site) -> Path:
     site.file_of("big:0").unlink()
     with site.file_of("big:1").open("r+b") as file:
         file.seek(700_000)
-        file.write(bytes([file.read(1)[0] ^ 1]))
+        (byte,) = file.read(1)
+        file.seek(700_000)
+        file.write(bytes([byte ^ 1]))
     orphan = site.folder / "ab" / f"ab{'0' * 30}"
     for path in (orphan, site.folder / "cd" / orphan.name, site.folder / "ab" / "notes.txt"):
         path.parent.mkdir(exist_ok=True)
