@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from benchmarks import backup
 from benchmarks.photos.copies import MAKING, ONE, SHARP, THREE
 from benchmarks.photos.saves import SAVES
-from benchmarks.photos.ways import BY_HAND, OURS
+from benchmarks.photos.ways import ALONE, BY_HAND, OURS
 from benchmarks.plan import Findings
 from benchmarks.ratios import Selection, median
 from benchmarks.scroll import ways as scroll
@@ -161,6 +161,27 @@ TABLES: Mapping[str, tuple[str, Mapping[str, list[Figure]]]] = {
 }
 
 
+# Of each sentence: a pattern of its figure, its part of the results, and the figure there.
+SENTENCES: Mapping[str, tuple[str, Figure]] = {
+    r"not in memory takes (\S+) µs": ("growth", ({"what": "GET", "images": 1_000_000}, "seconds", 1e-6)),
+    r"beside 1,000 images (\S+) µs": ("growth", ({"what": "GET", "images": 1_000}, "seconds", 1e-6)),
+    r"slowly need (\S+) MiB": ("memory", ({"contestant": "pixstore/uvicorn", "readers": 64}, "above_idle_mib", 1)),
+    r"Without copies a save takes (\S+) ms": (
+        "pictures",
+        ({"load": SAVES, "concurrent": 16, "contestant": ALONE}, "cpu_s", 1e-3),
+    ),
+    r"pixels wide, takes (\S+) MB": (
+        "pictures",
+        ({"load": "page", "contestant": "thumbs, batches"}, "image_bytes", 1e6),
+    ),
+    r"of originals (\S+) MB": ("pictures", ({"load": "page", "contestant": "originals, batches"}, "image_bytes", 1e6)),
+    r"adds (\S+) % to thumbnails": ("pictures", ({"load": "lengths", "contestant": "thumbnails"}, "mean", 1e-2)),
+    r"thumbnails,\s+at most (\S+) %": ("pictures", ({"load": "lengths", "contestant": "thumbnails"}, "largest", 1e-2)),
+    r"to photos (\S+) %": ("pictures", ({"load": "lengths", "contestant": "photos"}, "mean", 1e-2)),
+    r"to photos \S+ %, at most (\S+) %": ("pictures", ({"load": "lengths", "contestant": "photos"}, "largest", 1e-2)),
+}
+
+
 def test_the_outermost_middleware_serves_images(run_snippet: RunSnippet) -> None:
     """Around the whole application the middleware serves an image, and passes other requests on."""
     (snippet,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -184,6 +205,16 @@ def test_its_tables_were_measured(head: str) -> None:
     assert shown.keys() == measured.keys()
     for name, row in shown.items():
         assert row == pytest.approx(measured[name], rel=0.03, abs=0.06), name
+
+
+@pytest.mark.parametrize("pattern", SENTENCES)
+def test_its_sentences_were_measured(pattern: str) -> None:
+    """The figure of each sentence is about the median of the results."""
+    part, (case, column, unit) = SENTENCES[pattern]
+    (shown,) = re.findall(pattern, PAGE)
+    measured = median(FOUND[part], case, column)
+    assert measured is not None
+    assert figure_in(shown) == pytest.approx(measured / unit, rel=0.04)
 
 
 def test_its_figures_of_webkit_were_measured() -> None:
