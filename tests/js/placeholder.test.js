@@ -46,3 +46,8 @@ for (const placeholder of ["no base64!", "12345", "ä", 5, {}]) {
 test("a record without a placeholder has no URL of one", () => {
   assert.equal(placeholderUrl({ width: 3, height: 2 }), undefined);
 });
+
+test("a negative width or height throws nothing", () => {
+  const url = placeholderUrl({ placeholder: LANDSCAPE, width: 600, height: 400 });
+  assert.equal(placeholderUrl({ placeholder: LANDSCAPE, width: -600, height: 400 }), url);
+});

@@ -117,7 +117,8 @@ function createReader(bytes) {
  */
 export function placeholderUrl({ placeholder, width = 1, height = 1 }) {
   if (!placeholder) return undefined;
-  return `data:image/png;base64,${btoa(pngOf(pixelsOf(placeholder, width / height)))}`;
+  // A page that renders a record of negative size must not fail.
+  return `data:image/png;base64,${btoa(pngOf(pixelsOf(placeholder, Math.abs(width / height))))}`;
 }
 
 /**
