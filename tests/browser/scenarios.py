@@ -215,6 +215,7 @@ def offline_reload(stage: Stage) -> None:
         visit.show(lasting)
         wait_for(visit.page, "(async () => (await client.stats()).images > 1)()")
         visit.reload()
+        visit.page.evaluate("client.recipientHeaders()")  # loads the client's last file
         line.cut()
         visit.show(lasting)
         assert (visit.look("a").colour, visit.downloads) == (GREEN, 0)
