@@ -252,6 +252,7 @@ def _slow_line(parts: Parts) -> Iterator[Target]:
     bounds = {
         (slow_line.ELEMENT, slow_line.IN_CLEAR, "first_ms"): 1.5,
         (slow_line.ELEMENT, slow_line.IN_CLEAR, "screen_ms"): 1.08,
+        (slow_line.BY_HAND, slow_line.IN_CLEAR, "screen_ms"): 1.08,
         (slow_line.IN_HTML, slow_line.IN_CLEAR, "first_ms"): 1.3,
         (slow_line.IN_HTML, slow_line.IN_CLEAR, "screen_ms"): 1.05,
         (slow_line.REACT, slow_line.ELEMENT, "screen_ms"): 1.1,

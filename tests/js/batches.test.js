@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { beforeEach, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { createClient, FetchError, NotFoundError, RefusedError, WireState } from "../../js_client/src/index.js";
 import { setGlobal, textOf, until } from "./support/page.js";
@@ -19,6 +20,25 @@ test("images requested in one tick go out in batches of 25, and their frames may
   assert.deepEqual(texts, Array.from({ length: 60 }, (_, index) => `${index}`));
   assert.deepEqual(requests.map(([method, ids]) => [method, ids.length]).sort(), [["POST", 10], ["POST", 25], ["POST", 25]]);
   assert.match(requests[0][2], /^text\/plain/);
+});
+
+test("the second batch of a page is requested once the first has answered an image", async (t) => {
+  let answer;
+  const { requests, save, images, clientOf } = await startHttp(t, {
+    respond(response, ids) {
+      if (answer) return false;
+      answer = () => ids.forEach((id, index) => response.write(frame(index, 200, successPayload(images.version(id)))));
+      return true;
+    },
+  });
+  const { getImage } = clientOf();
+  const all = save(60).map((record) => getImage(record));
+  await until(() => answer);
+  await sleep(50);
+  assert.equal(requests.length, 1);
+  answer();
+  assert.equal((await Promise.all(all)).length, 60);
+  assert.deepEqual(requests.map(([, ids]) => ids[0]).sort(), ["image-0", "image-25", "image-50"]);
 });
 
 test("one image alone is a single GET", async (t) => {

@@ -4,8 +4,8 @@ import { FetchError, statusError } from "../errors.js";
 import { readStream, roomyBody } from "./body.js";
 import { ask } from "./fetch.js";
 
-/** @import { Priority } from "../options/options.js" */
 /** @import { Endpoint } from "./fetch.js" */
+/** @import { Batch, createPipeline } from "./pipeline.js" */
 /** @import { ImageRequest } from "./request.js" */
 
 const HEAD_BYTES = 7;
@@ -15,14 +15,16 @@ const HEAD_BYTES = 7;
  * body, little-endian.
  *
  * @param {Endpoint} options
- * @param {Set<ImageRequest>} unanswered  each answered request is deleted from this set
- * @param {Priority} priority
+ * @param {Batch} batch  each answered request is deleted from `unanswered`
  * @param {ReturnType<typeof abortIfUnwanted>} unwanted
+ * @param {ReturnType<typeof createPipeline>["advance"]} advance
  * @throws {FetchError | RefusedError} if the remaining requests got no answer
  */
-export async function postBatch(options, unanswered, priority, { signal, check }) {
+export async function postBatch(options, batch, { signal, check }, advance) {
+  const { unanswered, priority } = batch;
   const requests = [...unanswered];
   const images = requests.map(({ parsed: { id, token, proof } }) => ({ id, token, proof }));
+  const askedAt = performance.now();
   const response = await ask(options, `${options.endpoint}/-/batch`, {
     method: "POST",
     // A string is sent as text/plain.
@@ -30,6 +32,7 @@ export async function postBatch(options, unanswered, priority, { signal, check }
     signal,
     priority,
   });
+  const headAt = performance.now();
   const onPiece = () => unanswered.forEach(({ limit }) => limit.start());
   await readStream(response, onPiece, async ({ fill }) => {
     while (unanswered.size) {
@@ -45,6 +48,7 @@ export async function postBatch(options, unanswered, priority, { signal, check }
       if (status === 200) request.resolve(image);
       else request.reject(statusError(status));
       unanswered.delete(request);
+      advance(batch, headAt - askedAt, (performance.now() - headAt) / (requests.length - unanswered.size));
     }
   });
 }

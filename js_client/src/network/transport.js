@@ -7,9 +7,11 @@ import { batchesOf, createBatching } from "./batching.js";
 import { withRoom } from "./body.js";
 import { get, isRemote } from "./fetch.js";
 import { createQueue } from "./limits.js";
+import { createPipeline } from "./pipeline.js";
 
 /** @import { Body } from "./body.js" */
 /** @import { Endpoint, ImageFetcher } from "./fetch.js" */
+/** @import { Batch } from "./pipeline.js" */
 /** @import { ImageRequest } from "./request.js" */
 
 /**
@@ -32,6 +34,7 @@ export function createTransport(options, fetcher) {
   if (fetcher) return fetchAlone;
 
   const batching = createBatching(!isRemote(options.endpoint));
+  const pipeline = createPipeline();
 
   /** @param {ImageRequest} request */
   function sendAlone(request) {
@@ -45,16 +48,18 @@ export function createTransport(options, fetcher) {
     const unanswered = new Set(requests);
     const unwanted = abortIfUnwanted(unanswered);
     const { priority } = /** @type {ImageRequest} */ (requests[0]);
-    let asked = 0;
+    /** @type {Batch} */
+    const batch = { priority, unanswered };
+    await pipeline.start(batch);
     const error = await queue(priority, unwanted.signal, () => {
       for (const request of unanswered) {
         if (request.signal.aborted) unanswered.delete(request);
         else request.limit.start();
       }
-      asked = unanswered.size;
-      return postBatch(options, unanswered, priority, unwanted);
+      return postBatch(options, batch, unwanted, pipeline.advance);
     }).catch((reason) => reason);
-    if (unanswered.size < asked) batching.trust();
+    pipeline.end(batch);
+    if (batch.isAnswered) batching.trust();
     const [first, ...others] = unanswered;
     let outcome = error;
     if (first && batching.mayWorkAlone(error)) {
