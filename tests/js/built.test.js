@@ -11,7 +11,7 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 
 const CLIENT = fileURLToPath(new URL("../../js_client/", import.meta.url));
 /** Most bytes of each file in brotli. */
-const LIMITS = { "index.js": 11_900, "stored.js": 1_800, "pixstore-worker.js": 400, "element.js": 3_150, "view.js": 2_300, "image-worker.js": 800, "service-worker.js": 13_750 };
+const LIMITS = { "index.js": 11_980, "stored.js": 1_800, "pixstore-worker.js": 400, "element.js": 3_150, "view.js": 2_300, "image-worker.js": 800, "service-worker.js": 13_800 };
 // The output of zlib and brotli differs between their versions; the decompressed text does not.
 const DECODERS = { ".br": brotliDecompressSync, ".gz": gunzipSync };
 
@@ -37,7 +37,7 @@ test("each file of js_client/dist has a brotli and a gzip variant without a time
   }
 });
 
-test("no file is above its limit in brotli, the core not above 11.9 kB", (t) => {
+test("no file is above its limit in brotli, the core not above 12 kB", (t) => {
   const names = [...filesOf("dist").keys()].filter((name) => name.endsWith(".js"));
   assert.deepEqual(names.sort(), Object.keys(LIMITS).sort());
   for (const name of names) {

@@ -9,9 +9,9 @@ import { createPipeline } from "../../js_client/src/network/pipeline.js";
 function line() {
   const pipeline = createPipeline();
   const started = [];
-  /** Request a batch of four images. */
-  function request(name, priority = "auto") {
-    const batch = { priority, unanswered: new Set([1, 2, 3, 4]) };
+  function request(name, priority = "auto", { count = 4, lifeMs = 40_000 } = {}) {
+    const images = Array.from({ length: count }, () => ({ parsed: { expiresAt: Date.now() + lifeMs } }));
+    const batch = { priority, unanswered: new Set(images) };
     pipeline.start(batch).then(() => started.push(name));
     return batch;
   }
@@ -30,57 +30,95 @@ function line() {
   return { request, answer, end, started };
 }
 
-test("on a slow line a batch starts once a single image is under way, if it takes longer than a round trip", async () => {
+const settled = () => new Promise(setImmediate);
+
+test("on a slow line a batch starts once the images before it take no longer than a round trip", async () => {
   const { request, answer, started } = line();
   const [one, two] = ["one", "two", "three"].map((name) => request(name));
-  await answer(one, 2, 120);
+  await answer(one, 2, 60);
   assert.deepEqual(started, ["one"]);
-  await answer(one, 1, 120);
+  await answer(one, 1, 60);
   assert.deepEqual(started, ["one", "two"]);
-  await answer(one, 1, 120);
-  await answer(two, 2, 120);
+  await answer(one, 1, 60);
+  await answer(two, 2, 60);
   assert.deepEqual(started, ["one", "two"]);
-  await answer(two, 1, 120);
+  await answer(two, 1, 60);
   assert.deepEqual(started, ["one", "two", "three"]);
 });
 
-test("on a fast line all batches start with the first image, and later ones at once", async () => {
+test("on a fast line each answered image starts a batch, and later batches start at once", async () => {
   const { request, answer, end, started } = line();
   const batches = ["one", "two", "three"].map((name) => request(name));
-  await answer(batches[0], 1, 1);
+  await answer(batches[0], 2, 1);
   assert.deepEqual(started, ["one", "two", "three"]);
   for (const batch of batches) await end(batch);
   ["four", "five"].forEach((name) => request(name));
-  await new Promise(setImmediate);
+  await settled();
   assert.deepEqual(started.slice(3), ["four", "five"]);
 });
 
-test("a batch that is requested after the first answer does not wait", async () => {
+test("a batch that is requested after the first answer does not wait, unless another waits", async () => {
   const { request, answer, started } = line();
   const one = request("one");
   await answer(one, 1, 1000);
-  request("later");
-  await new Promise(setImmediate);
-  assert.deepEqual(started, ["one", "later"]);
+  request("two");
+  request("three");
+  await settled();
+  assert.deepEqual(started, ["one", "two"]);
 });
 
-test("a batch does not wait for less urgent ones, and the most urgent goes first", async () => {
+test("no batch waits for a less urgent one, and the most urgent goes first", async () => {
   const { request, end, started } = line();
   const low = request("low", "low");
   const auto = request("auto");
   for (const priority of ["low", "auto", "high"]) request(`second ${priority}`, priority);
-  await new Promise(setImmediate);
+  await settled();
   assert.deepEqual(started, ["low", "auto", "second high"]);
-  await end(low);
-  assert.equal(started.length, 3);
   await end(auto);
+  assert.equal(started.length, 3);
+  await end(low);
   assert.equal(started.length, 3);
 });
 
-test("a batch that ends without an answer lets one go on", async () => {
+test("a waiting batch starts when the last one that is at least as urgent ends", async () => {
+  const { request, end, started } = line();
+  request("low", "low");
+  const high = request("high", "high");
+  request("second high", "high");
+  await end(high);
+  assert.deepEqual(started, ["low", "high", "second high"]);
+});
+
+test("a batch that ends without an answer lets the most urgent one go on", async () => {
   const { request, end, started } = line();
   const one = request("one");
   ["low", "auto"].forEach((priority) => request(priority, priority));
   await end(one);
   assert.deepEqual(started, ["one", "auto"]);
+});
+
+test("a batch of one image does not wait, and none waits for it", async () => {
+  const { request, started } = line();
+  request("single", "auto", { count: 1 });
+  request("one");
+  request("second single", "auto", { count: 1 });
+  await settled();
+  assert.deepEqual(started, ["single", "one", "second single"]);
+});
+
+test("a batch waits at most five seconds, and not until a proof of it expires", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const { request, end, started } = line();
+  request("one");
+  const two = request("two");
+  request("expires", "auto", { lifeMs: 3000 });
+  t.mock.timers.tick(1999);
+  await settled();
+  assert.deepEqual(started, ["one"]);
+  t.mock.timers.tick(1);
+  await settled();
+  assert.deepEqual(started, ["one", "expires"]);
+  t.mock.timers.tick(3000);
+  await end(two);
+  assert.deepEqual(started, ["one", "expires", "two"]);
 });

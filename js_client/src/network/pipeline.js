@@ -1,7 +1,7 @@
 /**
  * Orders batches that are requested at the same time: on a slow line they would share its bandwidth, and the first images
- * would come late. A batch waits until the images under way, but for one, take no longer than a round trip, so that the
- * line is never idle. On a fast line, all batches start with the first answered image.
+ * would come late. A batch waits until the images before it take no longer than a round trip. On a fast line that is so
+ * from the first image on.
  */
 
 import { PRIORITIES } from "../options/options.js";
@@ -17,27 +17,37 @@ import { PRIORITIES } from "../options/options.js";
  * @property {(value?: any) => void} [go]  ends its wait
  */
 
+/** The longest wait, because the server may hang on one image. */
+const MOST_MS = 5000;
+
+/** A proof must still be valid so long when its batch starts. */
+const ARRIVAL_MS = 1000;
+
 /** @param {Batch} batch */
 const rankOf = ({ priority }) => PRIORITIES.indexOf(priority);
 
 export function createPipeline() {
   /** @type {Set<Batch>} */
   const underWay = new Set();
-  /** @type {Batch[]}  the most urgent first */
-  const waiting = [];
-  // The latest measurements. At first the line counts as slow.
-  let [roundTripMs, imageMs] = [0, 1e9];
+  /** @type {Set<Batch>} */
+  const waiting = new Set();
+  // The shortest and the latest measurement. At first the line counts as slow.
+  let [roundTripMs, imageMs] = [1e9, Infinity];
 
-  function isFull() {
-    const images = [...underWay].reduce((count, { unanswered }) => count + unanswered.size, 0);
-    return (images - 1) * imageMs > roundTripMs;
+  /** @param {Batch} batch */
+  function go(batch) {
+    waiting.delete(batch);
+    underWay.add(batch);
+    batch.go?.();
   }
 
+  /** Start the most urgent batch if the images before it take no longer than a round trip. */
   function proceed() {
-    for (let next; !isFull() && (next = waiting.shift());) {
-      underWay.add(next);
-      next.go?.();
-    }
+    const [next] = [...waiting].sort((one, other) => rankOf(one) - rankOf(other));
+    if (!next) return;
+    const before = [...underWay].filter((each) => rankOf(each) <= rankOf(next));
+    const images = before.reduce((count, { unanswered }) => count + unanswered.size, 0);
+    if (!images || images * imageMs <= roundTripMs) go(next);
   }
 
   return {
@@ -47,13 +57,19 @@ export function createPipeline() {
      * @param {Batch} batch
      */
     async start(batch) {
-      const isLater = [...underWay].some((each) => !each.isAnswered && rankOf(each) <= rankOf(batch));
-      if (!isLater || !isFull()) return void underWay.add(batch);
-      await new Promise((go) => {
-        batch.go = go;
-        waiting.push(batch);
-        waiting.sort((one, other) => rankOf(one) - rankOf(other));
+      const requests = [...batch.unanswered];
+      // A batch of one image, of another origin, does not wait, as a GET does not.
+      if (requests.length < 2) return;
+      const isFirst = ![...underWay, ...waiting].some((each) => !each.isAnswered && rankOf(each) <= rankOf(batch));
+      if (isFirst) return go(batch);
+      const mostMs = Math.min(MOST_MS, ...requests.map(({ parsed }) => parsed.expiresAt - Date.now() - ARRIVAL_MS));
+      const timer = setTimeout(go, mostMs, batch);
+      await new Promise((resolve) => {
+        batch.go = resolve;
+        waiting.add(batch);
+        proceed();
       });
+      clearTimeout(timer);
     },
 
     /**
@@ -65,7 +81,8 @@ export function createPipeline() {
      */
     advance(batch, headMs, perImageMs) {
       batch.isAnswered = true;
-      [roundTripMs, imageMs] = [headMs, perImageMs];
+      roundTripMs = Math.min(roundTripMs, headMs);
+      imageMs = perImageMs;
       proceed();
     },
 
