@@ -5,7 +5,9 @@ import { test } from "node:test";
 
 import { createPipeline } from "../../js_client/src/network/pipeline.js";
 
-/** A pipeline whose batches note their names in `started`. */
+const settled = () => new Promise(setImmediate);
+
+/** A pipeline, and the names of its batches in the order in which they started. */
 function line() {
   const pipeline = createPipeline();
   const started = [];
@@ -21,16 +23,14 @@ function line() {
       batch.unanswered.delete(image);
       pipeline.advance(batch, 100, imageMs);
     }
-    await new Promise(setImmediate);
+    await settled();
   }
   async function end(batch) {
     pipeline.end(batch);
-    await new Promise(setImmediate);
+    await settled();
   }
   return { request, answer, end, started };
 }
-
-const settled = () => new Promise(setImmediate);
 
 test("on a slow line a batch starts once the images before it take no longer than a round trip", async () => {
   const { request, answer, started } = line();

@@ -4,6 +4,7 @@ import { unlessAborted } from "../abort.js";
 import { decrypt, imageIn, imageInBlob } from "../crypto/decrypt.js";
 import { DecryptError, WireState, stateError } from "../errors.js";
 import { parseRecord } from "../format/records.js";
+import { ARRIVAL_MS } from "../network/request.js";
 import { freshRecord } from "./fresh-records.js";
 
 /** @import { ImageCache } from "../cache/cache.js" */
@@ -17,9 +18,6 @@ import { freshRecord } from "./fresh-records.js";
 /** @import { Tabs } from "./tabs.js" */
 
 /** @typedef {(request: ImageRequest) => Promise<Loaded>} Load */
-
-/** A proof that expires sooner may have expired when the request arrives. */
-const ARRIVAL_MS = 1000;
 
 /**
  * @param {object} parts

@@ -5,6 +5,7 @@
  */
 
 import { PRIORITIES } from "../options/options.js";
+import { ARRIVAL_MS } from "./request.js";
 
 /** @import { Priority } from "../options/options.js" */
 /** @import { ImageRequest } from "./request.js" */
@@ -19,9 +20,6 @@ import { PRIORITIES } from "../options/options.js";
 
 /** The longest wait, because the server may hang on one image. */
 const MOST_MS = 5000;
-
-/** A proof must still be valid so long when its batch starts. */
-const ARRIVAL_MS = 1000;
 
 /** @param {Batch} batch */
 const rankOf = ({ priority }) => PRIORITIES.indexOf(priority);
@@ -60,8 +58,8 @@ export function createPipeline() {
       const requests = [...batch.unanswered];
       // A batch of one image, of another origin, does not wait, as a GET does not.
       if (requests.length < 2) return;
-      const isFirst = ![...underWay, ...waiting].some((each) => !each.isAnswered && rankOf(each) <= rankOf(batch));
-      if (isFirst) return go(batch);
+      const isBehind = [...underWay, ...waiting].some((each) => !each.isAnswered && rankOf(each) <= rankOf(batch));
+      if (!isBehind) return go(batch);
       const mostMs = Math.min(MOST_MS, ...requests.map(({ parsed }) => parsed.expiresAt - Date.now() - ARRIVAL_MS));
       const timer = setTimeout(go, mostMs, batch);
       await new Promise((resolve) => {

@@ -60,6 +60,9 @@ import { createTimeLimit } from "./limits.js";
  * | `resolve`, `reject` | transport.js | answer the current attempt of the download |
  */
 
+/** A proof that expires sooner may have expired when the request arrives. */
+export const ARRIVAL_MS = 1000;
+
 /**
  * @param {Asked} asked
  * @param {number} timeoutMs  how long the image may make no progress

@@ -8,6 +8,16 @@ import type { createDownload } from "./download.js";
 import type { Reported } from "./storage-failures.js";
 import type { Tabs } from "./tabs.js";
 export type Load = (request: ImageRequest) => Promise<Loaded>;
+/** @import { ImageCache } from "../cache/cache.js" */
+/** @import { InWorker } from "../crypto/in-worker.js" */
+/** @import { Recipient } from "../crypto/recipient.js" */
+/** @import { ParsedRecord } from "../format/records.js" */
+/** @import { ImageRequest, Loaded } from "../network/request.js" */
+/** @import { CacheKind } from "../options/options.js" */
+/** @import { createDownload } from "./download.js" */
+/** @import { Reported } from "./storage-failures.js" */
+/** @import { Tabs } from "./tabs.js" */
+/** @typedef {(request: ImageRequest) => Promise<Loaded>} Load */
 /**
  * @param {object} parts
  * @param {{cache: CacheKind}} parts.options

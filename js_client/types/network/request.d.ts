@@ -103,6 +103,8 @@ export type ImageRequest = Asked & {
  * | `hasWaited` | load.js | another tab's download was awaited already |
  * | `resolve`, `reject` | transport.js | answer the current attempt of the download |
  */
+/** A proof that expires sooner may have expired when the request arrives. */
+export declare const ARRIVAL_MS = 1000;
 /**
  * @param {Asked} asked
  * @param {number} timeoutMs  how long the image may make no progress
