@@ -1,4 +1,4 @@
-"""FastAPI: streaming uploads, no-store, and the headers of proofs and recipients as dependencies, all in OpenAPI."""
+"""FastAPI: streaming uploads, no-store, and the headers of proofs and recipients as dependencies."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -61,17 +61,13 @@ ProofHeaders = Annotated[SentProof, Depends()]
 """The type of a parameter that gets the request's SentProof. OpenAPI then lists its two headers."""
 
 
-def _page_recipient(
-    request: Request,
-    sent: Annotated[
-        str | None, Header(alias="pixstore-recipient", description="The page's public key, for sealed records.")
-    ] = None,
-) -> Recipient | None:
-    return recipient_of(request)  # `sent` is for OpenAPI; FastAPI would hide a header that is sent twice
+def _page_recipient(request: Request) -> Recipient | None:
+    # Not a `Header`: OpenAPI would list it, and then hey-api's client refuses each other header of a call.
+    return recipient_of(request)
 
 
 PageRecipient = Annotated[Recipient | None, Depends(_page_recipient)]
-"""The type of a parameter for `recipient=` of a call that returns a record. OpenAPI then lists the header."""
+"""The type of a parameter for `recipient=` of a call that returns a record. OpenAPI does not list its header."""
 
 
 def _forbid_storing(response: Response) -> None:

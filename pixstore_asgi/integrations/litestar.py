@@ -39,7 +39,7 @@ try:
         RequestBody,
         Schema,
     )
-    from litestar.params import HeaderParameter, QueryParameter, SkipValidation
+    from litestar.params import QueryParameter, SkipValidation
     from litestar.plugins import InitPlugin, OpenAPISchemaPlugin, ReceiveRoutePlugin
     from litestar.routes import BaseRoute, HTTPRoute
     from litestar.types import Empty, ExceptionHandler, Receive, Scope, Send
@@ -63,8 +63,8 @@ ImageUpload: TypeAlias = NamedDependency[SkipValidation[AsyncIterator[bytes]]]
 forms get 415."""
 
 PageRecipient: TypeAlias = NamedDependency[SkipValidation[Recipient | None]]
-"""The type of a parameter `page_recipient`, for `recipient=` of a call that returns a record. OpenAPI then lists the
-header."""
+"""The type of a parameter `page_recipient`, for `recipient=` of a call that returns a record. OpenAPI does not list
+its header."""
 
 no_store = CacheControlHeader(no_store=True)
 """Use `cache_control=no_store` for every handler, controller or router whose responses contain a record, because a
@@ -224,13 +224,9 @@ async def _pieces(request: _AnyRequest) -> AsyncIterator[bytes]:
         raise ClientDisconnect from None
 
 
-async def _page_recipient(
-    request: _AnyRequest,
-    pixstore_recipient: Annotated[
-        str | None, HeaderParameter(name="pixstore-recipient", description="The page's public key, for sealed records.")
-    ] = None,
-) -> Recipient | None:
-    return recipient_of(request)  # the parameter is for OpenAPI; it would hide a header that is sent twice
+async def _page_recipient(request: _AnyRequest) -> Recipient | None:
+    # Not a HeaderParameter: OpenAPI would list it, and then hey-api's client refuses each other header of a call.
+    return recipient_of(request)
 
 
 def _handler_of(answers: ErrorAnswers) -> "ExceptionHandler[Exception]":

@@ -79,6 +79,14 @@ def test_openapi_has_the_picture(application: ApiApplication) -> None:
     assert "image/png" in schema["paths"][f"/api/{application.rows}"]["post"]["requestBody"]["content"]
 
 
+@pytest.mark.parametrize("application", VIEWS, ids=lambda each: each.package)
+def test_openapi_lists_no_header_of_the_client(application: ApiApplication) -> None:
+    """A client that hey-api generates then accepts the headers of its calls, such as Authorization, as before."""
+    operations = [each for path in schema_of(application)["paths"].values() for each in path.values()]
+    parameters = [each for operation in operations for each in operation.get("parameters", [])]
+    assert [each["name"] for each in parameters if each["in"] == "header"] == []
+
+
 @pytest.mark.slow
 def test_generated_records_are_accepted(tmp_path: Path, npm_packages: Path) -> None:
     """In a strict project, `getImage` and all components accept the records of the generated types."""
