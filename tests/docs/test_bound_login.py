@@ -97,3 +97,4 @@ def test_a_sign_in_needs_a_key(site: Server) -> None:
         answer = httpx.post(f"{site.url}/api/session/ada", headers=headers)
         assert answer.status_code == 400
         assert "set-cookie" not in answer.headers
+    assert httpx.post(f"{site.url}/api/pictures", content=picture()).status_code == 401

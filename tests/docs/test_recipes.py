@@ -480,7 +480,10 @@ def test_django(django_site: Site, ada: httpx.Client) -> None:
     seal = SealedPage()
     (_, _, row) = ada.get("/api/photos/", headers=seal.headers).json()
     assert seal.open(ImageRecord.parse(row["picture"])).id == saved.json()["picture"]["id"]
-    assert "<pix-image" in ada.get("/admin/mysite/photo/").text
+    admin = ada.get("/admin/mysite/photo/").text
+    assert all(f'alt="{title}"' in admin for title in ("Photo 0", "Photo 1", "By API"))
+    for style in re.findall(r'href="([^"]+[.]css)"', httpx.get(f"{server.url}/admin/login/").text):
+        assert httpx.get(f"{server.url}{style}").status_code == 200
     refused = ada.post("/", data={"title": "GIF"}, files={"picture": ("me.gif", picture("gif"))}, headers=csrf(ada))
     assert "GIF is not among the image formats" in refused.text
     assert ada.post("/", files={"picture": bytes(40_000_000)}, headers=csrf(ada)).status_code == 413

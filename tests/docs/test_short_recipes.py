@@ -141,6 +141,8 @@ def test_records_for_a_page_that_knows_ids(run_snippet: RunSnippet, monkeypatch:
         assert ada.get("/api/album", params={"after": ids["ada"]}).json() == {}
         with TestClient(app, "https://testserver") as nobody:
             assert nobody.get("/api/records", params=wanted).json() == {}
+            refused = [nobody.get("/api/album"), nobody.post("/api/pictures", content=picture())]
+            assert [answer.status_code for answer in refused] == [401, 401]
 
 
 async def test_records_by_a_route_in_openapi(run_snippet: RunSnippet) -> None:

@@ -14,7 +14,6 @@ from django.db.models.fields.files import FieldFile
 from django.http import HttpRequest
 from django.template import Context, Engine
 from django.test.utils import override_settings
-from django.utils.safestring import SafeString
 
 from pixstore_asgi import ImageRecord
 from pixstore_asgi.errors import InputError
@@ -148,7 +147,9 @@ def test_the_admin_shows_pictures() -> None:
     assert script_urls()[0] in str(shown.media)
     column = shown.list_display[1]
     assert column.short_description == "Picture"
-    assert isinstance(column(Photo(picture="photos:abc", width=1, height=1)), SafeString)
+    row = Photo(title='The "Alps"', picture="photos:abc", width=1, height=1)
+    ((_, attributes),) = Elements(column(row)).found
+    assert (attributes["alt"], attributes["width"]) == (str(row), "80")
 
 
 def test_the_input_shows_no_picture_of_another_storage() -> None:

@@ -40,6 +40,8 @@ class PictureAdminMixin(BaseModelAdmin):  # type: ignore[type-arg]
 def picture_column(field: str, *, width: int = 80, description: str | None = None) -> Callable[[Any], SafeString]:
     """Return a column for `list_display` that shows the picture of a field: `("title", picture_column("picture"))`.
 
+    The picture's `alt` is the text of its row, `str(row)`.
+
     Args:
         field: The name of the field.
         width: The width in CSS pixels.
@@ -47,7 +49,7 @@ def picture_column(field: str, *, width: int = 80, description: str | None = Non
     """
 
     def show(row: Any) -> SafeString:
-        return picture_element(getattr(row, field), {"width": width})
+        return picture_element(getattr(row, field), {"width": width, "alt": str(row)})
 
     vars(show)["short_description"] = description or capfirst(field.replace("_", " "))
     return show

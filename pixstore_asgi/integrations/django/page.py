@@ -35,7 +35,9 @@ _VIEW = """\
 <title>Picture</title>
 <script type="module" src="../page.js?{version}"></script>
 <script type="module" src="{element}"></script>
-<pix-image src-id="{id}" loading="eager" alt=""><p slot="error" hidden>This picture cannot be shown.</p></pix-image>
+<pix-image src-id="{id}" loading="eager" alt="Picture">
+<p slot="error" hidden>This picture cannot be shown.</p>
+</pix-image>
 </html>
 """
 _ON_ALL = [(b"cross-origin-resource-policy", b"same-origin"), (b"x-content-type-options", b"nosniff")]
