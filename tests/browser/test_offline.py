@@ -41,6 +41,8 @@ BY_ID = """async (ids) => {
   };
   return (await Promise.all(ids.map((id) => shown(id).catch(() => false)))).filter(Boolean).length;
 }"""
+PLAIN_WORKER = """import("/pixstore-image/-/client/image-worker.js").then(({ registerImageWorker }) =>
+  registerImageWorker({ recordsUrl: "/api/records", scope: "/page/" }))"""
 SIGN_OUT = "import('./offline.js').then(({ signOut }) => signOut()).catch(() => null)"
 
 
@@ -89,3 +91,17 @@ def test_an_album_is_shown_without_its_server(browser: Browser, tmp_path: Path) 
         assert [page.evaluate(way, ids) for way in (BY_ID, PLAIN)] == [0, 0]
         page.goto(url)
         assert [page.evaluate(way, ids) for way in (BY_ID, PLAIN)] == [0, 0]
+
+
+def test_the_worker_of_plain_img_gives_way(browser: Browser, tmp_path: Path) -> None:
+    """A page that had the worker of plain `<img>` in the same scope is shown without its server after one visit."""
+    with open_page(browser) as page:
+        with recipe(write_files(tmp_path), "records_app", SESSION_KEY=SESSION_KEY) as server:
+            url = f"{server.url}/page/offline.html"
+            page.goto(f"{server.url}/page/known-pictures.js")
+            assert page.evaluate(PLAIN_WORKER)
+            page.goto(url)
+            wait_for(page, "navigator.serviceWorker.controller?.scriptURL.endsWith('offline-worker.js')")
+            assert server.stop() in (0, -signal.SIGTERM)
+        page.goto(url)
+        assert page.evaluate("document.title") == "Album"
