@@ -234,3 +234,10 @@ class StoreConflict(StoreError):
     """
 
     http_status = 409
+
+
+class ImageExists(StoreConflict):
+    """There is already an image with the id that the application gave. The write changed nothing.
+
+    Remedy: Update the image, or save under another id.
+    """

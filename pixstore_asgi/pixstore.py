@@ -25,7 +25,7 @@ from .life import Life
 from .process import Clock, wall_clock_ms
 from .saving.backfill import Backfill
 from .saving.options import DEFAULT_MAX_IMAGE_BYTES, OnProgress, SaveOptions
-from .saving.save import Saves, new_id, not_found, revoke
+from .saving.save import Saves, checked_id, new_id, not_found, revoke
 from .saving.sealing import Encryption
 from .saving.source import ImageData, read_file, viewed
 from .serving.decide import Decisions, Inquiry
@@ -223,6 +223,7 @@ class Pixstore:
         data: ImageData,
         *,
         directory: str | None = None,
+        image_id: str | None = None,
         strip_metadata: bool | None = None,
         focus: Focus | None = None,
         on_progress: OnProgress | None = None,
@@ -239,6 +240,10 @@ class Pixstore:
         Args:
             data: Bytes, an async iterator of bytes, or an object with an async `read(n)`.
             directory: 1 to 64 characters of `[A-Za-z0-9_-]`. They become the part of the id before the colon.
+            image_id: The whole id, instead of a random one: 1 to 64 characters of `[A-Za-z0-9_-]`, or a directory, a
+                colon and 1 to 128 of them. If `directory` is given too, the id must be in it. After a delete the id is
+                free again. The new image gets a higher token, and proofs of the deleted one open it until they expire,
+                as after an update.
             strip_metadata: Replaces the option of the same name for this call.
             focus: The point, such as a face, that variants with fit="cover" keep: (x, y), fractions of the picture's
                 width and height as displayed. It is not stored: a later `pixstore-asgi variants` uses the variant's.
@@ -258,6 +263,8 @@ class Pixstore:
 
         Raises:
             InvalidImage: The data is not an accepted image (also ImageTooLarge, UploadTimeout); nothing is stored.
+            ImageExists: There is already an image with this `image_id`; nothing is stored, and the image stays as it
+                was. Of concurrent saves under one id, exactly one succeeds.
             DirectoryFull: The image exceeds a limit of its directory; nothing is stored.
             InputError: An argument is wrong; nothing is stored.
             SecretError: This process may not wrap keys in the store.
@@ -266,7 +273,8 @@ class Pixstore:
         data, limit = viewed(data), DirectoryLimit.of(max_directory_images, max_directory_bytes)
         changes = {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress, "limit": limit}
         saves = await self._saves_for(connection, recipient, changes)
-        saved = await saves.create(new_id(directory), data)
+        new = new_id(directory) if image_id is None else checked_id(image_id, directory)
+        saved = await saves.create(new, data, is_random=image_id is None)
         return self._proofs.record(*saved, RecordTerms(recipient=recipient))
 
     async def save_image_from_file(
@@ -274,6 +282,7 @@ class Pixstore:
         path: str | os.PathLike[str],
         *,
         directory: str | None = None,
+        image_id: str | None = None,
         strip_metadata: bool | None = None,
         focus: Focus | None = None,
         on_progress: OnProgress | None = None,
@@ -286,6 +295,7 @@ class Pixstore:
         Args:
             path: The path of the file.
             directory: As in `save_image`.
+            image_id: As in `save_image`.
             strip_metadata: As in `save_image`.
             focus: As in `save_image`.
             on_progress: As in `save_image`.
@@ -301,7 +311,8 @@ class Pixstore:
         """
         others: dict[str, Any] = {"strip_metadata": strip_metadata, "focus": focus, "on_progress": on_progress}
         others |= {"max_directory_bytes": max_directory_bytes, "max_directory_images": max_directory_images}
-        return await self.save_image(read_file(path), directory=directory, recipient=recipient, **others)
+        others |= {"directory": directory, "image_id": image_id}
+        return await self.save_image(read_file(path), recipient=recipient, **others)
 
     async def import_image(
         self,
@@ -334,8 +345,8 @@ class Pixstore:
         Raises:
             InputError: The id or the token is invalid, or the token is more than a day ahead.
             ImageNotFound: There is no image for `if_token`, or no original for a variant.
-            StoreConflict: There is an original of this id but no `if_token`; the image's token is not `if_token`; or
-                `token` is not above the last token of this id, even of a deleted image.
+            StoreConflict: There is an original of this id but no `if_token` (ImageExists); the image's token is not
+                `if_token`; or `token` is not above the last token of this id, even of a deleted image.
             IntegrityError: The seal belongs to another image.
             InvalidImage: As in `save_image`.
             DirectoryFull: As in `save_image`.

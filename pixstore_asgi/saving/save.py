@@ -9,6 +9,7 @@ from typing import Any
 from ..core.ids import (
     as_token,
     checked_directory,
+    directory_of,
     is_image_id,
     is_served_id,
     is_variant_id,
@@ -23,6 +24,7 @@ from ..errors import ImageNotFound, InputError, StoreConflict, StoreDamaged
 from ..process import Clock
 from ..store.contract import CommitTerms, Expect, Expected, ImageStore
 from ..store.inspection import ImageWrites
+from ..store.rules import check_expected
 from .options import SaveOptions
 from .room import Room
 from .sealing import Encryption, Written, commit_together, write_bytes, write_version
@@ -49,6 +51,7 @@ class Saves:
       or may not have been committed.
     - SecretError: `opened` found no valid key ring, or the store refuses the ring.
     - DirectoryFull, a StoreError: with a limit, unless the image fits into its directory. Not `reseal`.
+    - ImageExists, a StoreConflict: `create`, and `take_over` without `if_token`.
     - ImageNotFound: `update`, `reseal`, and `take_over` with `if_token` or for a variant.
     - IntegrityError: `take_over`, if the bytes do not belong to `encryption`.
 
@@ -73,9 +76,15 @@ class Saves:
         changed = {name: value for name, value in given.items() if value is not None}
         return replace(self, options=replace(self.options, **changed)) if changed else self
 
-    async def create(self, image_id: str, data: ImageData) -> Saved:
-        """Save an image under a new id. Raises StoreConflict if there is already an image with this id."""
+    async def create(self, image_id: str, data: ImageData, *, is_random: bool = True) -> Saved:
+        """Save an image under a new id. Raises ImageExists if there is already an image with this id.
+
+        is_random: whether the id can't be in use. If it may be, the store is asked before the upload is read.
+        """
         await self.opened()
+        if not is_random:
+            image = await self.store.get(image_id)
+            check_expected(image_id, image.meta.version if image else None, Expect.ABSENT)
         return await self._write(image_id, data, CommitTerms(expect=Expect.ABSENT))
 
     async def update(self, image_id: str, data: ImageData, *, if_token: int | None = None) -> Saved:
@@ -242,6 +251,20 @@ def new_id(directory: str | None) -> str:
     """
     name = secrets.token_urlsafe(16)
     return name if directory is None else f"{checked_directory(directory)}:{name}"
+
+
+def checked_id(image_id: object, directory: str | None) -> str:
+    """Return the id that an application gave for a new image. Raises InputError unless it is the id of an image, in
+    this directory if one is given.
+    """
+    if not isinstance(image_id, str) or not is_image_id(image_id):
+        raise InputError(
+            "image_id must be the text of 1 to 64 ASCII letters, digits, `_` or `-`, or a directory, a colon and 1 to "
+            f"128 of them, not {image_id!r:.80}"
+        )
+    if directory is not None and directory_of(image_id) != checked_directory(directory):
+        raise InputError(f"image_id {image_id} is not in directory {directory}: its id begins with `{directory}:`")
+    return image_id
 
 
 def check_token_time(image_id: str, token: int, now_ms: int) -> None:

@@ -27,7 +27,7 @@ WHOLE_BYTES = 4 * CHUNK_BYTES
 
 
 class Expect(Enum):
-    """The state that an image must have before a write. In any other state the write raises StoreConflict."""
+    """The state that an image must have before a write, else it raises StoreConflict; for ABSENT: ImageExists."""
 
     ANY = "any state"
     ABSENT = "no image"

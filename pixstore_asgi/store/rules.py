@@ -22,7 +22,7 @@ from ..core.images import (
     StoredImage,
     Usage,
 )
-from ..errors import DirectoryFull, SecretError, StoreConflict, StoreDamaged, StoreError
+from ..errors import DirectoryFull, ImageExists, SecretError, StoreConflict, StoreDamaged, StoreError
 from .contract import CommitTerms, Expect, Expected, KeyChecks
 
 Chunks = Sequence[bytes | bytearray]
@@ -32,7 +32,12 @@ _EARLIER_ROW_TYPES = (*_ROW_TYPES[:7], bytes, *_ROW_TYPES[8:])  # with a SHA-256
 
 
 def check_expected(image_id: str, version: bytes | None, expect: Expected) -> None:
-    """Raise StoreConflict if an image is not as expected. version: its current one, or None if there is no image."""
+    """Raise StoreConflict if an image is not as expected, or ImageExists if it must be absent.
+
+    version: its current one, or None if there is no image.
+    """
+    if expect is Expect.ABSENT and version is not None:
+        raise ImageExists(f"there is already an image {image_id}: update it, or save under another id")
     if isinstance(expect, bytes):
         fits = version == expect
         wanted = "the version that was read before"

@@ -86,6 +86,7 @@ class SyncPixstore:
         data: SyncImageData,
         *,
         directory: str | None = None,
+        image_id: str | None = None,
         strip_metadata: bool | None = None,
         focus: Focus | None = None,
         on_progress: OnProgress | None = None,
@@ -100,6 +101,7 @@ class SyncPixstore:
             data: Bytes, an iterator of bytes, or a file in binary mode. Also the async data of Pixstore, such as a
                 FastAPI route's ImageUpload.
             directory: As in `Pixstore.save_image`.
+            image_id: As in `Pixstore.save_image`.
             strip_metadata: As in `Pixstore.save_image`.
             focus: As in `Pixstore.save_image`.
             on_progress: As in `Pixstore.save_image`.
@@ -117,6 +119,7 @@ class SyncPixstore:
                 self.pixstore.save_image,
                 call.source(data),
                 directory=directory,
+                image_id=image_id,
                 strip_metadata=strip_metadata,
                 focus=focus,
                 on_progress=on_progress,

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from starlette.testclient import TestClient
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreApp, Variant
 from pixstore_asgi.cli.commands import commands
+from pixstore_asgi.errors import ImageExists
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.store.postgres import PostgresStore
 from tests.docs.conftest import RunSnippet
@@ -57,6 +59,18 @@ def test_the_import_map_leads_to_the_client() -> None:
     answer = TestClient(images).get(images.client_path())
     assert answer.status_code == 200
     assert "max-age=31536000" in answer.headers["cache-control"]
+
+
+async def test_an_own_id(run_snippet: RunSnippet) -> None:
+    """The image of the page has the key of its row, and a second save is refused."""
+    (snippet,) = re.findall(r"```python\n(.*?)```", section("Ids of your own"), re.DOTALL)
+    lines = "".join(f"    {line}\n" for line in snippet.splitlines())
+    save = run_snippet(f"async def save(pix, data, post):\n{lines}    return record")["save"]
+    async with Pixstore(MemoryStore(), secret=SECRET) as pix:
+        record = await save(pix, picture(), SimpleNamespace(id=7))
+        assert record.id == "posts:7"
+        with pytest.raises(ImageExists):
+            await save(pix, picture(), SimpleNamespace(id=7))
 
 
 async def test_a_quota(run_snippet: RunSnippet) -> None:

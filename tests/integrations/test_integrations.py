@@ -27,7 +27,7 @@ from pixstore_asgi import (
     StoreError,
     WireState,
 )
-from pixstore_asgi.errors import DirectoryFull, InputError, StoreBusy, StoreConflict, UploadTimeout
+from pixstore_asgi.errors import DirectoryFull, ImageExists, InputError, StoreBusy, StoreConflict, UploadTimeout
 from pixstore_asgi.integrations.fastapi import (
     ImageUpload,
     PageRecipient,
@@ -223,6 +223,7 @@ def test_error_handlers_serve_both_frameworks(make: Any, caplog: pytest.LogCaptu
         "408": UploadTimeout("too slow"),
         "404": ImageNotFound("no such image"),
         "409": StoreConflict("updated meanwhile"),
+        "409 ": ImageExists("there is already an image posts:7"),
         "507": DirectoryFull("directory ada is full: raise max_directory_bytes", "ada"),
         "507 ": DirectoryFull("directory ada is full: raise max_directory_images", "ada", "images"),
         "503": StoreBusy("the database /srv/secret.db is locked"),

@@ -11,9 +11,9 @@ PUBLIC = {
         "__version__ decode_payload recipient_of"
     ),
     "pixstore_asgi.errors": (
-        "ConfigError DirectoryFull ImageNotFound ImageTooLarge InputError IntegrityError InvalidImage PixstoreError "
-        "ProofError RecipientError RecordError SecretError StoreBusy StoreConflict StoreError UploadTimeout WireError "
-        "WireState"
+        "ConfigError DirectoryFull ImageExists ImageNotFound ImageTooLarge InputError IntegrityError InvalidImage "
+        "PixstoreError ProofError RecipientError RecordError SecretError StoreBusy StoreConflict StoreError "
+        "UploadTimeout WireError WireState"
     ),
     "pixstore_asgi.core.recipient": "Recipient",
     "pixstore_asgi.store.contract": "CHUNK_BYTES Expect Expected ImageStore ImageStream ImageWriter",

@@ -53,7 +53,9 @@ add_error_handlers(app)
 
 async def route(request: Request) -> Response:
     left = 10**9 - assert_type((await pix.usage("notes")).bytes, int)
-    await pix.save_image(b"", directory="notes", max_directory_bytes=left, max_directory_images=None)
+    await pix.save_image(
+        b"", directory="notes", image_id="notes:7", max_directory_bytes=left, max_directory_images=None
+    )
     record = await pix.save_image(request.stream(), directory="notes", recipient=recipient_of(request))
     return await records_response(pix, [record.id], recipient=recipient_of(request))
 

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from pixstore_asgi import ImageRecord, Pixstore, Variant
 from pixstore_asgi.errors import (
     DirectoryFull,
+    ImageExists,
     ImageNotFound,
     InputError,
     InvalidImage,
@@ -185,6 +186,37 @@ async def test_a_refusal_leaves_the_transaction_usable(pix: Pixstore, host: Host
             await pix.update_image(first.id, picture(), if_token=first.token - 1, connection=host.connection)
         await host.insert("2 after")
     assert await host.posts() == ["1 before", "2 after"]
+
+
+async def test_an_own_id_within_a_transaction(url: str, host: Host) -> None:
+    """A save under an own id is refused if the image is there, also if only the transaction sees it, and leaves the
+    transaction usable. Another save under that id waits for the transaction's end.
+    """
+    own: dict[str, Any] = {"image_id": "posts:7"}
+    async with Pixstore(PostgresStore(url, busy_timeout_s=1), secret=SECRET) as pix:
+        async with host.undone():
+            await pix.save_image(picture(), connection=host.connection, **own)
+            with pytest.raises(ImageExists):
+                await pix.save_image(picture(seed=1), connection=host.connection, **own)
+            with pytest.raises(StoreBusy, match="another write"):
+                await pix.save_image(picture(seed=2), **own)
+            waiting = asyncio.create_task(pix.save_image(picture(seed=3), **own))
+            await asyncio.sleep(0.05)
+        first = await waiting
+        async with host.transaction():
+            with pytest.raises(ImageExists):
+                await pix.save_image(large_png(2_000_000), connection=host.connection, **own)
+            assert await pix.delete_image("posts:7", connection=host.connection) is True
+            second = await pix.save_image(picture(seed=4), connection=host.connection, **own)
+            waiting = asyncio.create_task(pix.save_image(picture(seed=5), **own))
+            await asyncio.sleep(0.05)
+            await host.insert("the transaction is usable")
+        with pytest.raises(ImageExists):
+            await waiting
+        assert second.token > first.token
+        read = await pix.read_image("posts:7")
+        assert read is not None
+        assert read.data == picture(seed=4)
 
 
 async def test_another_writer_of_the_image_waits(url: str, host: Host) -> None:

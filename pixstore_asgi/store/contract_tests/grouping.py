@@ -7,7 +7,7 @@ import pytest
 
 from ...core.ids import MAX_TOKEN, variant_id
 from ...core.images import Past, Tombstone
-from ...errors import SecretError, StoreConflict, StoreError
+from ...errors import ImageExists, SecretError, StoreConflict, StoreError
 from ..contract import CHUNK_BYTES, CommitTerms, Expect, ImageStore, ImageWriter, KeyChecks
 from ..memory import MemoryStore
 from .fixtures import SetClock, StoreFixtures
@@ -197,8 +197,8 @@ class GroupingContract(StoreFixtures):
             await save_group(store, LARGE, CommitTerms(expect=Expect.PRESENT))
         assert (await store.list(), await store.list_tombstones()) == ([], [])
         saved = await save_group(store, GROUP)
-        for expect in (Expect.ABSENT, VERSION):
-            with pytest.raises(StoreConflict):
+        for expect, error in ((Expect.ABSENT, ImageExists), (VERSION, StoreConflict)):
+            with pytest.raises(error):
                 await save_group(store, LARGE, CommitTerms(expect=expect))
         await store.sweep(limit=1000)
         assert (await store.list(), await bodies_of(store)) == (list(saved), GROUP)

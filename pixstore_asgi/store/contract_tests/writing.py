@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ...core.images import ImageMeta
-from ...errors import StoreConflict, StoreError
+from ...errors import ImageExists, StoreConflict, StoreError
 from ..contract import CHUNK_BYTES, CommitTerms, Expect, ImageStore
 from .fixtures import StoreFixtures
 from .steps import VERSION, body_of, meta_of, read, save, stamp_of
@@ -189,7 +189,7 @@ class WritingContract(StoreFixtures):
         with pytest.raises(StoreConflict):
             await save(store, "a", expect=os.urandom(16))
         first = await save(store, "a", b"first", expect=Expect.ABSENT)
-        with pytest.raises(StoreConflict):
+        with pytest.raises(ImageExists):
             await save(store, "a", expect=Expect.ABSENT)
         second = await save(store, "a", b"second", expect=first.meta.version)
         with pytest.raises(StoreConflict):
@@ -203,7 +203,7 @@ class WritingContract(StoreFixtures):
         await save(store, "a", b"old")
         async with await store.begin_write("a", VERSION) as writer:
             await writer.write(b"12345")
-            with pytest.raises(StoreConflict):
+            with pytest.raises(ImageExists):
                 await writer.commit(meta_of(5), CommitTerms(expect=Expect.ABSENT))
             with pytest.raises(StoreError):
                 await writer.commit(meta_of(5))
@@ -212,7 +212,7 @@ class WritingContract(StoreFixtures):
     async def test_a_large_write_that_conflicts_changes_nothing(self, store: ImageStore) -> None:
         """If a commit is refused after a large body was written, the image stays unchanged."""
         await save(store, "a", b"old")
-        with pytest.raises(StoreConflict):
+        with pytest.raises(ImageExists):
             await save(store, "a", body_of(9 * CHUNK_BYTES), expect=Expect.ABSENT)
         assert await read(store, "a") == b"old"
 
@@ -236,6 +236,22 @@ class WritingContract(StoreFixtures):
         second = await save(store, "a", b"second", expect=Expect.ABSENT)
         assert second.token > first.token
         assert await read(store, "a") == b"second"
+
+    async def test_one_of_concurrent_first_saves_succeeds(self, store: ImageStore) -> None:
+        """Of several saves of one id that expect no image, exactly one succeeds; the others raise ImageExists. After a
+        delete the same holds, under a higher token.
+        """
+        bodies, last = [body_of(2 * CHUNK_BYTES + seed, seed) for seed in range(4)], 0
+        for _ in range(2):
+            saves = (save(store, "a", body, expect=Expect.ABSENT) for body in bodies)
+            outcomes = await asyncio.gather(*saves, return_exceptions=True)
+            assert sum(type(outcome) is ImageExists for outcome in outcomes) == len(bodies) - 1
+            current = await store.get("a")
+            assert current is not None
+            assert current.token > last
+            assert await read(store, "a") == bodies[outcomes.index(current)]
+            last = current.token
+            await store.delete("a")
 
     async def test_concurrent_updates_leave_one_whole_version(self, store: ImageStore) -> None:
         """While several tasks update one id, every read returns one whole version, and all tokens differ."""
