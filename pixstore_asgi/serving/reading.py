@@ -54,8 +54,10 @@ class Reading:
         """
         if isinstance(image_ids, str):
             raise InputError("image_ids must be a list of ids, not one text; for one image call get_image_record")
-        await self._rings.opened()
         known = [image_id for image_id in image_ids if is_image_id(image_id)]
+        if not known:  # a page without pictures needs no secret
+            return {}
+        await self._rings.opened()
         wanted = [*known, *(variant_id(image_id, name) for image_id in known for name in self._variants)]
         images = await self._rings.images.get_many(wanted)
         found = [images[image_id] for image_id in wanted if image_id in images]

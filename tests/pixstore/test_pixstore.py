@@ -239,6 +239,14 @@ async def test_one_id_is_no_list_of_ids(pix: Pixstore) -> None:
         await pix.get_image_records(record.id)
 
 
+async def test_records_of_no_ids_need_no_secret(tmp_path: Path) -> None:
+    """If no id can be an image's, `get_image_records` returns no records. It opens no store and needs no secret."""
+    pix = Pixstore(tmp_path / "missing" / "pixstore.db")
+    assert await pix.get_image_records([]) == {}
+    assert await pix.get_image_records(iter(["not/an/id"])) == {}
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("wrong", [{"limit": 0}, {"directory": "a:b"}, {"directory": ""}])
 async def test_a_list_that_cannot_be_is_refused(pix: Pixstore, wrong: dict[str, Any]) -> None:
     """A limit below one or a directory that no id has is an InputError."""
