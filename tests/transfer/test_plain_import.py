@@ -151,6 +151,17 @@ def test_bad_rows_of_a_list_are_reported(folder: Path) -> None:
     assert len(stored(folder.parent / "ours.db")) == 1
 
 
+@pytest.mark.parametrize("text", ["path,id,path\nada.png,one,avatars/bob.jpeg\n", "path,id,id\nada.png,one,two\n"])
+def test_a_list_with_two_columns_of_one_name(folder: Path, text: str) -> None:
+    """A list with two columns path or id is refused: nothing is imported from the wrong one."""
+    table = folder.parent / "list.csv"
+    table.write_text(text)
+    result = run(folder, "--csv", str(table))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("more than once: leave one of them\n")
+    assert stored(folder.parent / "ours.db") == {}
+
+
 @pytest.mark.parametrize("text", ["name,id\nada.png,a\n", "", 'path\n"' + "x" * 200_000])
 def test_a_list_that_is_none_is_one_line(folder: Path, text: str) -> None:
     """A list without a column path, or with a field without an end, is one line on stderr with its name."""
@@ -223,6 +234,40 @@ def test_a_report_with_names_that_are_not_utf8(folder: Path) -> None:
     }
     again = run(folder, "--csv", str(report), "--report", str(report))
     assert (again.exit_code, again.stdout.splitlines()[1]) == (0, "7 images skipped, there already")
+    assert rows_of(report) == found
+
+
+def test_a_report_is_safe_in_a_spreadsheet(folder: Path) -> None:
+    """No name of a file becomes a formula in a program that opens the report, also if it takes a semicolon as the
+    separator. The report is a list again, with the same names.
+    """
+    names = {
+        '=HYPERLINK("http:x","y").png': r'\x3dHYPERLINK("http:x","y").png',
+        "+1.png": r"\x2b1.png",
+        "-1.png": r"\x2d1.png",
+        "@SUM(1).png": r"\x40SUM(1).png",
+        "\t=1.png": r"\x09=1.png",
+        "\r=1.png": r"\x0d=1.png",
+        r"\x3d1.png": r"\x5cx3d1.png",
+        "1;=1.png": "1;=1.png",
+        "1=1.png": "1=1.png",
+        r"1\x3d1.png": r"1\x3d1.png",
+    }
+    for number, name in enumerate(names):
+        write(folder / name, picture(seed=20 + number))
+    report = folder.parent / "report.csv"
+    assert run(folder, "--report", str(report)).exit_code == 0
+    found = rows_of(report)
+    assert {shown: found[shown] for shown in names.values()} == {
+        shown: (plain_image_id(name), "") for name, shown in names.items()
+    }
+    for delimiter in ",;\t":
+        with report.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file, delimiter=delimiter))
+        cells = [cell for row in rows for cell in (row[:1] if delimiter == "," else row)]
+        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells), delimiter
+    again = run(folder, "--csv", str(report), "--report", str(report))
+    assert (again.exit_code, again.stdout.splitlines()[1]) == (0, "14 images skipped, there already")
     assert rows_of(report) == found
 
 
