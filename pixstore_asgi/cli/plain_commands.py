@@ -72,7 +72,7 @@ _plain_options = all_of(
     click.option("--strip-metadata", is_flag=True, help="As the application's strip_metadata."),
     click.option("--check-pixels", is_flag=True, help="As the application's check_pixels."),
     variant_options,
-    click.option("--update", is_flag=True, help="Replace a picture if its file was changed after the picture."),
+    click.option("--update", is_flag=True, help="Replace a picture if its file was changed since."),
     click.option(
         "--restore-deleted", is_flag=True, help="Import a picture again if it was deleted in the store since."
     ),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _REFUSALS = (InputError, InvalidImage, StoreConflict, DecodingKilled, OSError, SuspiciousFileOperation)
 
 
-def fill_pictures(rows: "QuerySet[Any]", source: str, target: str) -> None:
+def fill_pictures(rows: "QuerySet[Any]", source: str, target: str, *, restore_deleted: bool = False) -> None:
     """Save the files of an old field as pictures of a PictureField, in a migration. Rows with a picture stay.
 
     A file gets the id that `pixstore-asgi import files MEDIA_ROOT` gives it with the same directory, so a file that was
@@ -29,6 +29,7 @@ def fill_pictures(rows: "QuerySet[Any]", source: str, target: str) -> None:
         rows: The rows, such as `apps.get_model("blog", "Post").objects.all()`.
         source: The name of the old ImageField or FileField, on any storage.
         target: The name of the PictureField. The folder of its `upload_to` becomes the directory.
+        restore_deleted: Save pictures again that were deleted in the store since an earlier import.
 
     Raises:
         InputError: All files were refused, as with a wrong MEDIA_ROOT.
@@ -39,7 +40,7 @@ def fill_pictures(rows: "QuerySet[Any]", source: str, target: str) -> None:
         if not (file := getattr(row, source)):
             continue
         try:
-            image_id = _imported(row, file, target)
+            image_id = _imported(row, file, target, restore_deleted)
         except _REFUSALS as error:
             refused += 1
             print(f"{quoted(file.name)}  {printable(error)}")  # noqa: T201  as `migrate` does
@@ -49,7 +50,7 @@ def fill_pictures(rows: "QuerySet[Any]", source: str, target: str) -> None:
         raise InputError(f"no file of the field {source} can be saved: see the {refused} reasons above, and MEDIA_ROOT")
 
 
-def _imported(row: "Model", file: Any, target: str) -> str:
+def _imported(row: "Model", file: Any, target: str, restore_deleted: bool) -> str:
     images, field = get_images(), row._meta.get_field(target)
     with file.open("rb"):
         data = file.read(parts_of(images.pixstore).options.limits.max_bytes + 1)
@@ -60,4 +61,5 @@ def _imported(row: "Model", file: Any, target: str) -> str:
         directory=directory_of(field.generate_filename(row, "picture")),  # type: ignore[union-attr]  # a FileField
         modified_ms=int(file.storage.get_modified_time(file.name).timestamp() * 1000),
         update=True,
+        restore_deleted=restore_deleted,
     )

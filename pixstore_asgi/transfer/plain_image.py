@@ -12,6 +12,7 @@ files is needed:
 import asyncio
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from .plain_names import file_path, plain_image_id
 from .steps import Outcome
 
 _ATTEMPTS = 3
+_UNKNOWN_TIME = 1
 
 
 async def import_plain_image(
@@ -38,6 +40,7 @@ async def import_plain_image(
     directory: str | None = None,
     modified_ms: int = 1,
     update: bool = False,
+    restore_deleted: bool = False,
 ) -> str:
     """Save a plain picture under the id that follows from its name, unless it is there already. It may be repeated.
 
@@ -45,11 +48,13 @@ async def import_plain_image(
         pix: The application's Pixstore.
         name: The old name, unique in the application: `avatars/ada.png`.
         data: The picture.
-        image_id: Another id for it.
+        image_id: Another id for it, such as the key of its row. As in `save_image`, with its directory.
         directory: The directory of the id that follows from the name, as in `save_image`.
         modified_ms: The time of its last change, in epoch milliseconds. It becomes the token. A picture that was
-            updated in the store after this time stays so, and a deleted one stays deleted.
-        update: Replace the picture if it is older than `modified_ms` and has other bytes.
+            updated in the store after this time stays so, and a deleted one stays deleted. 1: the time is unknown.
+        update: Replace the picture if it has other bytes and is not newer than `modified_ms`. A picture of unknown time
+            replaces none.
+        restore_deleted: Save the picture again, under a higher token, if it was deleted in the store since.
 
     Returns:
         The id.
@@ -62,7 +67,7 @@ async def import_plain_image(
     """
     data = viewed(data)
     wanted = plain_image_id(name, directory) if image_id is None else image_id
-    await take_over(pix, wanted, data, modified_ms, updates=update)
+    await take_over(pix, wanted, data, modified_ms, updates=update, restores=restore_deleted)
     return wanted
 
 
@@ -74,6 +79,7 @@ async def import_plain_file(
     image_id: str | None = None,
     directory: str | None = None,
     update: bool = False,
+    restore_deleted: bool = False,
 ) -> str:
     """Save a plain file as `import_plain_image` does, and as `pixstore-asgi import files` does. The file stays.
 
@@ -84,6 +90,7 @@ async def import_plain_file(
         image_id: As in `import_plain_image`.
         directory: As in `import_plain_image`.
         update: As in `import_plain_image`.
+        restore_deleted: As in `import_plain_image`.
 
     Returns:
         The id.
@@ -103,7 +110,13 @@ async def import_plain_file(
         directory=directory,
         modified_ms=file.modified_ms,
         update=update,
+        restore_deleted=restore_deleted,
     )
+
+
+def as_argument(option: str) -> str:
+    """Return an option as the text of an error names it to a caller of these functions."""
+    return f"{option}=True"
 
 
 async def take_over(
@@ -115,20 +128,25 @@ async def take_over(
     updates: bool = False,
     restores: bool = False,
     dry_run: bool = False,
+    named: Callable[[str], str] = as_argument,
 ) -> Outcome:
-    """Save a picture, unless the store has the same bytes. Compare the saved bytes with those of the source."""
+    """Save a picture, unless the store has the same bytes. Compare the saved bytes with those of the source.
+
+    named: returns an option as the texts of errors name it.
+    """
     if not is_image_id(image_id):
         raise InputError(f"{image_id!r:.80} is not a valid image id: see docs/wire-format.md")
     data = viewed(data)
     wanted = await _as_saved(pix, data)
-    token = min(max(modified_ms, 1), parts_of(pix).proofs.now_ms())
+    modified_ms = min(max(modified_ms, _UNKNOWN_TIME), parts_of(pix).proofs.now_ms())
     for attempt in range(1, _ATTEMPTS + 1):
         stored = await _stored(pix, image_id, wanted)
         if stored and stored.is_same:
             return Outcome.PRESENT
-        if stored and not (updates and stored.token < token):
-            raise StoreConflict(_conflict(token, stored.token))
-        token = token if stored else await _token_above(pix, image_id, token, restores=restores)
+        if stored:
+            token = _token_after(stored.token, modified_ms, updates=updates, named=named)
+        else:
+            token = await _token_above(pix, image_id, modified_ms, restores=restores, named=named)
         if dry_run:
             await _check(pix, data)
             return Outcome.MOVED
@@ -140,16 +158,33 @@ async def take_over(
                 raise
     saved = await _stored(pix, image_id, wanted)
     if saved is None:
-        await _token_above(pix, image_id, token)  # raises if it was deleted meanwhile
+        await _token_above(pix, image_id, token, restores=False, named=named)  # raises if it was deleted meanwhile
     if saved is None or (saved.token == token and not saved.is_same):
         raise IntegrityError("the store returned other bytes than were saved: run `pixstore-asgi verify`", "bytes")
     return Outcome.MOVED
 
 
-def _conflict(token: int, stored: int) -> str:
-    if stored < token:
-        return "its file has changed since, or another picture has its id: pass --update to replace that picture"
-    return "the store has another picture under its id, or a newer version, or saved it with another --strip-metadata"
+def _may_replace(stored: int, modified_ms: int) -> bool:
+    # A file may change twice within the resolution of its time, which is a second in S3. The application gives its
+    # updates a higher token.
+    return stored < modified_ms or stored == modified_ms > _UNKNOWN_TIME
+
+
+def _token_after(stored: int, modified_ms: int, *, updates: bool, named: Callable[[str], str]) -> int:
+    """Return a token for a picture that replaces the one with the token `stored`.
+
+    Raises StoreConflict unless it may replace that picture.
+    """
+    if not _may_replace(stored, modified_ms):
+        raise StoreConflict(
+            "the store has another picture under its id, or a newer version, or saved it with another strip_metadata: "
+            f"to replace it, give the file a later time and pass {named('update')}"
+        )
+    if not updates:
+        raise StoreConflict(
+            f"its file has changed since, or another picture has its id: pass {named('update')} to replace that picture"
+        )
+    return max(modified_ms, stored + 1)
 
 
 class _Content(NamedTuple):
@@ -186,7 +221,7 @@ async def _stored(pix: Pixstore, image_id: str, wanted: _Content) -> _Stored | N
     return _Stored(found.token, is_same and rest in (b"", padding(found.image.format, wanted.size + 1)))
 
 
-async def _token_above(pix: Pixstore, image_id: str, token: int, *, restores: bool = False) -> int:
+async def _token_above(pix: Pixstore, image_id: str, token: int, *, restores: bool, named: Callable[[str], str]) -> int:
     """Return a token for a picture that is not in the store, above that of its deletion.
 
     Raises StoreConflict if it was deleted, unless it is restored.
@@ -196,7 +231,9 @@ async def _token_above(pix: Pixstore, image_id: str, token: int, *, restores: bo
         for deleted in page:
             if deleted.id == image_id:
                 if not restores:
-                    raise StoreConflict("it was deleted in the store since: pass --restore-deleted to import it again")
+                    raise StoreConflict(
+                        f"it was deleted in the store since: pass {named('restore_deleted')} to import it again"
+                    )
                 return max(token, deleted.token + 1)
     return token
 

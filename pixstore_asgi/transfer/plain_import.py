@@ -18,6 +18,10 @@ _MOST_TOGETHER = 8  # pictures at the same time. Each needs memory of about five
 _LARGE_BYTES = 8 * 1024 * 1024  # pictures above this size are imported one at a time
 
 
+def _as_flag(option: str) -> str:
+    return f"--{option.replace('_', '-')}"
+
+
 class Entry(NamedTuple):
     """One file to import. image_id: its id, or an empty text for the id that follows from the name."""
 
@@ -122,5 +126,6 @@ class PlainImport:
             updates=self.updates,
             restores=self.restores,
             dry_run=self.dry_run,
+            named=_as_flag,
         )
         return Step(image_id, outcome, bytes=len(file.data), name=name)

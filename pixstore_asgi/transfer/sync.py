@@ -17,6 +17,7 @@ def import_plain_image(
     directory: str | None = None,
     modified_ms: int = 1,
     update: bool = False,
+    restore_deleted: bool = False,
 ) -> str:
     """Save a plain picture as `pixstore_asgi.transfer.import_plain_image` does, with the same arguments and errors.
 
@@ -28,6 +29,7 @@ def import_plain_image(
         directory: As there.
         modified_ms: As there.
         update: As there.
+        restore_deleted: As there.
 
     Returns:
         The id.
@@ -42,6 +44,7 @@ def import_plain_image(
             directory=directory,
             modified_ms=modified_ms,
             update=update,
+            restore_deleted=restore_deleted,
         )
     )
 
@@ -54,6 +57,7 @@ def import_plain_file(
     image_id: str | None = None,
     directory: str | None = None,
     update: bool = False,
+    restore_deleted: bool = False,
 ) -> str:
     """Save a plain file as `pixstore_asgi.transfer.import_plain_file` does, with the same arguments and errors.
 
@@ -64,12 +68,19 @@ def import_plain_file(
         image_id: As there.
         directory: As there.
         update: As there.
+        restore_deleted: As there.
 
     Returns:
         The id.
     """
     return Call[str]().run(
         plain_image.import_plain_file(
-            images.pixstore, folder, name, image_id=image_id, directory=directory, update=update
+            images.pixstore,
+            folder,
+            name,
+            image_id=image_id,
+            directory=directory,
+            update=update,
+            restore_deleted=restore_deleted,
         )
     )

@@ -116,6 +116,20 @@ for post in Post.objects.order_by("id"):
     print(repr(post.photo.name), repr(post.picture.name), len(post.picture.read()) if post.picture else 0)
 """
 
+RESTORED = """
+from pixstore_asgi.integrations.django.setting import get_images
+from pixstore_asgi.transfer.django import fill_pictures
+rows = Post.objects.filter(photo="ada.jpeg")
+get_images().delete_image(rows.get().picture.name)
+rows.update(picture="")
+for options in ({}, {"restore_deleted": True}):
+    try:
+        fill_pictures(rows, "photo", "picture", **options)
+    except InputError:
+        print("refused")
+print(repr(rows.get().picture.name), len(rows.get().picture.read()))
+"""
+
 
 @pytest.fixture
 def media(tmp_path: Path) -> Path:
@@ -212,6 +226,17 @@ def test_the_table_of_django(media: Path) -> None:
         "'' '' 0",
         "None '' 0",
     ]
+
+
+def test_a_deleted_picture_of_django(media: Path) -> None:
+    """`fill_pictures` refuses a file whose picture was deleted since, names its own option, and takes it again with
+    it.
+    """
+    write_blog(media.parent)
+    *_, reason, refused, restored = run(media.parent, MIGRATED + RESTORED).splitlines()
+    assert reason == "'ada.jpeg'  it was deleted in the store since: pass restore_deleted=True to import it again"
+    size = (media / "ada.jpeg").stat().st_size
+    assert (refused, restored) == ("refused", f"{plain_image_id('ada.jpeg', 'posts')!r} {size}")
 
 
 def test_a_directory_for_each_user_of_django(media: Path) -> None:
