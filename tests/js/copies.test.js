@@ -79,7 +79,6 @@ const FAILURES = {
     response.on("drain", write);
     write();
   },
-  "longer than any image, as it says": (response) => response.writeHead(200, { "content-length": 2 ** 26 }).flushHeaders(),
   "a closed connection": (response) => response.destroy(),
   "a redirect without end": (response, _, request) => response.writeHead(302, { location: request.url }).end(),
 };
@@ -93,16 +92,39 @@ for (const [failure, respond] of Object.entries(FAILURES)) {
   });
 }
 
-test("a copy may have 32 MiB, or 8 bytes for each pixel that the record tells of", async (t) => {
-  const headers = { "content-length": String(2 ** 25 + 1) };
-  t.mock.method(globalThis, "fetch", async () => new Response("short", { headers }));
-  const ask = (record) => {
-    const download = { record, parsed: { copy: "https://cdn.example/a" }, priority: "auto", signal: new AbortController().signal };
-    return createCopies({ parallel: 1, timeoutMs: 5000 })(download);
-  };
-  await assert.rejects(ask({}), /a response of 33554433 bytes is too long/);
-  await assert.rejects(ask({ width: 2000, height: 2000 }), /is too long/);
-  await assert.rejects(ask({ width: 3000, height: 2000 }), /cut short/);
+test("all copies under way have at most 192 MiB together: an endless one is given up, honest ones are not", async (t) => {
+  const asked = [];
+  let most = 30;
+  t.mock.method(globalThis, "fetch", async (_, { signal }) => {
+    const copy = { most, pieces: 0 };
+    asked.push(copy);
+    return new Response(new ReadableStream({
+      start: (body) => (copy.end = () => body.close()),
+      pull(body) {
+        signal.throwIfAborted();
+        if (copy.pieces === copy.most) return new Promise(() => {});
+        copy.pieces += 1;
+        body.enqueue(MEBIBYTE);
+      },
+    }, { highWaterMark: 0 }));
+  });
+  const copies = createCopies({ parallel: 10, timeoutMs: 5000 });
+  const record = { width: 12_000, height: 9000 };
+  const ask = () => copies({ parsed: { copy: "https://cdn.example/a" }, record, priority: "auto", signal: new AbortController().signal });
+  const honest = Array.from({ length: 6 }, ask);
+  await until(() => asked.length === 6 && asked.every(({ pieces }) => pieces === most));
+  most = 1000;
+  await assert.rejects(ask());
+  assert.ok(asked[6].pieces >= 12 && asked[6].pieces < 20, `${asked[6].pieces} MiB`);
+  for (const { end } of asked.slice(0, 6)) end();
+  for (const body of await Promise.all(honest)) assert.equal(body.length, 30 * MEBIBYTE.length);
+  // The bytes of copies that have ended no longer count. After the pause copies are requested again.
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 30_001 });
+  most = 170;
+  const next = ask();
+  await until(() => asked[7].pieces === most);
+  asked[7].end();
+  assert.equal((await next).length, 170 * MEBIBYTE.length);
 });
 
 test("the application is asked if the server of copies is gone or the URL is invalid", async (t) => {

@@ -68,19 +68,17 @@ export function sealed(ciphertext, tag) {
  * @param {Response} response
  * @param {OnReceived} [onProgress]
  * @param {(bytes: number) => void} [onPiece]  called with the length of each piece
- * @param {number} [most]  the body is bare ciphertext, without a state byte, of at most this many bytes
+ * @param {boolean} [isBare]  the body is ciphertext, without a state byte
  * @throws {FetchError} if the response was cut short or is too long
  * @throws {WireError} if the response is no payload
  */
-export async function readBody(response, onProgress, onPiece, most) {
+export async function readBody(response, onProgress, onPiece, isBare) {
   const { headers, type } = response;
   // With compression, Content-Length is not the length of the body. Another origin hides Content-Encoding.
   const isPlain = type !== "cors" && (headers.get("content-encoding") ?? "identity") === "identity";
-  const told = Number(headers.get("content-length"));
-  const length = isPlain ? told : 0;
+  const length = isPlain ? Number(headers.get("content-length")) : 0;
   return readStream(response, onPiece, async ({ fill, next }) => {
-    if (told > Number(most)) throw tooLong(told);
-    const whole = length ? roomyBody(length) : await readPieces(next, most);
+    const whole = length ? roomyBody(length) : await readPieces(next, isBare);
     if (length) await fill(whole, onProgress);
     else onProgress?.({ loaded: whole.length, total: whole.length });
     return whole;
@@ -89,19 +87,18 @@ export async function readBody(response, onProgress, onPiece, most) {
 
 /**
  * @param {Reading["next"]} next
- * @param {number | undefined} most
+ * @param {boolean | undefined} isBare
  */
-async function readPieces(next, most) {
+async function readPieces(next, isBare) {
   /** @type {Uint8Array[]} */
   const pieces = [];
   let length = 0;
-  const limit = most ?? MOST_BYTES;
   for (let piece; (piece = await next());) {
     // Stop early if the response is no image: decodePayload throws.
-    if (!most && !length && Number(piece[0]) > WireState.Updated) decodePayload(piece);
+    if (!isBare && !length && Number(piece[0]) > WireState.Updated) decodePayload(piece);
     pieces.push(piece);
     length += piece.length;
-    if (length > limit) throw tooLong(length);
+    if (length > MOST_BYTES) throw tooLong(length);
   }
   return withRoom(pieces);
 }

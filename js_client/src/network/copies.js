@@ -11,8 +11,8 @@ import { createQueue, createTimeLimit } from "./limits.js";
 const MOST_WAIT_MS = 5000;
 const LEAST_BYTES = 20_480;
 
-/** The longest copy, unless 8 bytes per pixel of the record, as in a 16-bit PNG, are more. */
-const MOST_BYTES = 2 ** 25;
+/** The most bytes of all copies under way: six of 32 MiB, the defaults of `parallel` and of the server's limit. */
+const MOST_BYTES = 6 * 2 ** 25;
 
 /** After a copy that did not answer, no copy is requested for this time. */
 const REST_MS = 30_000;
@@ -24,29 +24,35 @@ const REST_MS = 30_000;
 export function createCopies({ parallel, timeoutMs }) {
   const queue = createQueue(parallel);
   let restsUntil = 0;
+  let received = 0;
 
-  return ({ parsed, record, priority, signal, onProgress }) =>
+  return ({ parsed, priority, signal, onProgress }) =>
     queue(priority, signal, async () => {
       if (Date.now() < restsUntil) return undefined;
       const controller = new AbortController();
       const limit = createTimeLimit(Math.min(timeoutMs, MOST_WAIT_MS), controller);
       const either = AbortSignal.any([signal, controller.signal]);
       limit.start();
-      let due = 0;
+      let [own, due] = [0, 0];
       const onPiece = (/** @type {number} */ bytes) => {
-        if ((due -= bytes) > 0) return;
-        due = LEAST_BYTES;
+        own += bytes;
+        received += bytes;
+        if (received > MOST_BYTES) controller.abort();
+        if (own < due) return;
+        due = own + LEAST_BYTES;
         limit.start();
       };
-      const most = Math.max(MOST_BYTES, 8 * Number(record.width) * Number(record.height) || 0);
       // The HTTP cache may answer. Nothing in the request identifies the user.
       return fetch(parsed.copy, { credentials: "omit", priority, signal: either })
-        .then((response) => readBody(accepted(response), onProgress, onPiece, most))
+        .then((response) => readBody(accepted(response), onProgress, onPiece, true))
         .catch((error) => {
-          // A refusal (status above 200) concerns one image only. A body that is too long (200) concerns them all.
+          // A refusal (status above 200) concerns one image only. Anything else, such as an endless copy, concerns all.
           if (!signal.aborted && !(error.status > 200)) restsUntil = Date.now() + REST_MS;
           throw error;
         })
-        .finally(limit.stop);
+        .finally(() => {
+          received -= own;
+          limit.stop();
+        });
     });
 }

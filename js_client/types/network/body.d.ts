@@ -30,11 +30,11 @@ export declare function sealed(ciphertext: Uint8Array<ArrayBuffer>, tag: Uint8Ar
  * @param {Response} response
  * @param {OnReceived} [onProgress]
  * @param {(bytes: number) => void} [onPiece]  called with the length of each piece
- * @param {number} [most]  the body is bare ciphertext, without a state byte, of at most this many bytes
+ * @param {boolean} [isBare]  the body is ciphertext, without a state byte
  * @throws {FetchError} if the response was cut short or is too long
  * @throws {WireError} if the response is no payload
  */
-export declare function readBody(response: Response, onProgress?: OnReceived, onPiece?: (bytes: number) => void, most?: number): Promise<Uint8Array<ArrayBuffer>>;
+export declare function readBody(response: Response, onProgress?: OnReceived, onPiece?: (bytes: number) => void, isBare?: boolean): Promise<Uint8Array<ArrayBuffer>>;
 export type Reading = {
     /**
      * resolves to the next piece, undefined at the end
