@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { createClient, FetchError, NotFoundError, RefusedError, WireState } from "../../js_client/src/index.js";
+import { createClient, FetchError, NotFoundError, PixstoreError, RefusedError, WireState } from "../../js_client/src/index.js";
 import { setGlobal, textOf, until } from "./support/page.js";
 import { createServer, successPayload } from "./support/server.js";
 import { emptyStorage } from "./support/storage.js";
@@ -359,21 +359,36 @@ test("the request has the checked values, even if the record changes meanwhile",
   assert.deepEqual(requests[0][1], ["image-0", "image-1"]);
 });
 
-test("a batch that is none is given up, and so is its connection", async (t) => {
-  const NONE = { "an index that was not requested": frame(7, 200, Buffer.of(0)), "4 GiB": Buffer.from("00c800ffffffff", "hex") };
-  for (const [name, bytes] of Object.entries(NONE)) {
+/** Batches that no server sends, each as the bytes that one write of the server brings: once, or without end. */
+const NONE = {
+  "an index that was not requested": [frame(7, 200, Buffer.of(0))],
+  "an image of 4 GiB": [Buffer.from("00c800ffffffff", "hex")],
+  "a refusal of 4 GiB": [Buffer.from("00f401ffffffff", "hex")],
+  "one image again and again": [frame(0, 200, Buffer.of(2)), "endless"],
+  "one empty image again and again": [frame(0, 200, Buffer.of()), "endless"],
+  "one empty refusal again and again": [frame(0, 404, Buffer.of()), "endless"],
+};
+
+for (const [name, [bytes, endless]] of Object.entries(NONE)) {
+  test(`a batch with ${name} is given up, and so is its connection`, async (t) => {
     let closed = 0;
     const { save, clientOf } = await startHttp(t, {
       respond(response, ids) {
         if (ids.length === 1) return Boolean(response.writeHead(404).end());
         response.on("close", () => (closed += 1));
-        return Boolean(response.write(bytes));
+        const piece = endless ? Buffer.concat(Array(1000).fill(bytes)) : bytes;
+        const write = () => {
+          while (!response.destroyed && response.write(piece) && endless);
+        };
+        if (endless) response.on("drain", write);
+        write();
+        return true;
       },
     });
     const { getImage } = clientOf();
     for (const { reason } of await Promise.allSettled(save(2).map((record) => getImage(record)))) {
-      assert.ok(reason instanceof FetchError, `${name}: ${reason}`);
+      assert.ok(reason instanceof PixstoreError, String(reason));
     }
     await until(() => closed === 1);
-  }
-});
+  });
+}

@@ -41,8 +41,9 @@ export async function postBatch(options, batch, { signal, check }, advance) {
       await fill(head);
       const view = new DataView(head.buffer);
       const status = view.getUint16(1, true);
-      const request = requests[view.getUint8(0)];
-      if (!request) throw new FetchError("this is no answer to a batch; check `endpoint`");
+      const request = /** @type {ImageRequest} */ (requests[view.getUint8(0)]);
+      // Second answers to one image could follow without end.
+      if (!unanswered.has(request)) throw new FetchError("this is no answer to a batch; check `endpoint`");
       const image = roomyBody(view.getUint32(3, true));
       await fill(image, request.onProgress);
       if (status === 200) request.resolve(image);
