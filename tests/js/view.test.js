@@ -438,6 +438,7 @@ test("the size that is shown is nearest to its place by proportion, and has 3/4 
   );
   assert.equal(sizeFor({ id: ID }, 100).id, ID);
   assert.equal(sizeFor({ id: ID, variants: { thumb } }, 500).id, ID);
+  for (const none of [null, undefined, 1, "thumb"]) assert.equal(sizeFor({ id: ID, variants: { none, thumb } }, thumb.width).id, thumb.id);
   // On a screen with 2 device pixels a CSS pixel: 392 is the proportional middle between 96 and 1600.
   const small = { id: ID, width: 1600, variants: { icon: { id: `${ID}~icon`, width: 96 } } };
   const chosen = [48, 96, 128, 129].map((width) => sizeFor(small, 2 * width, width).width);

@@ -79,7 +79,7 @@ export function sizeFor(record, width, least = width, place = record) {
     [...Object.values(record.variants ?? {}), record]
       .filter(
         /** @param {any} size  of whole pixels, so that its ratio differs a little */
-        (size) => size.width >= 0.75 * least && !(Math.abs(size.width * h - size.height * w) >= w + h),
+        (size) => size?.width >= 0.75 * least && !(Math.abs(size.width * h - size.height * w) >= w + h),
       )
       .sort((one, other) => distance(one) - distance(other))[0];
   return nearest(place) ?? nearest(record) ?? record;
