@@ -185,6 +185,20 @@ def test_the_table_of_sqlalchemy(media: Path) -> None:
     assert sorted(stored(folder / "pixstore.db")) == sorted(ids)
 
 
+def test_ids_of_the_rows_of_sqlalchemy(media: Path) -> None:
+    """With the line of the page, rows that name one file have pictures of their own, under the keys of the rows."""
+    folder = media.parent
+    (folder / "app.py").write_text(APP)
+    (line,) = re.findall(r"```python\n(post\.picture = .*)\n```", PAGE)
+    script, count = re.subn(r"post\.picture = .*", line, CODE["move_posts.py"])
+    assert count == 1
+    (folder / "move_posts.py").write_text(script.replace("/srv/app/media", str(media)))
+    *_, last = run(folder, FILLED.replace('"notes.txt", "../outside.png"', '"ada.jpeg"')).splitlines()
+    assert last.split() == ["posts:1", "posts:2", "posts:3", "None"]
+    images = stored(folder / "pixstore.db")
+    assert images["posts:1"] == images["posts:3"] == (media / "ada.jpeg").read_bytes()
+
+
 def write_blog(folder: Path, upload_to: str = "'posts'") -> None:
     """Write the application `blog` of Django, with this code for the `upload_to` of its new field."""
     files = {
