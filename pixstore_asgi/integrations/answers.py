@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from ..core.events import event
 from ..errors import (
     DirectoryFull,
+    ImageExists,
     ImageNotFound,
     ImageTooLarge,
     InvalidImage,
@@ -28,6 +29,7 @@ STATUS: dict[type[Exception], int] = {
             RecipientError,
             ImageNotFound,
             StoreConflict,
+            ImageExists,
             StoreBusy,
             DirectoryFull,
         )
