@@ -86,8 +86,12 @@ class Site(Server):
         return self.log.count(f"/held/{image_id}: left")
 
     def requests(self, image_id: str, method: str = "GET", route: str = "/images") -> int:
-        """Count the requests of an image's payload so far."""
-        return self.log.count(f'"{method} {route}/{quote(image_id, safe="")} ')
+        """Count the requests of an image's payload so far.
+
+        Newer versions of uvicorn log a path as it was sent, older ones encode it.
+        """
+        spellings = {image_id, quote(image_id, safe="")}
+        return sum(self.log.count(f'"{method} {route}/{spelling} ') for spelling in spellings)
 
     def states(self, image_id: str) -> list[str]:
         """Return the states of the image's payloads so far, in order."""
