@@ -11,7 +11,7 @@ from starlette.types import Scope, Send
 
 from ..core.hidden import HiddenBytes, HiddenText
 from ..core.ids import parse_token
-from ..core.recipient import Recipient
+from ..core.recipient import COOKIE, Recipient
 from ..core.requests import ImageRequest
 from ..errors import ConfigError, RecipientError
 from ..serving.payload import RawHeaders
@@ -22,7 +22,7 @@ RESERVED = "/-/"
 _REPEATED = "repeated"  # is not a valid token and not a valid proof
 _UNQUOTED = "/:@!$&'()*+,;=~"  # besides letters, digits, `_`, `.` and `-`: not encoded in a path (RFC 3986, 3.3)
 
-_COOKIE = re.compile(r"(?:^|;)[ \t]*pixstore-recipient=([A-Za-z0-9_-]{87})[ \t]*(?=;|$)", re.ASCII)
+_COOKIE = re.compile(rf"(?:^|;)[ \t]*{COOKIE}=([A-Za-z0-9_-]{{87}})[ \t]*(?=;|$)", re.ASCII)
 _MOST_COOKIES = 4
 
 _NO_STORE = (b"cache-control", b"no-store")
@@ -112,9 +112,9 @@ def recipient_of(request: Any, *, cookie: bool = False) -> Recipient | None:
     Args:
         request: The request of Starlette, FastAPI, Litestar, Quart or Django, or its ASGI scope. A request of WSGI,
             such as Flask's, works too.
-        cookie: Without the header, read the cookie of the same name, which clients with `keyPair: "stored"` set. For
-            pages that the server renders: a navigation has no header. A cookie that is not a public key counts as none,
-            and so do several public keys.
+        cookie: Without the header, read the cookie `__Host-pixstore-recipient`, which clients with `keyPair: "stored"`
+            set. For pages that the server renders: a navigation has no header. A cookie that is not a public key counts
+            as none, and so do several public keys.
 
     Returns:
         The page's public key, or None if the request has none.
@@ -134,8 +134,10 @@ def recipient_of(request: Any, *, cookie: bool = False) -> Recipient | None:
 
 
 def _recipient_in(cookies: str) -> Recipient | None:
-    """Return the public key in a header `Cookie`, or None if there is none or several: another site of the same domain
-    can add one. A bad one is no error, because a visitor could not repair it.
+    """Return the public key in a header `Cookie`, or None if there is none, or several, which no browser sends.
+
+    Without the prefix `__Host-` in its name, another site of the same domain could set the cookie to a key of its own.
+    A bad cookie is no error, because a visitor could not repair it.
     """
     texts = set(_COOKIE.findall(cookies))
     if len(texts) > _MOST_COOKIES:  # each costs a check of its point

@@ -47,6 +47,9 @@ _AAD = b"".join(
 )
 """The format of the additional data: the length and the value of purpose, id, token, iv, tag and proof."""
 
+COOKIE = "__Host-pixstore-recipient"
+"""The cookie with the text of a stored pair. No other host can set a cookie with this prefix (RFC 6265bis)."""
+
 _UNCOMPRESSED = 4
 _TEXT = re.compile(r"[A-Za-z0-9_-]{87}", re.ASCII)
 

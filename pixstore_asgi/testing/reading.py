@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key
 
 from ..core.cipher import unseal
 from ..core.hidden import HiddenFields
-from ..core.recipient import CURVE, Recipient, unseal_key
+from ..core.recipient import COOKIE, CURVE, Recipient, unseal_key
 from ..core.record import ImageRecord, encode_base64
 from ..core.wire import decode_payload
 from ..errors import PixstoreError, RecordError, WireError, WireState
@@ -76,13 +76,16 @@ class SealedPage:
 
     Attributes:
         headers: The header of each request for records, as the client's `recipientHeaders()` resolves to.
+        cookies: The cookie of each request, as the client sets it with `keyPair: "stored"`.
         recipient: The page, for `recipient=` of a call.
     """
 
     def __init__(self) -> None:
         self._private_key = generate_private_key(CURVE)
         self.recipient = Recipient(self._private_key.public_key())
-        self.headers = {"pixstore-recipient": urlsafe_b64encode(self.recipient.point).decode().rstrip("=")}
+        text = urlsafe_b64encode(self.recipient.point).decode().rstrip("=")
+        self.headers = {"pixstore-recipient": text}
+        self.cookies = {COOKIE: text}
 
     def open(self, record: Mapping[str, Any]) -> ImageRecord:
         """Return a sealed record and its variants as plain records, which `image_in` reads.

@@ -80,7 +80,7 @@ def test_a_request_of_wsgi_names_its_recipient(made: Callable[[Any], Any]) -> No
         recipient_of(made(create_environ(headers={"pixstore-recipient": f"{PAGE.text},{PAGE.text}"})))
 
 
-COOKIE = f"theme=dark; pixstore-recipient={PAGE.text}"
+COOKIE = f"theme=dark; __Host-pixstore-recipient={PAGE.text}"
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,15 @@ BAD_COOKIES = BAD | {
 @pytest.mark.parametrize("text", BAD_COOKIES.values(), ids=BAD_COOKIES)
 def test_an_unreadable_cookie_counts_as_none(text: str) -> None:
     """A visitor could not repair a cookie. The only public key of several cookies counts, not one of another name."""
-    bad = f"pixstore-recipient={text}; my-pixstore-recipient={PAGE.text}; pixstore-recipient2={PAGE.text}"
-    scope = {**scope_with(), "headers": [(b"cookie", bad.encode())]}
+    others = (
+        "my-",
+        "__Host-pixstore-recipient2",
+        "__Secure-pixstore-recipient",
+        "\xa0__Host-pixstore-recipient",
+        "__host-pixstore-recipient",
+    )
+    bad = "; ".join([f"__Host-pixstore-recipient={text}", *(f"{name}={PAGE.text}" for name in others)])
+    scope = {**scope_with(), "headers": [(b"cookie", bad.encode("latin-1"))]}
     assert recipient_of(scope, cookie=True) is None
     scope["headers"].append((b"cookie", COOKIE.encode()))
     recipient = recipient_of(scope, cookie=True)
@@ -133,20 +140,33 @@ def test_an_unreadable_cookie_counts_as_none(text: str) -> None:
 
 
 def test_public_keys_of_several_cookies_count_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another site of the same domain can add a cookie with its own key, and a client can send any number."""
-    own = f"pixstore-recipient={PAGE.text}"
+    """A browser sends one cookie of this name. Another client can send any number."""
+    own = f"__Host-pixstore-recipient={PAGE.text}"
 
     def read(*cookies: str) -> Recipient | None:
         return recipient_of({**scope_with(), "headers": [(b"cookie", "; ".join(cookies).encode())]}, cookie=True)
 
     assert read(own, own) is not None
     for foreign in (ReferencePage(), ReferencePage()):
-        other = f"pixstore-recipient={foreign.text}"
+        other = f"__Host-pixstore-recipient={foreign.text}"
         assert read(other, own) is read(own, other) is None
     checked: list[str] = []
     monkeypatch.setattr(Recipient, "parse", checked.append)
-    assert read(*(f"pixstore-recipient={number:087}" for number in range(500))) is None
+    assert read(*(f"__Host-pixstore-recipient={number:087}" for number in range(500))) is None
     assert checked == []
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("host", ["app.example", "127.0.0.1:8000"])
+def test_a_cookie_that_another_site_of_the_domain_can_set_is_not_read(scheme: str, host: str) -> None:
+    """Only the prefix `__Host-` protects a cookie. A proxy may hide the page's scheme and host."""
+    planted = f"pixstore-recipient={ReferencePage().text}"
+    scope = {**scope_with(), "scheme": scheme, "headers": [(b"host", host.encode()), (b"cookie", planted.encode())]}
+    assert recipient_of(scope, cookie=True) is None
+    scope["headers"].append((b"cookie", COOKIE.encode()))
+    recipient = recipient_of(scope, cookie=True)
+    assert recipient is not None
+    assert recipient.point == PAGE.point
 
 
 @pytest.mark.parametrize("records", ["plain", "sealed"])

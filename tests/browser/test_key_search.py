@@ -129,8 +129,9 @@ def show_address(tab: Tab, image_id: str) -> None:
     assert tab.page.evaluate("id => show(id)", image_id) == 48
 
 
-def show_records(tab: Tab, pictures: Mapping[str, Shown], *, has_blobs: bool) -> set[str]:
-    """Show pictures by their records: cold, from the cache, by the worker if the browser stores blobs, and in HTML.
+def show_records(tab: Tab, pictures: Mapping[str, Shown], *, has_blobs: bool, has_cookie: bool) -> set[str]:
+    """Show pictures by their records: cold, from the cache, by the worker if the browser stores blobs, and in
+    HTML if it takes secure cookies over plain HTTP.
 
     The client also keeps the records, for a page without a network.
 
@@ -147,8 +148,9 @@ def show_records(tab: Tab, pictures: Mapping[str, Shown], *, has_blobs: bool) ->
         wait_until(lambda: is_shown_by_worker(tab, list(pictures)[-1]), "that the worker decrypts")
     tab.page.evaluate(KEEP, list(pictures))
     given |= set(tab.page.evaluate("given"))
-    tab.page.goto(f"{tab.site.url}/rendered?id={'&id='.join(pictures)}")
-    wait_for(tab.page, ARE_RENDERED)
+    if has_cookie:
+        tab.page.goto(f"{tab.site.url}/rendered?id={'&id='.join(pictures)}")
+        wait_for(tab.page, ARE_RENDERED)
     return given
 
 
@@ -169,7 +171,7 @@ def visit(engine: Engine, folder: Path, records: str) -> Visit:
         keys = keys_in(folder / "pixstore.db")
         traffic.write_bytes(b"")  # the records of the saves do not count
         show_address(tab, by_address)
-        given = show_records(tab, pictures, has_blobs=profile is not None)
+        given = show_records(tab, pictures, has_blobs=profile is not None, has_cookie=engine.name != "webkit")
         places = {"memory": set().union(*(in_texts(part, keys) for part in memory_of(engine)))}
         for place, data in tab.page.evaluate("everythingStored()").items():
             places[place] = in_data(base64.b64decode(data), keys)

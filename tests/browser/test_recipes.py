@@ -304,8 +304,10 @@ def test_a_page_shows_pictures_by_the_pair_of_its_sign_in(engine: Engine, browse
             page.evaluate("signOut()")
 
 
-def test_the_rendered_page_has_sealed_records(browser: Browser, tmp_path: Path) -> None:
+def test_the_rendered_page_has_sealed_records(engine: Engine, browser: Browser, tmp_path: Path) -> None:
     """The HTML has ids at first, then sealed records, which open without a request for records; after `clear` ids."""
+    if engine.name == "webkit":
+        lacks(engine.name, "it takes no secure cookie over plain HTTP, not even from 127.0.0.1")
     with recipe(write_files(tmp_path), "rendered_app") as server:
         for kind in KINDS:
             httpx.post(f"{server.url}/api/pictures", content=picture(kind)).raise_for_status()

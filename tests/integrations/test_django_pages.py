@@ -60,7 +60,7 @@ def rendered(tag: str, **context: Any) -> list[tuple[str, dict[str, str | None]]
 
 
 def request_of(page: SealedPage | None) -> HttpRequest:
-    headers = [(b"cookie", f"pixstore-recipient={page.headers['pixstore-recipient']}".encode())] if page else []
+    headers = [(b"cookie", "=".join(cookie).encode()) for cookie in page.cookies.items()] if page else []
     return ASGIRequest({"type": "http", "method": "GET", "path": "/", "headers": headers}, io.BytesIO())
 
 

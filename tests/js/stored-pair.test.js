@@ -17,9 +17,9 @@ const deletePair = () =>
   inspect(name, (connection) => done(connection.transaction("bytes", "readwrite").objectStore("bytes").delete([""])));
 
 /** Give the page cookies for the rest of one test: those that it sets, in order. */
-function cookies(t, protocol = "https:") {
+function cookies(t) {
   const set = [];
-  setGlobal(t, "location", { protocol, origin: `${protocol}//app.example`, href: `${protocol}//app.example/` });
+  setGlobal(t, "location", { protocol: "https:", origin: "https://app.example", href: "https://app.example/" });
   setGlobal(t, "document", { baseURI: location.href, set cookie(text) { set.push(text); } });
   return set;
 }
@@ -166,19 +166,17 @@ test("a page that returns from the back-forward cache reads the pair again", asy
   assert.equal(await headerOf(createClient()), after);
 });
 
-for (const [protocol, end] of [["https:", "; secure"], ["http:", ""]]) {
-  test(`a page of ${protocol} has the pair in a cookie, until a client of any pair clears`, async (t) => {
-    const set = cookies(t, protocol);
-    const [client, other] = [createClient(), createClient({ keyPair: "memory" })];
-    const header = await headerOf(client);
-    await headerOf(client);
-    assert.deepEqual(set, [`pixstore-recipient=${header}; path=/; max-age=34560000; samesite=lax${end}`]);
-    await other.clear();
-    assert.equal(set[1], "pixstore-recipient=; max-age=0; path=/");
-    await settle();
-    assert.deepEqual([...new Set(set.slice(1))], [set[1]]);
-  });
-}
+test("a page has the pair in a cookie that no other host can set, until a client of any pair clears", async (t) => {
+  const set = cookies(t);
+  const [client, other] = [createClient(), createClient({ keyPair: "memory" })];
+  const header = await headerOf(client);
+  await headerOf(client);
+  assert.deepEqual(set, [`__Host-pixstore-recipient=${header}; max-age=34560000; path=/; secure; samesite=lax`]);
+  await other.clear();
+  assert.equal(set[1], "__Host-pixstore-recipient=; max-age=0; path=/; secure");
+  await settle();
+  assert.deepEqual([...new Set(set.slice(1))], [set[1]]);
+});
 
 test("a page makes the pair before its first record, but with keyPair: \"memory\" only for one", async (t) => {
   const set = cookies(t);

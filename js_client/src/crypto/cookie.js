@@ -1,6 +1,12 @@
-/** Name and text of a client's public key, in the header of its requests and, with a stored pair, in a cookie. */
+/** Names and text of a client's public key, in the header of its requests and, with a stored pair, in a cookie. */
 
 export const NAME = "pixstore-recipient";
+
+/**
+ * No other host of the domain can set a cookie with this prefix (RFC 6265bis, "The __Host- Prefix"). Over plain HTTP
+ * browsers accept it on localhost, except Safari.
+ */
+export const COOKIE = `__Host-${NAME}`;
 
 /**
  * Return a public key as base64url without padding.
@@ -16,7 +22,7 @@ export const textOf = (own) =>
 /** Delete the cookie. */
 export function expireCookie() {
   try {
-    document.cookie = `${NAME}=; max-age=0; path=/`;
+    document.cookie = `${COOKIE}=; max-age=0; path=/; secure`;
   } catch {
     // A worker and a sandboxed frame have no cookies.
   }

@@ -8,7 +8,7 @@
 
 import { done } from "../cache/indexeddb.js";
 import { BYTES } from "../cache/object-stores.js";
-import { NAME, expireCookie, textOf } from "../crypto/cookie.js";
+import { COOKIE, expireCookie, textOf } from "../crypto/cookie.js";
 
 /** @import { ImageCache } from "../cache/cache.js" */
 /** @import { Stores } from "../cache/object-stores.js" */
@@ -94,8 +94,7 @@ export function createFind({ options, cache, recipient, reported }, { onRemoved 
 /** @param {string} text  the public half */
 function setCookie(text) {
   try {
-    const attributes = `path=/; max-age=${COOKIE_SECONDS}; samesite=lax`;
-    document.cookie = `${NAME}=${text}; ${attributes}${location.protocol === "https:" ? "; secure" : ""}`;
+    document.cookie = `${COOKIE}=${text}; max-age=${COOKIE_SECONDS}; path=/; secure; samesite=lax`;
   } catch {
     // A worker and a sandboxed frame have no cookies.
   }
