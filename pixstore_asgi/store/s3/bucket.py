@@ -16,7 +16,7 @@ from .streams import S3Upload, Uploads, open_object
 class S3Bucket:
     """Keeps bodies as objects below a prefix of a bucket, each under the hexadecimal name of its version.
 
-    Open it after a fork, because the threads of its connections do not exist in a forked child.
+    A forked child of a process that has used a bucket opens it with its own copy of obstore (15 MB of memory).
 
     Args:
         url: s3://bucket/prefix. For a server that is not Amazon's, add `?endpoint=`, unless AWS_ENDPOINT_URL names it.

@@ -4,26 +4,20 @@ Errors of obstore become StoreErrors without obstore's texts, which name keys an
 """
 
 import asyncio
-import atexit
-import functools
 import os
 import re
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-import obstore
-from obstore.exceptions import BaseError, InvalidPathError, NotFoundError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import S3Store
-
 from ...errors import ConfigError, ImageTooLarge, PixstoreError, StoreBusy, StoreDamaged, StoreError
-from ...process import generation
+from .library import library
 
 if TYPE_CHECKING:
     from obstore import GetResult
+    from obstore.store import S3Store
 
 _FORM = "blobs must be a folder or s3://bucket/prefix, optionally with ?endpoint=URL or ?region=name"
 _REFUSALS = {
@@ -36,7 +30,6 @@ _LISTED_AT_ONCE = 1000
 _REMOVED_AT_ONCE = 1000  # as many as S3 takes in one request
 _MOST_RETRIES = 10
 _PATIENCE_FOR_A_PART = 3  # times `patience_s`, because a part has 5 MiB
-_LAST_WORDS_S = 0.2
 _PROBE = "is-this-bucket-there"
 CUT_SHORT = "the bucket's answer was cut short: check the network and its proxies, and try again"
 
@@ -94,8 +87,7 @@ class Objects:
         self._place = place
         self._options = {name: value for name, value in place._asdict().items() if value is not None}
         self._patience_s = patience_s
-        if _start_threads() != generation():
-            raise StoreError("the bucket was opened before a fork: open it in each worker process, not before")
+        self._library = library()
         with translated(self._place):
             # A slow reader may take long for a whole answer. `patiently` has the limit for a silent server.
             self._store = self._connect(timedelta(hours=1))
@@ -109,7 +101,9 @@ class Objects:
     async def get(self, name: str, start: int = 0) -> "GetResult":
         """Return the response to a GET of an object, from byte `start` on. Raises NoSuchObject."""
         async with self.patiently():
-            return await obstore.get_async(self._store, name, options={"range": {"offset": start}} if start else None)
+            options = {"range": {"offset": start}} if start else None
+            result: GetResult = await self._library.get_async(self._store, name, options=options)
+            return result
 
     async def read(self, name: str, *, max_bytes: int) -> tuple[bytes, datetime]:
         """Return a whole object and the time of its last change. Raises NoSuchObject, or ImageTooLarge if it is longer
@@ -131,17 +125,17 @@ class Objects:
     async def put(self, name: str, body: bytes | bytearray) -> None:
         """Write a whole object with one request."""
         async with self.patiently():
-            await obstore.put_async(self._store, name, body, use_multipart=False)
+            await self._library.put_async(self._store, name, body, use_multipart=False)
 
     async def put_parts(self, name: str, parts: AsyncIterator[bytearray]) -> None:
         """Write an object in parts as they arrive. If `parts` raises an error, abort the upload."""
         with translated(self._place):
-            await obstore.put_async(self._parts, name, parts, max_concurrency=1)
+            await self._library.put_async(self._parts, name, parts, max_concurrency=1)
 
     async def has_any(self) -> bool:
         """Return whether the prefix has any object."""
         async with self.patiently():
-            async for objects in obstore.list(self._store, chunk_size=1):
+            async for objects in self._library.list(self._store, chunk_size=1):
                 return bool(objects)
             return False
 
@@ -149,7 +143,7 @@ class Objects:
         """Return whether an object of this name exists."""
         try:
             async with self.patiently():
-                await obstore.head_async(self._store, name)
+                await self._library.head_async(self._store, name)
         except NoSuchObject:
             return False
         return True
@@ -157,14 +151,14 @@ class Objects:
     async def names(self) -> AsyncIterator[Sequence[str]]:
         """Yield the names of all objects, many at a time."""
         with translated(self._place):
-            async for objects in obstore.list(self._store, chunk_size=_LISTED_AT_ONCE):
+            async for objects in self._library.list(self._store, chunk_size=_LISTED_AT_ONCE):
                 yield [each["path"] for each in objects]
 
     async def remove(self, names: Sequence[str]) -> None:
         """Remove objects by name. A missing one counts as removed."""
         for start in range(0, len(names), _REMOVED_AT_ONCE):
             async with self.patiently():
-                await obstore.delete_async(self._store, list(names[start : start + _REMOVED_AT_ONCE]))
+                await self._library.delete_async(self._store, list(names[start : start + _REMOVED_AT_ONCE]))
 
     @asynccontextmanager
     async def patiently(self) -> AsyncIterator[None]:
@@ -178,12 +172,12 @@ class Objects:
                 f"the bucket {self._place} took too long to answer: check the endpoint and the network, and try again"
             ) from None
 
-    def _connect(self, timeout: timedelta) -> S3Store:
+    def _connect(self, timeout: timedelta) -> "S3Store":
         tried_for = timedelta(seconds=self._patience_s * 0.8)  # ends before the time limit of `patiently`
         options: dict[str, Any] = {**self._options}
         if "AWS_PROFILE" in os.environ:
             options["credential_provider"] = _of_profile()
-        return S3Store(
+        store: S3Store = self._library.store.S3Store(
             client_options={
                 "allow_http": self._options.get("endpoint", "").startswith("http://"),
                 "connect_timeout": tried_for,
@@ -192,17 +186,7 @@ class Objects:
             retry_config={"max_retries": _MOST_RETRIES, "retry_timeout": tried_for},
             **options,
         )
-
-
-@functools.cache
-def _start_threads() -> int:
-    """Return the generation of the process in which obstore starts its threads. A fork does not copy them.
-
-    Give them time to finish before the interpreter exits. If a thread asks for Python's lock after the exit, the
-    process aborts (SIGABRT). obstore does not tell when its threads have finished.
-    """
-    atexit.register(time.sleep, _LAST_WORDS_S)
-    return generation()
+        return store
 
 
 def _of_profile() -> Any:
@@ -245,28 +229,29 @@ def translated(place: Place) -> Iterator[None]:
         yield
     except PixstoreError:
         raise
-    except (BaseError, OSError, ValueError) as error:
+    except (library().exceptions.BaseError, OSError, ValueError) as error:
         # obstore keeps its last error until its next call. The error's traceback would keep the connections open.
         raise _translate(error.with_traceback(None), place) from None
 
 
 def _translate(error: Exception, place: Place) -> StoreError:
-    text = str(error)
+    text, kinds = str(error), library().exceptions
     status = re.search(r"status code: (\d{3})", text)
     if "<Code>NoSuchBucket</Code>" in text:
         return StoreError(f"the bucket {place.bucket} does not exist: create it, or name another one")
-    if isinstance(error, InvalidPathError):
+    if isinstance(error, kinds.InvalidPathError):
         return StoreError(
             "the bucket can't be listed, because a key below the prefix has an empty part, . or ..: rename that object"
         )
-    if isinstance(error, NotFoundError | FileNotFoundError):
+    if isinstance(error, kinds.NotFoundError | FileNotFoundError):
         return NoSuchObject("there is no such object in the bucket")
     if missing := re.search(r"Missing(AccessKeyId|SecretAccessKey)\b", text):
         name = "AWS_ACCESS_KEY_ID" if missing[1] == "AccessKeyId" else "AWS_SECRET_ACCESS_KEY"
         return StoreError(f"half of the credentials for the bucket are missing: set {name} too")
     if "://169.254.169.254/" in text:  # without any credentials, obstore asks the machine's metadata service for a role
         return StoreError(_NONE)
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or (status and status[1] in ("401", "403")):
+    is_refused = isinstance(error, kinds.PermissionDeniedError | kinds.UnauthenticatedError)
+    if is_refused or (status and status[1] in ("401", "403")):
         code = re.search(r"<Code>(\w+)</Code>", text)
         reason = _REFUSALS.get(code[1] if code else "", "see AWS_ACCESS_KEY_ID and the bucket's policy")
         return StoreError(f"the bucket refused the credentials or their permissions: {reason}")
