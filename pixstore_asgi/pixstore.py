@@ -564,16 +564,21 @@ class Pixstore:
 
     # Reading
 
-    async def image_exists(self, image_id: str) -> bool:
+    async def image_exists(self, image_id: str, *, connection: object = None) -> bool:
         """Return whether there is an image, or a variant `id~name`, with this id.
 
         Args:
             image_id: The id; any text.
+            connection: As in `save_image`. Images that its transaction has saved exist, and variants do not.
 
         Raises:
+            InputError: `connection` is not one of this store.
             StoreError: The store failed.
         """
-        return await self._reading.exists(image_id)
+        if connection is None:
+            return await self._reading.exists(image_id)
+        await self._life.opened()
+        return is_image_id(image_id) and await within(self._store, connection).get(image_id) is not None
 
     async def get_image_record(
         self, image_id: str, *, audience: str | None = None, recipient: Recipient | None = None

@@ -19,8 +19,10 @@ EVENTS = {
     "record_lacks_variant": "The row of a variant is damaged. The record was sent without this variant.",
     "answered_503": "`add_error_handlers` answered StoreBusy with 503. The client gets a text without hosts and paths. "
     "Logged at most once in 5 s.",
-    "picture_not_deleted": "SessionPictures or Django's PictureField has removed a picture from its row, but its "
-    "deletion failed. `SessionPictures.unnamed` or `manage.py pixstore_unnamed` finds it.",
+    "picture_not_deleted": "SessionPictures or Django's PictureField could not delete a picture, or could not ask "
+    "which rows name it. If none does, `SessionPictures.unnamed` or `manage.py pixstore_unnamed` finds it.",
+    "picture_column_without_index": "Before each deletion of a picture, the database reads the whole table of this "
+    "column. Give the column an index.",
     "not_ready": "`/-/ready` answers 503 from now on. `obstacle` is secret or store. Logged once, until `ready_again`.",
     "ready_again": "`/-/ready` answers 200 again.",
     "draining": "SIGTERM arrived, and `drain_s` is set. The server stops in `seconds`.",

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -17,6 +18,8 @@ from tests.support.django_setup import APPS, configure_django
 from tests.support.samples import OTHER_SECRET, SECRET, picture
 
 configure_django()
+
+from tests.integrations.django_app.models import Album  # noqa: E402  after Django is set up
 
 HERE = "pixstore_asgi.integrations.django"
 GOOD = f"from {HERE} import get_asgi_application, pixstore_application"
@@ -139,3 +142,13 @@ def test_the_store_for_a_deployment(found: Found, tmp_path: Path) -> None:
     assert found(deploy=True, PIXSTORE=Pixstore(path, secret=OTHER_SECRET)) == ["E004"]
     path.write_bytes(b"no database" * 1000)
     assert found(deploy=True, PIXSTORE=Pixstore(path, secret=SECRET)) == ["E005"]
+
+
+def test_fields_without_index_or_directories(found: Found) -> None:
+    """W007 for a PictureField without an index, and W008 for a function without the directories that it returns."""
+    assert found() == []
+    field: Any = Album._meta.get_field("cover")
+    with patch.object(field, "db_index", False):
+        assert found() == ["W007"]
+    with patch.object(field, "directories", None):
+        assert found() == ["W008"]

@@ -5,7 +5,7 @@ from functools import partial
 from django.apps import AppConfig, apps
 from django.core.signals import request_finished
 from django.db.models import Model
-from django.db.models.signals import post_save, pre_delete, pre_save
+from django.db.models.signals import pre_delete
 
 
 class PixstoreConfig(AppConfig):
@@ -18,10 +18,10 @@ class PixstoreConfig(AppConfig):
     def ready(self) -> None:
         """Connect the models that have a PictureField to the lifecycle of pictures, and register all else."""
         from .checks import register_checks
-        from .lifecycle import delete_rolled_back
+        from .lifecycle import after_request
 
         register_checks()
-        request_finished.connect(delete_rolled_back)
+        request_finished.connect(after_request)
         for model in apps.get_models(include_auto_created=True):
             connect(model)
         if apps.is_installed("rest_framework"):
@@ -32,12 +32,9 @@ class PixstoreConfig(AppConfig):
 
 def connect(model: type[Model]) -> None:
     """Connect one model, if it has a PictureField."""
-    from .fields import PictureField
-    from .lifecycle import after_save, before_delete, before_save
+    from .fields import PictureField, before_delete
 
     columns = [each for each in model._meta.concrete_fields if isinstance(each, PictureField)]
     if columns:
-        pre_save.connect(before_save, sender=model)
-        post_save.connect(after_save, sender=model)
         # `override_settings(INSTALLED_APPS=…)` calls `ready` again.
         pre_delete.connect(partial(before_delete, columns), sender=model, weak=False, dispatch_uid="pixstore")

@@ -19,6 +19,7 @@ from django.utils.module_loading import import_string
 from ...errors import PixstoreError, SecretError
 from ...pixstore import Pixstore, parts_of
 from ...store.inspection import Inspectable
+from .fields import PictureField
 from .setting import get_pixstore, get_route
 from .upload_memory import longest_request
 
@@ -140,6 +141,27 @@ def check_rule(**_: Any) -> Iterator[CheckMessage]:
         )
 
 
+def check_fields(**_: Any) -> Iterator[CheckMessage]:
+    """Check that pictures that no row names can be found and deleted.
+
+    - W007: A PictureField has no index, so each deletion of a picture reads the whole table.
+    - W008: The `upload_to` of a PictureField is a function, and `directories` is missing: it deletes no pictures.
+    """
+    for model in apps.get_models(include_auto_created=True):
+        indexes = [index.fields[:1] for index in model._meta.indexes]
+        for field in model._meta.local_fields:
+            if not isinstance(field, PictureField):
+                continue
+            # The types of Django lack `db_index`.
+            if not (field.db_index or field.unique or [field.name] in indexes):  # type: ignore[attr-defined]
+                text, hint = "has no index, so each deletion of a picture reads the whole table.", "Set db_index=True."
+                yield checks.Warning(f"{field} {text}", hint=hint, obj=field, id="pixstore.W007")
+            if field.directories is None:
+                text = "deletes no replaced pictures, because upload_to is a function."
+                hint = 'List the directories that it returns, such as directories=["user-*"].'
+                yield checks.Warning(f"{field} {text}", hint=hint, obj=field, id="pixstore.W008")
+
+
 def check_cookie(**_: Any) -> Iterator[CheckMessage]:
     """Check that the session's cookie reaches the images, and travels only over HTTPS. Only with --deploy.
 
@@ -250,5 +272,5 @@ def _has_rule(call: ast.Call) -> bool:
     return any(keyword.arg in ("authorize", "authorize_many", None) for keyword in call.keywords)
 
 
-CHECKS = (check_settings, check_application, check_uploads, check_middleware, check_rule)
+CHECKS = (check_settings, check_application, check_uploads, check_middleware, check_rule, check_fields)
 CHECKS_TO_DEPLOY = (check_cookie, check_store)

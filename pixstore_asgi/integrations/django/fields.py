@@ -1,24 +1,22 @@
 """PictureField: an ImageField whose pictures are saved, replaced and deleted together with their rows."""
 
-import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import F, ImageField, Model
+from django.core.files.base import File
+from django.db.models import F, ImageField, Model, QuerySet
 from django.db.models.fields.files import ImageFieldFile, ImageFileDescriptor
 
 from ...core.formats import SNIFF_BYTES, sniff
-from ...errors import ImageNotFound, InvalidImage
+from ...core.ids import is_image_id
+from ...errors import InputError, InvalidImage
 from ...pixstore import parts_of
 from ...store.contract import CHUNK_BYTES
-from .lifecycle import UncommittedPicture, note_replaced, note_writing, pictures_of
-from .setting import get_images, get_pixstore
+from ..directories import Directories
+from .lifecycle import check_named, note_candidate, save_in_transaction, saving_of
+from .setting import get_pixstore
 from .storage import PixstoreStorage
-
-if TYPE_CHECKING:
-    from django.core.files.base import File
-
 
 Limit = int | Callable[[Any], int | None] | None
 """A limit of the directory of a picture: a constant, or a function of the instance."""
@@ -53,6 +51,13 @@ class PictureFile(ImageFieldFile):
     """The value of a PictureField. It is deleted and replaced together with its row."""
 
     _committed: bool
+    _read: str | None = None  # the name that was read from the row
+    _saved: str | None = None  # the name of the new picture that was saved by this object
+    _is_saved_now = False  # saved by the save of the row that runs
+
+    def __init__(self, instance: Model, field: Any, name: str | None) -> None:
+        super().__init__(instance, field, name)
+        self._read = None if instance is None or instance._state.adding else name
 
     def save(self, name: str, content: "File[Any]", save: bool = True) -> None:
         """Save a new picture. A rollback of the save of the row deletes it.
@@ -62,16 +67,10 @@ class PictureFile(ImageFieldFile):
             content: The file.
             save: Whether to save the row too.
         """
-        if self._committed:
-            note_replaced(self.instance, self.field, self.name)
-            self._committed = False
         assert isinstance(self.field, PictureField)
         self.storage = self.field.storage_for(self.instance)
         super().save(name, content, save=False)
-        getattr(self.instance, self.field.attname)  # marks the value as changed, because `super` leaves a text
-        instance, source = weakref.ref(self.instance), weakref.ref(content)
-        new = UncommittedPicture(instance, self.field, str(self.name), name, source, get_images())
-        pictures_of(self.instance).saved.append(new)
+        self._saved = getattr(self.instance, self.field.attname)._saved = self.name  # `super` leaves another one
         if save:
             self.instance.save()
 
@@ -91,28 +90,38 @@ class PictureFile(ImageFieldFile):
 
 class _Descriptor(ImageFileDescriptor):
     def __set__(self, instance: Model, value: Any) -> None:
-        previous = instance.__dict__.get(self.field.attname)
-        if previous is not None and str(previous) != str(value or ""):
-            note_replaced(instance, self.field, previous)
         super().__set__(instance, value)
+        saving = saving_of(instance)
+        if saving and self.field.attname in saving.unchanged:
+            return  # Django 6 reads the value of F back from the row
         if isinstance(value, str) and not instance._state.adding:
-            self.__get__(instance)  # marks the value as changed: a PictureFile replaces the text
+            value = self.__get__(instance)  # marks the value as changed: a PictureFile replaces the text
+        if isinstance(value, PictureFile):
+            value._read = None
 
 
 class PictureField(ImageField):
     """An ImageField whose pictures are in the setting PIXSTORE, and are saved, replaced and deleted with their rows.
 
-    Forms, the admin and serializers treat it as an ImageField. They refuse files that the Pixstore does not accept. If
-    the transaction that saves a picture is rolled back, the picture is deleted at the end of the request or before the
-    next save. If a picture is replaced or removed, or its row is deleted, it is deleted after the commit. No picture is
-    deleted while a PictureField or ImageField of the same database has its id. The field leaves pictures of rows that
-    were never saved, of bulk_create and of `QuerySet.update`: the command `manage.py pixstore_unnamed` deletes
-    them.
+    Forms, the admin and serializers treat it as an ImageField. They refuse files that the Pixstore does not accept.
+
+    - If a picture is replaced or removed, or its row is deleted, it is deleted after the commit.
+    - If the transaction that saves a picture is rolled back, the picture is deleted after the next commit or request.
+    - Rows may share a picture. A row that names a deleted picture is refused, and so is a name that is no id of the
+      field's directories.
+
+    Before each deletion a query looks for rows of the same database that name the picture, in a PictureField, an
+    ImageField or a field of the setting PIXSTORE_ALSO. Give the field an index, which this query needs. If it is not
+    certain that no row names the picture, the picture stays, and `manage.py pixstore_unnamed` finds it: after
+    `QuerySet.update`, a kill, a failed commit, and on databases other than PostgreSQL and SQLite.
 
     Args:
         verbose_name: As in ImageField, and so are all others. There is no `storage`.
         max_directory_bytes: As in `Pixstore.save_image`, or a function that returns it for an instance of the model.
         max_directory_images: The same for the number of images, without variants.
+        directories: The directories of the field's pictures, besides those of `upload_to`. `user-*` stands for all that
+            begin with "user-". If `upload_to` is a function and this argument is missing, the field leaves replaced
+            and removed pictures.
     """
 
     attr_class = PictureFile
@@ -125,9 +134,12 @@ class PictureField(ImageField):
         *,
         max_directory_bytes: Limit = None,
         max_directory_images: Limit = None,
+        directories: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(verbose_name, **{**kwargs, "storage": PixstoreStorage()})
+        own = () if callable(self.upload_to) else (_pattern_of(str(self.upload_to)),)
+        self.directories = Directories((*directories, *own)) if directories or own else None
         self._limits = {"max_directory_bytes": max_directory_bytes, "max_directory_images": max_directory_images}
 
     def storage_for(self, instance: Model) -> PixstoreStorage:
@@ -142,27 +154,91 @@ class PictureField(ImageField):
         del kwargs["storage"]
         return name, "pixstore_asgi.integrations.django.PictureField", args, kwargs
 
+    def contribute_to_class(self, cls: type[Model], name: str, *args: Any, **kwargs: Any) -> None:
+        """Let each save of the model run in a transaction."""
+        super().contribute_to_class(cls, name, *args, **kwargs)
+        if not cls._meta.abstract:
+            cls.save_base = save_in_transaction(cls.save_base)  # type: ignore[method-assign]
+
+    def holds(self, image_id: str) -> bool:
+        """Return whether the field deletes pictures of this directory."""
+        return self.directories is not None and self.directories.hold(image_id)
+
     def pre_save(self, model_instance: Model, add: bool) -> Any:
         """Save a new picture before its row. Leave the row's picture if the instance has not used it since it was read.
 
         Another request may have replaced it meanwhile, and deleted the picture that this instance names.
+        """
+        saving = saving_of(model_instance)
+        if add or saving is None:
+            return self._saved(model_instance, add)
+        if not self._is_unread(model_instance, saving.using):
+            file, stored = self._saved(model_instance, add), self._stored(model_instance, saving.using)
+            if stored != (file.name or ""):
+                if stored and self.holds(stored):
+                    note_candidate(saving.using, stored)
+                return file
+        saving.unchanged.add(self.attname)
+        return F(self.attname)
+
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        """Refuse a picture that was not saved, and a text that is no id of the field's directories.
 
         Raises:
-            ImageNotFound: The picture of the instance was deleted after a rollback.
+            InputError: The value is refused.
+            ImageNotFound: There is no such picture.
         """
-        if not add and self._is_unchanged(model_instance):
-            return F(self.attname)
-        lost = pictures_of(model_instance).lost
-        if lost and str(getattr(model_instance, self.attname)) in lost:
-            raise ImageNotFound(
-                f"the picture of {self.name} was deleted, because the transaction of its row was rolled back: assign "
-                "the file again"
+        if value and not hasattr(value, "resolve_expression"):
+            self._check(value, connection.alias)
+        return super().get_db_prep_save(value, connection)
+
+    def _check(self, value: Any, using: str) -> None:
+        picture, name = value if isinstance(value, PictureFile) else None, str(value)
+        if isinstance(value, File) and not (picture and picture._committed):
+            raise InputError(
+                f"the file of {self} is not saved: assign it to an instance and call save(), because update() and "
+                "bulk_update() save no pictures"
             )
-        file = super().pre_save(model_instance, add)
-        note_writing(model_instance, self)
+        is_own = picture is not None and name in (picture._read, picture._saved)
+        if not is_own and not (is_image_id(name) and (self.directories is None or self.directories.hold(name))):
+            raise InputError(
+                f"{self} takes pictures of its directories ({self.directories or 'any'}), not {name!r:.80}: assign a "
+                "file to save it, or list the directory in PictureField(directories=…)"
+            )
+        if picture and picture._saved == name:
+            note_candidate(using, name)
+        if is_image_id(name) and not (picture and picture._is_saved_now):
+            check_named(using, self, name)
+
+    def _saved(self, instance: Model, add: bool) -> PictureFile:
+        """Return the instance's picture, which is saved now if it is a new one."""
+        file: PictureFile = getattr(instance, self.attname)
+        is_saved_now = bool(file) and not file._committed
+        super().pre_save(instance, add)
+        file._is_saved_now = is_saved_now
         return file
 
-    def _is_unchanged(self, instance: Model) -> bool:
+    def _stored(self, instance: Model, using: str) -> str | None:
+        """Return the picture that the row names now, and lock the row."""
+        key = self.model._meta.pk
+        rows: QuerySet[Model] = QuerySet(self.model, using=using).filter(pk=getattr(instance, key.attname))
+        stored: str | None = rows.select_for_update().values_list(self.attname, flat=True).first()
+        return stored
+
+    def _is_unread(self, instance: Model, using: str) -> bool:
         """Return whether the value is still the text that was read from the row that is saved."""
-        is_its_row = not instance._state.adding and instance._state.db == pictures_of(instance).using
+        is_its_row = not instance._state.adding and instance._state.db == using
         return is_its_row and isinstance(instance.__dict__.get(self.attname), str)
+
+
+def before_delete(columns: Sequence[PictureField], *, instance: Model, using: str, **_: object) -> None:
+    """Delete the pictures of a row after the commit of its removal. A receiver of pre_delete."""
+    for column in columns:
+        if (name := getattr(instance, column.attname).name) and column.holds(name):
+            note_candidate(using, name)
+
+
+def _pattern_of(upload_to: str) -> str | None:
+    """Return the directory, or the pattern of the directories, of all pictures with this `upload_to`."""
+    head, sign, _ = upload_to.lstrip("/").partition("%")
+    return f"{head.replace('/', '-')}*" if sign else head.strip("/").replace("/", "-") or None

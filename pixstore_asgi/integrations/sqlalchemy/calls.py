@@ -20,19 +20,22 @@ class Calls:
 
     def save_image(self, data: Any, **options: Any) -> str:
         """Save a picture and return its id."""
-        if in_greenlet():
-            return await_only(self._pix.save_image(data, **options)).id
-        return self._sync.save_image(data, **options).id
+        return str(self._call("save_image", data, **options).id)
+
+    def image_exists(self, image_id: str, **options: Any) -> bool:
+        """Return whether there is a picture with this id."""
+        return bool(self._call("image_exists", image_id, **options))
 
     def delete_image(self, image_id: str, **options: Any) -> None:
         """Delete a picture, if there is one."""
-        if in_greenlet():
-            await_only(self._pix.delete_image(image_id, **options))
-        else:
-            self._sync.delete_image(image_id, **options)
+        self._call("delete_image", image_id, **options)
 
     def list_images(self, **options: Any) -> Sequence[ImageInfo]:
         """List a page of pictures."""
+        images: Sequence[ImageInfo] = self._call("list_images", **options)
+        return images
+
+    def _call(self, name: str, *args: Any, **options: Any) -> Any:
         if in_greenlet():
-            return await_only(self._pix.list_images(**options))
-        return self._sync.list_images(**options)
+            return await_only(getattr(self._pix, name)(*args, **options))
+        return getattr(self._sync, name)(*args, **options)

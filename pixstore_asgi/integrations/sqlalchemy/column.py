@@ -1,19 +1,24 @@
 """The type of a picture column, and the new pictures that an application assigns to it."""
 
-from typing import Any, Self
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Column, Dialect, String, TypeDecorator
+from sqlalchemy import Column, Dialect, MetaData, String, TypeDecorator
 from sqlalchemy.exc import DontWrapMixin
-from sqlalchemy.orm import ColumnProperty, Mapper
+from sqlalchemy.orm import Mapper
 from sqlalchemy.types import TypeEngine
 
+from ...core.events import event
 from ...core.hidden import Hidden, hide
 from ...core.ids import checked_directory, is_image_id
 from ...decoding.task import Focus
 from ...errors import InputError
 from ...saving.options import OnProgress
 from ...saving.source import viewed
+from ..directories import Directories
 
+_log = logging.getLogger("pixstore_asgi")
 _ID_CHARACTERS = 193  # a directory of 64, a colon, a name of 128
 
 
@@ -24,24 +29,40 @@ class _Refused(InputError, DontWrapMixin):
 class PictureType(TypeDecorator[str]):
     """The type of a column with the id of a picture: a VARCHAR(193).
 
-    Assign a `NewPicture` to save one. The column then has its id, a `str`. None: the row has no picture.
+    Assign a `NewPicture` to save one. The column then has its id, a `str`. None: the row has no picture. The column
+    refuses pictures of other directories.
+
+    Give the column an index: before a picture is deleted, a query looks for rows that name it.
 
     Args:
-        directory: The directory of new pictures, unless `NewPicture` has one.
+        directory: The directory of new pictures, unless `NewPicture` has one. None: they have none.
+        also: Other directories of this column's pictures. `user-*` stands for all that begin with "user-".
 
     Raises:
-        InputError: The directory is invalid.
+        InputError: A directory is invalid.
     """
 
     impl = String(_ID_CHARACTERS)
     cache_ok = True
 
-    def __init__(self, directory: str | None = None) -> None:
+    def __init__(self, directory: str | None = None, *, also: Sequence[str] = ()) -> None:
         super().__init__()
         self.directory = None if directory is None else checked_directory(directory)
+        self.also = tuple(also)
+        self.directories = Directories((directory, *also))
+
+    def directory_for(self, picture: "NewPicture") -> str | None:
+        """Return the directory of a new picture. Raises InputError if it is none of the column's."""
+        directory = picture.directory or self.directory
+        if not self.directories.has(directory):
+            raise InputError(
+                f"the column takes pictures of its directories ({self.directories}), not of {directory!r:.80}: "
+                "list the directory in PictureType(directory, also=…)"
+            )
+        return directory
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Refuse a picture that was not saved, and any other text that is not an id."""
+        """Refuse a picture that was not saved, a picture of another directory, and any other text."""
         if isinstance(value, NewPicture):
             raise _Refused(
                 "a NewPicture was written without being saved: assign it to a mapped object in a session that "
@@ -56,6 +77,11 @@ class PictureType(TypeDecorator[str]):
             raise _Refused(
                 f"a picture column takes the id of an image, a NewPicture or None, not {value!r:.80}: "
                 "assign the NewPicture after a validation, which makes a plain text of it"
+            )
+        if value is not None and not self.directories.hold(value):
+            raise _Refused(
+                f"the column takes pictures of its directories ({self.directories}), not {value!r:.80}: list the "
+                "directory in PictureType(directory, also=…)"
             )
         return value
 
@@ -72,7 +98,7 @@ class NewPicture(str):
 
     Args:
         data: As in `Pixstore.save_image`. In a session that is not async, as in `SyncPixstore.save_image`.
-        directory: The directory of the picture. Default: the directory of the column.
+        directory: The directory of the picture, one of the column's. Default: the first one of the column.
         strip_metadata: As in `Pixstore.save_image`.
         focus: As in `Pixstore.save_image`.
         on_progress: As in `Pixstore.save_image`.
@@ -121,9 +147,42 @@ class NewPicture(str):
     __hash__ = object.__hash__
 
 
-def picture_attributes(mapper: Mapper[Any]) -> list[ColumnProperty[Any]]:
+class PictureAttribute(NamedTuple):
+    """An attribute of a mapped class that has pictures."""
+
+    key: str
+    column: Column[Any]
+    kind: PictureType
+
+
+def picture_attributes(mapper: Mapper[Any]) -> list[PictureAttribute]:
     """Return the attributes of a mapped class that have pictures. An expression, such as a query of another table's
     pictures, has none of its own.
     """
-    columns = ((each, each.columns[0]) for each in mapper.column_attrs)
-    return [each for each, column in columns if isinstance(column, Column) and isinstance(column.type, PictureType)]
+    columns = ((each.key, each.columns[0]) for each in mapper.column_attrs)
+    return [
+        PictureAttribute(key, column, column.type)
+        for key, column in columns
+        if isinstance(column, Column) and isinstance(column.type, PictureType)
+    ]
+
+
+def picture_columns(metadata: MetaData) -> set[Column[Any]]:
+    """Return the columns of all tables that name pictures."""
+    return {each for table in metadata.tables.values() for each in table.c if isinstance(each.type, PictureType)}
+
+
+def warn_without_index(columns: Iterable[Column[Any]]) -> None:
+    """Log a warning for each column that begins no index, once in each process."""
+    for column in {*columns} - _seen:
+        _seen.add(column)
+        begins_index = any(each.columns.values()[:1] == [column] for each in column.table.indexes)
+        if not (begins_index or column.unique or column.primary_key):
+            _log.warning(
+                "the column %s has no index: give it one, because each deletion of a picture looks for its rows",
+                column,
+                extra=event("picture_column_without_index", column=str(column)),
+            )
+
+
+_seen: set[Column[Any]] = set()

@@ -1,18 +1,16 @@
 """SessionPictures: saves, replaces and deletes pictures together with the rows of a session."""
 
-import logging
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from sqlalchemy import Connection, MetaData, event, inspect, select
+from sqlalchemy import Column, Connection, MetaData, event, inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import (
-    ColumnProperty,
     InstanceState,
     Mapper,
+    QueryableAttribute,
     Session,
     SessionTransaction,
     object_session,
@@ -20,12 +18,13 @@ from sqlalchemy.orm import (
     sessionmaker,
 )
 
-from ...core.events import event as log_event
-from ...errors import ConfigError
+from ...errors import ConfigError, ImageNotFound, InputError, StoreConflict
 from ...pixstore import Pixstore
+from ..unnamed import can_lock, delete_after_commit, delete_unnamed, lock_named, unnamed_ids
 from .calls import Calls
-from .column import NewPicture, PictureType, picture_attributes
-from .unnamed import unnamed_pictures
+from .changes import Assigned, Changes
+from .column import NewPicture, PictureAttribute, picture_attributes, picture_columns, warn_without_index
+from .rows import CoreRows, Place, is_autocommit, rows_of
 
 Sessions = (
     sessionmaker[Any]
@@ -37,57 +36,28 @@ Sessions = (
 )
 """The sessions to watch: of a factory, or of a class."""
 
-_log = logging.getLogger("pixstore_asgi")
 _watching: "WeakKeyDictionary[type[Session], SessionPictures]" = WeakKeyDictionary()
 _made_here: "WeakSet[type[Session]]" = WeakSet()
-
-
-class _Assigned(NamedTuple):
-    """A picture that a flush has saved, with the attribute that it was assigned to."""
-
-    attribute: str
-    picture: NewPicture
-
-
-@dataclass
-class _Changes:
-    """The pictures of one transaction or savepoint.
-
-    saved: the ids of new pictures. assigned: by object and id, only while the application keeps the object, because one
-    transaction may save more pictures than fit into memory. rows: by id, how many rows name a picture more than at the
-    beginning. A new picture begins at -1, because it needs one row. Pictures below 0 are deleted after the commit.
-    may_be_committed: the commit has begun.
-    """
-
-    saved: list[str] = field(default_factory=list)
-    assigned: "WeakKeyDictionary[InstanceState[Any], dict[str, _Assigned]]" = field(default_factory=WeakKeyDictionary)
-    rows: Counter[str] = field(default_factory=Counter)
-    may_be_committed: bool = False
-    is_committed: bool = False
-
-    def add(self, inner: "_Changes") -> None:
-        """Add the changes of a savepoint that was released."""
-        self.saved += inner.saved
-        self.rows.update(inner.rows)
-        for state, assigned in inner.assigned.items():
-            self.assigned.setdefault(state, {}).update(assigned)
-
-    def unnamed(self) -> list[str]:
-        """Return the pictures to delete after a commit."""
-        return [image_id for image_id, count in self.rows.items() if count < 0]
 
 
 class SessionPictures:
     """Keeps pictures and rows together, for all `PictureType` columns of the sessions that it watches.
 
     - A flush saves each `NewPicture`, before it writes a row.
-    - After a rollback, of a savepoint too, or a close without a commit, the pictures saved meanwhile are deleted.
-    - After a commit, pictures are deleted if their row was deleted or has another picture now. If that fails, it is
-      logged as `picture_not_deleted`.
+    - A flush that names any other picture checks that it exists, and keeps others from deleting it until the
+      transaction ends. Rows may share a picture.
+    - After a rollback, or a close without a commit, the pictures saved meanwhile are deleted.
+    - After a commit, pictures are deleted if no row names them any more. If that fails, it is logged as
+      `picture_not_deleted`.
 
-    A picture belongs to one row; it may move to another row within one transaction. `insert()`, `update()`, `delete()`
-    and bulk calls refuse a `NewPicture`, and leave the pictures of deleted rows. `unnamed` finds these, and those that
-    a killed process, a failed commit or a session that joins a transaction of its Connection left.
+    Before each deletion a query looks for rows that name the picture. If it is not certain that there is none, the
+    picture stays. `unnamed` finds it, as it finds the pictures that these left:
+
+    - `insert()`, `update()`, `delete()`, bulk calls and cascades of the database
+    - a killed process, a failed commit, or a rollback under AUTOCOMMIT
+    - a session that is bound to a Connection
+    - a database other than PostgreSQL and SQLite
+    - row-level security that could hide rows from the query
 
     Args:
         pix: The Pixstore.
@@ -95,6 +65,8 @@ class SessionPictures:
             Default: all sessions of the process, also async ones and those of SQLModel and admin pages. Name them if
             you have several Pixstores. A later SessionPictures of the same sessions replaces this one. Of several that
             match, the one of the most derived class counts.
+        metadata: All tables with `PictureType` columns. Without it, replaced and removed pictures stay.
+        also: Other columns that name pictures, such as those of a history table.
         in_transaction: Whether pictures are saved and deleted in the session's own transaction. It needs async sessions
             with asyncpg or psycopg on the PostgreSQL database of `pix`, with a pool of its own, and READ COMMITTED.
 
@@ -102,16 +74,26 @@ class SessionPictures:
         ConfigError: `sessions` is none of these.
     """
 
-    def __init__(self, pix: Pixstore, sessions: Sessions = Session, *, in_transaction: bool = False) -> None:
+    def __init__(
+        self,
+        pix: Pixstore,
+        sessions: Sessions = Session,
+        *,
+        metadata: Iterable[MetaData] = (),
+        also: Iterable[QueryableAttribute[Any] | Column[Any]] = (),
+        in_transaction: bool = False,
+    ) -> None:
         self._calls = Calls(pix)
+        self._metadata = tuple(metadata)
+        self._also = frozenset(_column(each) for each in also)
         self._in_transaction = in_transaction
-        self._changes: WeakKeyDictionary[SessionTransaction, _Changes] = WeakKeyDictionary()
+        self._changes: WeakKeyDictionary[Session, Changes] = WeakKeyDictionary()
         _watching[_class_of(sessions)] = self
 
     def unnamed(
         self,
         session: Session,
-        metadata: MetaData,
+        metadata: MetaData | None = None,
         *,
         directory: str | None,
         grace_s: float = 3600,
@@ -119,11 +101,11 @@ class SessionPictures:
     ) -> list[str]:
         """Find pictures that no row names, and delete them if `delete` is set.
 
-        In async code: `await session.run_sync(pictures.unnamed, Base.metadata, directory="posts")`.
+        In async code: `await session.run_sync(pictures.unnamed, directory="posts")`.
 
         Args:
             session: A new session, in no transaction.
-            metadata: The tables that name pictures in `PictureType` columns: all that use the directory.
+            metadata: More tables that name pictures. Those of the constructor count in any case.
             directory: The directory. None: all pictures of the Pixstore.
             grace_s: Leave out pictures saved within the last `grace_s` seconds. Choose it longer than the longest
                 transaction: its pictures have no committed row yet.
@@ -136,14 +118,22 @@ class SessionPictures:
             InputError: The metadata has no such column, the session is in a transaction, or the directory is invalid.
             StoreError: The store failed.
         """
-        unnamed = []
-        for image_id in unnamed_pictures(self._calls, session, metadata, directory=directory, grace_s=grace_s):
-            unnamed.append(image_id)
-            if delete:
-                self._calls.delete_image(image_id)
-        return unnamed
+        columns = self._columns() | (picture_columns(metadata) if metadata else set())
+        if not columns:
+            raise InputError(
+                "no table of the metadata has a PictureType column, so every picture would be deleted: pass metadata, "
+                "and import the models first"
+            )
+        if session.in_transaction():
+            raise InputError("the session is in a transaction, which may not see newer rows: pass a new session")
+        begin = partial(rows_of, session, columns)
+        return list(unnamed_ids(self._calls, begin, directory=directory, grace_s=grace_s, delete=delete))
 
-    def _save_new(self, session: Session) -> None:
+    def _columns(self) -> set[Column[Any]]:
+        return {*self._also, *(column for each in self._metadata for column in picture_columns(each))}
+
+    def _save_new(self, session: Session, *_: object) -> None:
+        self._changes_of(session).fresh.clear()
         for instance in [*session.new, *session.dirty]:
             state = inspect(instance)
             for attribute in picture_attributes(state.mapper):
@@ -151,85 +141,92 @@ class SessionPictures:
                 if isinstance(picture, NewPicture):
                     self._save(session, instance, attribute, picture)
 
-    def _save(self, session: Session, instance: object, attribute: ColumnProperty[Any], picture: NewPicture) -> None:
-        kind = attribute.columns[0].type
-        assert isinstance(kind, PictureType)
-        directory = picture.directory or kind.directory
-        options = {**picture.options, "directory": directory, **self._connection(session)}
+    def _save(self, session: Session, instance: object, attribute: PictureAttribute, picture: NewPicture) -> None:
+        state = inspect(instance)
+        options = {**picture.options, "directory": attribute.kind.directory_for(picture), **self._connection(session)}
         image_id = self._calls.save_image(picture.take(), **options)
         changes = self._changes_of(session)
-        changes.saved.append(image_id)
-        changes.assigned.setdefault(inspect(instance), {})[image_id] = _Assigned(attribute.key, picture)
-        changes.rows[image_id] -= 1
+        changes.fresh.add(image_id)
+        changes.assigned.setdefault(state, {})[image_id] = Assigned(attribute.key, picture)
+        candidates = changes.of(session.get_bind(state.mapper))
+        candidates.saved.add(image_id)
+        candidates.columns.add(attribute.column)
         setattr(instance, attribute.key, image_id)
 
-    def _count(self, session: Session, mapper: Mapper[Any], instance: object, *, is_deleted: bool) -> None:
-        """Count the pictures that a row gains and loses, which is about to be written."""
-        state, rows = inspect(instance), self._changes_of(session).rows
+    def _note(
+        self, session: Session, mapper: Mapper[Any], connection: Connection, instance: object, *, is_deleted: bool
+    ) -> None:
+        """Note the pictures that a row gains and loses, which is about to be written."""
+        state, changes = inspect(instance), self._changes_of(session)
         for attribute in picture_attributes(mapper):
             history = state.attrs[attribute.key].history
-            if is_deleted or history.has_changes():
-                if removed := _stored(session, state, attribute):
-                    rows[removed] -= 1
-                if history.added and isinstance(history.added[0], str) and not is_deleted:
-                    rows[history.added[0]] += 1
+            if not (is_deleted or history.has_changes()):
+                continue
+            candidates = changes.of(session.get_bind(mapper))
+            candidates.place = candidates.place or Place(connection)
+            candidates.columns.add(attribute.column)
+            stored, read = _stored(session, connection, state, attribute), (*history.deleted, *history.unchanged)
+            changes.outdated.update(each for each in read if each and each != stored)
+            if stored and self._metadata and attribute.kind.directories.hold(stored):
+                candidates.removed.add(stored)
+            for gained in history.added if not is_deleted else ():
+                if isinstance(gained, str) and gained not in changes.fresh:
+                    changes.named.add(gained)
+                    self._check_named(session, connection, attribute.column, gained)
+        for outdated in changes.outdated & changes.named:
+            raise StoreConflict(
+                f"the picture {outdated} was taken from a row that names another picture now: read the row again"
+            )
+
+    def _check_named(self, session: Session, connection: Connection, column: Column[Any], image_id: str) -> None:
+        """Check that a picture of another row exists, and keep others from deleting it until the transaction ends."""
+        if is_autocommit(connection):
+            raise InputError(
+                f"{column} was given the picture of another row under AUTOCOMMIT, so it could be deleted meanwhile: "
+                "use a transaction"
+            )
+        lock_named(CoreRows(connection, [column]), image_id)
+        if not self._calls.image_exists(image_id, **self._connection(session)):
+            raise ImageNotFound(f"there is no image with the id {image_id}, so {column} can't name it: save it again")
 
     def _prepare_commit(self, session: Session) -> None:
         if session.get_nested_transaction() is not None:
             return
         session.flush()
-        changes = self._changes.get(_transaction(session))
+        changes = self._changes.get(session)
         if changes is None:
             return
         if self._in_transaction:
-            for image_id in changes.unnamed():
-                self._calls.delete_image(image_id, **self._connection(session))
-                del changes.rows[image_id]
+            for candidates in changes.candidates.values():
+                rows = CoreRows(session.connection(), candidates.columns | self._columns())
+                delete = partial(self._calls.delete_image, **self._connection(session))
+                delete_unnamed([rows], candidates.saved | candidates.removed, delete)
         changes.may_be_committed = True
 
     def _note_commit(self, session: Session) -> None:
-        changes = self._changes.get(_transaction(session))
-        if changes is not None:
+        changes = self._changes.get(session)
+        if changes is not None and session.get_nested_transaction() is None:
             changes.is_committed = True
 
     def _end(self, session: Session, transaction: SessionTransaction) -> None:
-        changes = self._changes.pop(transaction, None)
+        changes = None if transaction.parent else self._changes.pop(session, None)
         if changes is None:
             return
-        is_open = transaction.parent is None and _has_joined(session)
         if not changes.is_committed:
-            changes.may_be_committed |= is_open
-            self._roll_back(changes)
-        elif transaction.parent is not None:
-            self._changes.setdefault(transaction.parent, _Changes()).add(changes)
-        elif not is_open:
-            self._delete(changes.unnamed())
-
-    def _roll_back(self, changes: _Changes) -> None:
-        for state, assigned in changes.assigned.items():
-            # The object may be added again, so that its next flush saves the picture again.
-            for image_id, (attribute, picture) in assigned.items():
-                instance = state.obj()
-                if instance is not None and state.transient and state.dict.get(attribute) == image_id:
-                    setattr(instance, attribute, picture)
+            changes.give_back()
         # If a commit fails, its rows may be stored all the same: their pictures must stay.
-        if not (self._in_transaction or changes.may_be_committed):
-            self._delete(changes.saved)
+        if self._in_transaction or (changes.may_be_committed and not changes.is_committed):
+            return
+        for engine, candidates in changes.candidates.items():
+            if can_lock(engine.dialect.name) and (changes.is_committed or not is_autocommit(engine)):
+                image_ids = candidates.saved | (candidates.removed if changes.is_committed else set())
+                columns = candidates.columns | self._columns()
+                warn_without_index(columns)
+                place = candidates.place or Place()
+                delete_after_commit(partial(place.rows, engine, columns), image_ids, self._calls.delete_image)
 
-    def _delete(self, image_ids: Iterable[str]) -> None:
-        for image_id in image_ids:
-            try:
-                self._calls.delete_image(image_id)
-            except Exception as error:
-                _log.warning(
-                    "picture %s has no row and was not deleted: %s",
-                    image_id,
-                    error,
-                    extra=log_event("picture_not_deleted", image_id=image_id),
-                )
-
-    def _changes_of(self, session: Session) -> _Changes:
-        return self._changes.setdefault(_transaction(session), _Changes())
+    def _changes_of(self, session: Session) -> Changes:
+        return self._changes.setdefault(session, Changes())
 
     def _connection(self, session: Session) -> dict[str, Any]:
         """Return the argument `connection` of a call, if the session's transaction takes pictures."""
@@ -240,14 +237,11 @@ class SessionPictures:
         return {"connection": connection.connection.driver_connection}
 
 
-def _transaction(session: Session) -> SessionTransaction:
-    """Return the innermost savepoint or transaction. A flush has one of its own inside, which does not count."""
-    return session.get_nested_transaction() or session.get_transaction() or session.begin()
-
-
-def _has_joined(session: Session) -> bool:
-    """Return whether the session's Connection is still in a transaction, which alone decides about the rows."""
-    return isinstance(session.bind, Connection) and session.bind.in_transaction()
+def _column(given: QueryableAttribute[Any] | Column[Any]) -> Column[Any]:
+    column = given.property.columns[0] if isinstance(given, QueryableAttribute) else given
+    if isinstance(column, Column):
+        return column
+    raise ConfigError(f"also takes columns and mapped attributes of columns, not {type(given).__name__}")
 
 
 def _class_of(sessions: Sessions) -> type[Session]:
@@ -284,52 +278,45 @@ def _deleted_identity(session: Session, state: InstanceState[Any]) -> tuple[Any,
     return key[1] if other is not None and other in session.deleted else None
 
 
-def _stored(session: Session, state: InstanceState[Any], attribute: ColumnProperty[Any]) -> str | None:
+def _stored(
+    session: Session, connection: Connection, state: InstanceState[Any], attribute: PictureAttribute
+) -> str | None:
     """Return the picture that the row names now, and lock the row. Another session may have changed it meanwhile."""
     identity = state.identity or _deleted_identity(session, state)
     if identity is None:
         return None
-    keys = [state.mapper.get_property_by_column(column).class_attribute for column in state.mapper.primary_key]
-    is_its_row = [key == value for key, value in zip(keys, identity, strict=True)]
-    query = select(attribute.class_attribute).where(*is_its_row)
+    # The attributes of the object's own class: those of a base class would join the tables without a condition.
+    own = [state.mapper.get_property_by_column(column).key for column in state.mapper.primary_key]
+    is_its_row = [getattr(state.class_, key) == value for key, value in zip(own, identity, strict=True)]
+    query = select(getattr(state.class_, attribute.key)).where(*is_its_row)
     # PostgreSQL refuses to lock the outer joins of a mapping with `with_polymorphic`.
-    return session.scalar(query.with_for_update(of=attribute.columns[0]))
+    stored: str | None = connection.scalar(query.with_for_update(of=attribute.column))
+    return stored
 
 
-@event.listens_for(Session, "before_flush")
-def _before_flush(session: Session, *_: object) -> None:
-    if pictures := _watcher(session):
-        pictures._save_new(session)
+def _react(name: str, reaction: Callable[..., None]) -> None:
+    """Call a method of SessionPictures at an event of the sessions that it watches."""
+
+    @event.listens_for(Session, name)
+    def react(session: Session, *rest: Any) -> None:
+        if pictures := _watcher(session):
+            reaction(pictures, session, *rest)
 
 
-@event.listens_for(Session, "before_commit")
-def _before_commit(session: Session) -> None:
-    if pictures := _watcher(session):
-        pictures._prepare_commit(session)
-
-
-@event.listens_for(Session, "after_commit")
-def _after_commit(session: Session) -> None:
-    if pictures := _watcher(session):
-        pictures._note_commit(session)
-
-
-@event.listens_for(Session, "after_transaction_end")
-def _after_transaction_end(session: Session, transaction: SessionTransaction) -> None:
-    if pictures := _watcher(session):
-        pictures._end(session, transaction)
+_react("before_flush", SessionPictures._save_new)
+_react("before_commit", SessionPictures._prepare_commit)
+_react("after_commit", SessionPictures._note_commit)
+_react("after_transaction_end", SessionPictures._end)
 
 
 @event.listens_for(Mapper, "before_insert")
 @event.listens_for(Mapper, "before_update")
-def _before_write(mapper: Mapper[Any], _: Connection, instance: object) -> None:
+def _before_write(mapper: Mapper[Any], connection: Connection, instance: object, *, is_deleted: bool = False) -> None:
     session = object_session(instance)
     if session and (pictures := _watcher(session)):
-        pictures._count(session, mapper, instance, is_deleted=False)
+        pictures._note(session, mapper, connection, instance, is_deleted=is_deleted)
 
 
 @event.listens_for(Mapper, "before_delete")
-def _before_delete(mapper: Mapper[Any], _: Connection, instance: object) -> None:
-    session = object_session(instance)
-    if session and (pictures := _watcher(session)):
-        pictures._count(session, mapper, instance, is_deleted=True)
+def _before_delete(mapper: Mapper[Any], connection: Connection, instance: object) -> None:
+    _before_write(mapper, connection, instance, is_deleted=True)

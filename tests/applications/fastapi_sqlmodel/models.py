@@ -14,6 +14,6 @@ class Cook(SQLModel, table=True):
 class Dish(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     name: str
-    picture: str = Field(sa_column=Column(PictureType("dishes"), nullable=False))
+    picture: str = Field(sa_column=Column(PictureType("dishes"), nullable=False, index=True))
     cook_id: int | None = Field(default=None, foreign_key="cook.id")
     cook: Cook = Relationship()

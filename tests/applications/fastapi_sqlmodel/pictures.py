@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel
+from sqlmodel import SQLModel
 from starlette.types import Scope
 
 from pixstore_asgi import ImageRecord, Pixstore, PixstoreMiddleware, RecordsApp
@@ -22,7 +23,7 @@ __all__ = ["DishView", "PictureType", "SentPicture", "Show", "add_pictures", "no
 pix = Pixstore(FOLDER / "pictures.db", strip_metadata=True)
 images = SyncPixstore(pix)
 upload = upload_docs(pix)
-SessionPictures(pix, sessions)
+SessionPictures(pix, sessions, metadata=[SQLModel.metadata])
 
 
 class DishView(BaseModel):

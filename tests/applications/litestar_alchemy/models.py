@@ -22,7 +22,7 @@ class Post(UUIDAuditBase):
     __tablename__ = "post"
 
     text: Mapped[str]
-    picture: Mapped[str] = mapped_column(PictureType("posts"))
+    picture: Mapped[str] = mapped_column(PictureType("posts"), index=True)
     author_id: Mapped[UUID] = mapped_column(ForeignKey("member.id"))
     author: Mapped[Member] = relationship(lazy="joined")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
+from advanced_alchemy.base import UUIDAuditBase
 from litestar import Request
 from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["PictureType", "PostView", "SentPicture", "Show", "dependencies", "no_store", "plugin"]
 
 pix = Pixstore(FOLDER / "pictures.db", strip_metadata=True)
-SessionPictures(pix, sessions)
+SessionPictures(pix, sessions, metadata=[UUIDAuditBase.metadata])
 
 
 @dataclass

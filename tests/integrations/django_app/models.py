@@ -22,7 +22,7 @@ class Member(models.Model):
     """A picture that lives and ends with its row."""
 
     name: models.CharField[str, str] = models.CharField(max_length=50, unique=True)
-    avatar = PictureField(upload_to="avatars", blank=True)
+    avatar = PictureField(upload_to="avatars", blank=True, db_index=True)
 
 
 class Album(models.Model):
@@ -34,6 +34,8 @@ class Album(models.Model):
         upload_to=lambda album, _: f"{album.owner}/cover",
         max_directory_bytes=lambda album: album.quota,
         max_directory_images=2,
+        directories=["*"],
+        db_index=True,
     )
 
 

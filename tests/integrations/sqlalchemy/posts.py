@@ -24,7 +24,7 @@ class Album(Base):
     __tablename__ = "album"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    cover: Mapped[str | None] = mapped_column(PictureType("posts"))
+    cover: Mapped[str | None] = mapped_column(PictureType("posts"), index=True)
     posts: Mapped[list["Post"]] = relationship(cascade="all, delete-orphan")
 
 
@@ -33,7 +33,7 @@ class Post(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(40), unique=True)
-    picture: Mapped[str | None] = mapped_column(PictureType("posts"))
+    picture: Mapped[str | None] = mapped_column(PictureType("posts", also=["others"]), index=True)
     album_id: Mapped[int | None] = mapped_column(ForeignKey(Album.id))
 
 
@@ -55,7 +55,7 @@ class World:
             return
         engine = create_engine(self.url)
         sessions = sessionmaker(engine)
-        self.pictures = SessionPictures(self.pix, sessions)
+        self.pictures = SessionPictures(self.pix, sessions, metadata=[Base.metadata])
         Base.metadata.create_all(engine)
         try:
             for case in cases:
@@ -74,7 +74,9 @@ class World:
     async def sessions(self, **options: Any) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
         engine = create_async_engine(self.url)
         sessions = async_sessionmaker(engine, **options)
-        self.pictures = SessionPictures(self.pix, sessions, in_transaction=self.in_transaction)
+        self.pictures = SessionPictures(
+            self.pix, sessions, metadata=[Base.metadata], in_transaction=self.in_transaction
+        )
         async with engine.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
         try:

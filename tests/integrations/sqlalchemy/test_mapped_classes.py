@@ -100,13 +100,16 @@ class Card(Dataclasses):
 
 class Memo(sqlmodel.SQLModel, table=True):
     id: int | None = sqlmodel.Field(default=None, primary_key=True)
-    picture: str | None = sqlmodel.Field(default=None, sa_type=PictureType)
+    picture: str | None = sqlmodel.Field(default=None, sa_type=PictureType("notes"))
+
+
+ALL = [Base.metadata, Mappings.metadata, Dataclasses.metadata, sqlmodel.SQLModel.metadata]
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = create_engine(f"sqlite:///{tmp_path}/app.db")
-    for metadata in (Base.metadata, Mappings.metadata, Dataclasses.metadata, sqlmodel.SQLModel.metadata):
+    for metadata in ALL:
         metadata.create_all(engine)
     yield engine
     engine.dispose()
@@ -120,7 +123,7 @@ def images() -> SyncPixstore:
 @pytest.fixture
 def session(engine: Engine, images: SyncPixstore) -> Iterator[Session]:
     sessions = sessionmaker(engine)
-    SessionPictures(images.pixstore, sessions)
+    SessionPictures(images.pixstore, sessions, metadata=ALL)
     with sessions() as session:
         yield session
 
@@ -130,10 +133,15 @@ def stored(images: SyncPixstore) -> list[str]:
 
 
 @pytest.fixture
-def statements(session: Session) -> list[Select[Any]]:
-    """The queries of the session."""
+def statements(engine: Engine) -> list[Select[Any]]:
+    """The queries of the database."""
     found: list[Select[Any]] = []
-    event.listen(session, "do_orm_execute", lambda state: found.append(state.statement))
+
+    def note(_: object, statement: object, *__: object) -> None:
+        if isinstance(statement, Select):
+            found.append(statement)
+
+    event.listen(engine, "before_execute", note)
     return found
 
 
@@ -158,7 +166,7 @@ def test_a_class_that_is_read_with_its_subclasses(postgres: "Cluster", images: S
         engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
         Polymorphic.metadata.create_all(engine)
         sessions = sessionmaker(engine)
-        SessionPictures(images.pixstore, sessions)
+        SessionPictures(images.pixstore, sessions, metadata=[Polymorphic.metadata])
         with sessions() as session:
             session.add_all([Print(picture=NewPicture(picture())), Print(picture=NewPicture(picture()))])
             session.commit()
@@ -211,7 +219,7 @@ def test_a_picture_as_the_primary_key(session: Session, images: SyncPixstore) ->
 
 def test_dataclasses_and_sqlmodel(session: Session, images: SyncPixstore) -> None:
     """Constructors of dataclasses and of SQLModel accept a picture."""
-    card, note = Card(picture=NewPicture(picture())), Memo(picture=NewPicture(picture("webp"), directory="notes"))
+    card, note = Card(picture=NewPicture(picture())), Memo(picture=NewPicture(picture("webp")))
     session.add_all([card, note])
     session.commit()
     assert stored(images) == sorted(each for each in (card.picture, note.picture) if each)
@@ -220,7 +228,7 @@ def test_dataclasses_and_sqlmodel(session: Session, images: SyncPixstore) -> Non
 async def test_sqlmodel_async(engine: Engine) -> None:
     """An AsyncSession of SQLModel is watched by its class."""
     pix = MemoryPixstore()
-    SessionPictures(pix, AsyncSession)
+    SessionPictures(pix, AsyncSession, metadata=ALL)
     others = create_async_engine(engine.url.set(drivername="sqlite+aiosqlite"))
     async with AsyncSession(others) as session:
         note = Memo(picture=NewPicture(picture()))

@@ -30,7 +30,7 @@ def test_a_transaction_that_the_session_has_joined(engine: Engine, *, is_kept: b
     """A session joins a transaction of its connection, which then ends: no row loses its picture."""
     pix = MemoryPixstore()
     sessions = sessionmaker(engine)
-    SessionPictures(pix, sessions)
+    SessionPictures(pix, sessions, metadata=[Base.metadata])
     with sessions() as session:
         add(session)
     with engine.connect() as connection, connection.begin() as transaction:
@@ -52,7 +52,7 @@ def test_a_transaction_does_not_keep_its_pictures(engine: Engine) -> None:
     """After a flush, the session holds neither the object nor the bytes of its picture. A rollback still deletes it."""
     pix = MemoryPixstore()
     sessions = sessionmaker(engine)
-    SessionPictures(pix, sessions)
+    SessionPictures(pix, sessions, metadata=[Base.metadata])
     with sessions() as session:
         saved = new()
         session.add(saved)
@@ -69,7 +69,7 @@ def test_a_scoped_session(engine: Engine) -> None:
     """A scoped session is watched by its factory. An engine is refused."""
     pix = MemoryPixstore()
     sessions = scoped_session(sessionmaker(engine))
-    SessionPictures(pix, sessions)
+    SessionPictures(pix, sessions, metadata=[Base.metadata])
     with sessions() as session:
         add(session)
     assert len(SyncPixstore(pix).list_images()) == 1
@@ -81,7 +81,7 @@ def test_a_row_that_takes_the_key_of_a_deleted_one(engine: Engine) -> None:
     """A flush that deletes a row and adds one with its key updates the row: the picture of the first one is deleted."""
     pix = MemoryPixstore()
     sessions = sessionmaker(engine)
-    SessionPictures(pix, sessions)
+    SessionPictures(pix, sessions, metadata=[Base.metadata])
     with sessions() as session:
         add(session)
         old = post(session)

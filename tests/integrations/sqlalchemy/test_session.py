@@ -226,7 +226,7 @@ def test_two_sessions_change_one_row(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/app.db")
     Base.metadata.create_all(engine)
     sessions, images = sessionmaker(engine), SyncPixstore(MemoryPixstore())
-    SessionPictures(images.pixstore, sessions)
+    SessionPictures(images.pixstore, sessions, metadata=[Base.metadata])
     with sessions() as first, sessions() as second:
         first.add(new())
         first.commit()
@@ -308,7 +308,7 @@ def test_a_failed_deletion_is_logged(
     monkeypatch.setattr(world.pix, "delete_image", fail)
     world.run(remove)
     (line,) = caplog.records
-    assert line.getMessage() == f"picture {image_id} has no row and was not deleted: it is locked"
+    assert line.getMessage() == f"picture {image_id} was not deleted, and may have no row: it is locked"
     assert (line.event, line.image_id) == ("picture_not_deleted", image_id)  # type: ignore[attr-defined]
 
 
@@ -323,7 +323,7 @@ def test_the_last_one_watches(tmp_path: Path) -> None:
     for sessions in (Own, sessionmaker(engine)):
         first, second = MemoryPixstore(), MemoryPixstore()
         for pix in (first, second):
-            SessionPictures(pix, sessions)
+            SessionPictures(pix, sessions, metadata=[Base.metadata])
         with sessions(bind=engine) as session:
             session.add(new(str(sessions)))
             session.commit()
@@ -341,8 +341,8 @@ def test_the_most_derived_class_watches(tmp_path: Path) -> None:
 
     of_class, of_factory = MemoryPixstore(), MemoryPixstore()
     sessions = sessionmaker(engine, class_=Own)
-    SessionPictures(of_factory, sessions)
-    SessionPictures(of_class, Own)
+    SessionPictures(of_factory, sessions, metadata=[Base.metadata])
+    SessionPictures(of_class, Own, metadata=[Base.metadata])
     with sessions() as session, Own(engine) as other:
         session.add(new())
         session.commit()

@@ -25,7 +25,7 @@ async def test_pictures_in_sqladmin(tmp_path: Path, pix: Pixstore) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/app.db")
     Base.metadata.create_all(engine)
     sessions = sessionmaker(engine)
-    SessionPictures(pix, sessions)
+    SessionPictures(pix, sessions, metadata=[Base.metadata])
     app = Starlette()
     Admin(app, session_maker=sessions).add_view(PostView)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as http:

@@ -33,7 +33,7 @@ async def http(request: pytest.FixtureRequest, tmp_path: Path, pix: Pixstore) ->
     sessions: sessionmaker[Session] | async_sessionmaker[AsyncSession] = sessionmaker(engine, expire_on_commit=False)
     if request.param == "async":
         sessions = async_sessionmaker(others, expire_on_commit=False)
-    SessionPictures(pix, sessions)
+    SessionPictures(pix, sessions, metadata=[Base.metadata])
     admin = Admin(sessions, secret_key="a key of tests, which is long enough")
     admin.add_view(PostView(Post))
     app = Starlette()

@@ -95,7 +95,7 @@ def sessions(tmp_path: Path) -> Iterator[sessionmaker[Session]]:
 
 def test_an_uncommitted_picture_is_spared(sessions: sessionmaker[Session], tmp_path: Path) -> None:
     """A picture that waits for its commit stays, because it is more recent than `grace_s`."""
-    pictures = SessionPictures(Pixstore(tmp_path / "pixstore.db", secret=SECRET), sessions)
+    pictures = SessionPictures(Pixstore(tmp_path / "pixstore.db", secret=SECRET), sessions, metadata=[Base.metadata])
     with sessions() as writing, sessions() as collecting:
         waiting = new()
         writing.add(waiting)
@@ -116,7 +116,7 @@ def test_a_concurrent_writer_loses_nothing(
     store = tmp_path / "pixstore.db"
     lost = asyncio.run(save(Pixstore(store, secret=SECRET, clock_ms=lambda: now_ms() - 7_200_000), count=20))
     pix = Pixstore(store, secret=SECRET)
-    pictures = SessionPictures(pix, sessions)
+    pictures = SessionPictures(pix, sessions, metadata=[Base.metadata])
 
     def write() -> None:
         for number in range(20):
@@ -149,8 +149,9 @@ def test_it_refuses_what_could_delete_too_much(sessions: sessionmaker[Session], 
     """Metadata without a picture column, and a session in a transaction, are refused."""
     pictures = SessionPictures(Pixstore(tmp_path / "pixstore.db", secret=SECRET), sessions)
     with sessions() as session:
-        with pytest.raises(InputError, match="has a PictureType column"):
-            pictures.unnamed(session, MetaData(), directory=None, delete=True)
+        for metadata in (None, MetaData()):
+            with pytest.raises(InputError, match="has a PictureType column"):
+                pictures.unnamed(session, metadata, directory=None, delete=True)
         session.begin()
         with pytest.raises(InputError, match="in a transaction"):
             pictures.unnamed(session, Base.metadata, directory=None, delete=True)

@@ -18,7 +18,7 @@ class Member(AbstractUser):
 class Exhibit(models.Model):
     title: models.CharField[str, str] = models.CharField(max_length=100)
     is_shown: models.BooleanField[bool, bool] = models.BooleanField(default=True)
-    picture = PictureField(upload_to="exhibits", blank=True)
+    picture = PictureField(upload_to="exhibits", blank=True, db_index=True)
 
     class Meta:
         ordering = ("title",)

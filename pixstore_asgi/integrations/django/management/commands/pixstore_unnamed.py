@@ -1,6 +1,5 @@
 """`manage.py pixstore_unnamed`: finds pictures that no row names, such as those of a save that was killed."""
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -8,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from ....unnamed import unnamed_ids
-from ...columns import Column, columns_of, names_in_use
+from ...columns import columns_of, rows_of
 from ...setting import get_images
 
 
@@ -35,16 +34,10 @@ class Command(BaseCommand):
         Raises:
             CommandError: No model has such a field, so every picture would be deleted.
         """
-        columns = list(_columns())
-        if not columns:
+        databases = [using for using in connections if any(columns_of(using))]
+        if not databases:
             raise CommandError("no model has an ImageField or PictureField on PixstoreStorage: nothing names pictures")
         images, directory, grace_s = get_images(), options["directory"], options["grace_s"]
-        for image_id in unnamed_ids(images, partial(names_in_use, columns), directory=directory, grace_s=grace_s):
+        begin = partial(rows_of, databases)
+        for image_id in unnamed_ids(images, begin, directory=directory, grace_s=grace_s, delete=options["delete"]):
             self.stdout.write(image_id)
-            if options["delete"]:
-                images.delete_image(image_id)
-
-
-def _columns() -> Iterator[Column]:
-    for using in connections:
-        yield from columns_of(using)

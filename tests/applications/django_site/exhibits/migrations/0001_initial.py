@@ -23,7 +23,10 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("title", models.CharField(max_length=100)),
                 ("is_shown", models.BooleanField(default=True)),
-                ("picture", pixstore_asgi.integrations.django.PictureField(blank=True, upload_to="exhibits")),
+                (
+                    "picture",
+                    pixstore_asgi.integrations.django.PictureField(blank=True, db_index=True, upload_to="exhibits"),
+                ),
             ],
             options={
                 "ordering": ("title",),
