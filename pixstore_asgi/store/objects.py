@@ -34,6 +34,16 @@ class NoSuchBody(StoreDamaged):
     """The body is missing: it is lost, or gc has removed it because the image was replaced meanwhile."""
 
 
+class UploadGone(StoreError):
+    """The row of a pending body, a chunk of it or its file is gone: gc took the upload for an abandoned one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the stored part of an upload is gone: the upload paused for longer than sweep_grace_s, or PostgreSQL lost "
+            "the part in a failover; send it again"
+        )
+
+
 class Owner(NamedTuple):
     """A database that uses an object store.
 

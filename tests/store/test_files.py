@@ -19,11 +19,11 @@ from pixstore_asgi.core.images import StoredImage
 from pixstore_asgi.errors import StoreBusy, StoreConflict, StoreDamaged, StoreError
 from pixstore_asgi.store.connect import connect
 from pixstore_asgi.store.contract import CHUNK_BYTES, WHOLE_BYTES, CommitTerms, Expect
-from pixstore_asgi.store.contract_tests.steps import body_of, read, save, written
+from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, save, written
 from pixstore_asgi.store.files import BodyFolder, streams
 from pixstore_asgi.store.files.record import Record
 from pixstore_asgi.store.files.streams import FileStream
-from pixstore_asgi.store.objects import keep
+from pixstore_asgi.store.objects import UploadGone, keep
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.service import until
 
@@ -563,3 +563,16 @@ async def test_the_log_is_synced_before_a_file_is_made_or_removed(
     await store.delete("a")
     assert await store.sweep() == 1
     assert steps == ["fsync", "replace", "fsync", "unlink"]
+
+
+async def test_an_upload_that_paused_for_too_long_says_so(store: SqliteStore) -> None:
+    """If gc has removed the file of an upload that paused, the upload is UploadGone, and the folder is not blamed."""
+    writer = await store.begin_write("a", VERSION)
+    await writer.write(LONG)
+    await writer.write(LONG)
+    await store.sweep()
+    with pytest.raises(UploadGone, match="the upload paused for longer than sweep_grace_s"):
+        await writer.commit(meta_of(2 * len(LONG)))
+    await writer.abort()
+    await save(store, "a", LONG)
+    assert await read(store, "a") == LONG

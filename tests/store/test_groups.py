@@ -15,10 +15,10 @@ from pixstore_asgi.errors import SecretError, StoreBusy, StoreConflict, StoreErr
 from pixstore_asgi.store.contract import CHUNK_BYTES, CommitTerms, Expect
 from pixstore_asgi.store.contract_tests.grouping import CARD, GROUP, LARGE, NEWER, THUMB, bodies_of
 from pixstore_asgi.store.contract_tests.steps import body_of, checks_of, meta_of, save, save_group, written
+from pixstore_asgi.store.objects import UploadGone
 from pixstore_asgi.store.postgres import PostgresStore
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
-from pixstore_asgi.store.tables.bodies import UploadGone
 from tests.support.bad_network import bad_network
 from tests.support.postgres import Cluster
 from tests.support.s3 import S3Server

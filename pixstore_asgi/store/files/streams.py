@@ -13,7 +13,7 @@ from ...errors import StoreDamaged, StoreError
 from ...process import in_thread
 from ..contract import CHUNK_BYTES
 from ..durable import give_to_owner_of, sync, write_all
-from ..objects import NoSuchBody, Pieces, keep
+from ..objects import NoSuchBody, Pieces, UploadGone, keep
 from .errors import translated
 
 _WRITTEN_BYTES = 4 * CHUNK_BYTES
@@ -204,7 +204,12 @@ class FileUpload:
             assert self._file is not None
             os.fsync(self._file.number)
             self._check()  # the folder may have been moved during the write
-            os.replace(self._part, self._path)
+            try:
+                os.replace(self._part, self._path)
+            except FileNotFoundError:
+                if os.fstat(self._file.number).st_nlink:
+                    raise
+                raise UploadGone from None  # gc has removed the file
             sync(self._path.parent)
             self._file = None
 

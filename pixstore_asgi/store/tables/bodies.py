@@ -9,7 +9,7 @@ from ...core.images import ImageMeta
 from ...errors import StoreBusy, StoreError
 from ...process import Clock
 from ..contract import CHUNK_BYTES
-from ..objects import Bodies, Pieces, Upload, keep
+from ..objects import Bodies, Pieces, Upload, UploadGone, keep
 from ..rules import Chunks, NewVersion
 from ..writers import CommitWith, Sink, Writer
 from .transaction import BodyState, Engine, Transaction
@@ -24,16 +24,6 @@ _ADD_CHUNKS = (
     # A failover may lose the newest chunks. Chunks are written in order, so the previous one shows it.
     f"{_MOVE_PENDING} AND ($3 = 0 OR EXISTS (SELECT 1 FROM {{chunk}} WHERE {{previous_chunk}}))"
 )
-
-
-class UploadGone(StoreError):
-    """The row of a pending body, or a chunk of it, is no longer in the database."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the stored part of an upload is gone: the upload paused for longer than sweep_grace_s, or PostgreSQL lost "
-            "the part in a failover; send it again"
-        )
 
 
 async def read_chunk(tx: Transaction, body: int, number: int) -> bytes | None:
