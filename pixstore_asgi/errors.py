@@ -201,6 +201,22 @@ class StoreBusy(StoreError):
         return f"the {self.away} can't be reached: try again later" if self.away else "the store is busy: try again"
 
 
+class StoreFull(StoreError):
+    """The disk, the database's server or the bucket has no room left, or its quota is used up. The write changed
+    nothing. Reads continue.
+
+    Remedy: Make room; no restart is needed. Answer clients with `detail`: the text is only for the log, because it may
+    name hosts and paths.
+    """
+
+    http_status = 507
+
+    @property
+    def detail(self) -> str:
+        """A text for clients, without hosts and paths."""
+        return "the server has no room for more images: try again later"
+
+
 class DirectoryFull(StoreError):
     """The image would exceed the limit that the call gave for its directory. The write changed nothing.
 

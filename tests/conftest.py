@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from pixstore_asgi import Pixstore
 from tests.support.child_output import ChildOutput, child_output
+from tests.support.disks import mounted
 from tests.support.leaks import Said, listening
 from tests.support.paths import TESTS
 from tests.support.postgres import Cluster, running_cluster
@@ -41,15 +42,8 @@ def printed_by_children() -> Iterator[ChildOutput]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 6 MiB, until `resize`."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounting = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounting.returncode:
-        pytest.skip("a small disk needs root and the right to mount: run this as root")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    with mounted(tmp_path / "disk", "size=6m") as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,8 @@ EVENTS = {
     "record_lacks_variant": "The row of a variant is damaged. The record was sent without this variant.",
     "answered_503": "`add_error_handlers` answered StoreBusy with 503. The client gets a text without hosts and paths. "
     "Logged at most once in 5 s.",
+    "answered_507": "`add_error_handlers` answered StoreFull with 507: make room. The client gets a text without hosts "
+    "and paths. Logged at most once in 5 s.",
     "picture_not_deleted": "SessionPictures or Django's PictureField could not delete a picture, or could not ask "
     "which rows name it. If none does, `SessionPictures.unnamed` or `manage.py pixstore_unnamed` finds it.",
     "picture_column_without_index": "Before each deletion of a picture, the database reads the whole table of this "

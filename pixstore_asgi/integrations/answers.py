@@ -16,6 +16,7 @@ from ..errors import (
     RecipientError,
     StoreBusy,
     StoreConflict,
+    StoreFull,
     UploadTimeout,
 )
 
@@ -31,6 +32,7 @@ STATUS: dict[type[Exception], int] = {
             StoreConflict,
             ImageExists,
             StoreBusy,
+            StoreFull,
             DirectoryFull,
         )
     },
@@ -49,10 +51,10 @@ _LOG_EVERY_S = 5
 
 
 class ErrorAnswers:
-    """Answers the errors of one application, and logs why the store is busy, at most once in 5 s."""
+    """Answers the errors of one application, and logs why the store is busy or full, each at most once in 5 s."""
 
     def __init__(self) -> None:
-        self._logged_s = -math.inf
+        self._logged_s: dict[int, float] = {}
 
     def answer(self, error: Exception, *, has_if_match: bool) -> tuple[int, dict[str, str], dict[str, str]]:
         """Return the status, the JSON content and the headers of the answer to an error of `STATUS`.
@@ -66,11 +68,17 @@ class ErrorAnswers:
             status = 412
         if isinstance(error, StoreBusy):
             # Its text names the database's path.
-            self._log_busy(error)
+            if self._is_due(status):
+                _log.warning("answered 503, once or more: %s", error, extra=event("answered_503"))
             return status, {"detail": error.detail}, {**NO_STORE, "retry-after": str(_RETRY_AFTER_S)}
+        if isinstance(error, StoreFull) and self._is_due(status):
+            _log.error("answered 507, once or more: %s", error, extra=event("answered_507"))
         return status, {"detail": getattr(error, "detail", str(error))}, dict(NO_STORE)
 
-    def _log_busy(self, error: StoreBusy) -> None:
-        if time.monotonic() - self._logged_s >= _LOG_EVERY_S:
-            self._logged_s = time.monotonic()
-            _log.warning("answered 503, once or more: %s", error, extra=event("answered_503"))
+    def _is_due(self, status: int) -> bool:
+        """Return whether an answer of this status is to be logged now."""
+        now_s = time.monotonic()
+        is_due = now_s - self._logged_s.get(status, -math.inf) >= _LOG_EVERY_S
+        if is_due:
+            self._logged_s[status] = now_s
+        return is_due

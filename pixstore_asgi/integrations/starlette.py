@@ -19,9 +19,9 @@ __all__ = ["add_error_handlers", "records_response"]
 def add_error_handlers(app: Starlette) -> None:
     """Make an application answer each error that a client can cause with its `http_status` and `{"detail": text}`.
 
-    The answer to StoreBusy has Retry-After, and its reason is logged as a warning, at most once in 5 s. StoreConflict
-    gives 412 if the request has an If-Match header. Every other error stays a 500: the server failed, or the
-    application called a function wrongly.
+    The answer to StoreBusy has Retry-After. The reasons of StoreBusy (a warning) and StoreFull (an error) are logged,
+    each at most once in 5 s. StoreConflict gives 412 if the request has an If-Match header. Every other error stays a
+    500: the server failed, or the application called a function wrongly.
 
     If an upload is refused before its end, by any status from 400 on, its rest is read first, at most 64 MiB for 30 s.
     Otherwise the client or a proxy may get no answer, because the server closes the connection.

@@ -11,7 +11,7 @@ UPLOAD_ERRORS = {
     UploadTimeout.http_status: "the image did not arrive in time",
     ImageTooLarge.http_status: "the image is too large",
     UNSUPPORTED_MEDIA_TYPE: "a multipart form instead of the image",
-    DirectoryFull.http_status: "the image does not fit into its directory",
+    DirectoryFull.http_status: "the image does not fit into its directory, or the server has no room",
 }
 """The meaning of each status that refuses an upload, for OpenAPI."""
 

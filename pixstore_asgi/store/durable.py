@@ -1,8 +1,13 @@
 """Makes files and folders that survive a power failure and belong to the right user."""
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""The system's errors of a full disk and of a quota that is used up."""
+MAKE_ROOM = "the disk is full: make room and try again"
 
 
 def sync(path: Path) -> None:

@@ -27,7 +27,15 @@ from pixstore_asgi import (
     StoreError,
     WireState,
 )
-from pixstore_asgi.errors import DirectoryFull, ImageExists, InputError, StoreBusy, StoreConflict, UploadTimeout
+from pixstore_asgi.errors import (
+    DirectoryFull,
+    ImageExists,
+    InputError,
+    StoreBusy,
+    StoreConflict,
+    StoreFull,
+    UploadTimeout,
+)
 from pixstore_asgi.integrations.fastapi import (
     ImageUpload,
     PageRecipient,
@@ -215,7 +223,7 @@ def test_openapi_names_the_record(app: FastAPI) -> None:
 def test_error_handlers_serve_both_frameworks(make: Any, caplog: pytest.LogCaptureFixture) -> None:
     """One line in Starlette or FastAPI answers the errors that clients cause; all others stay a 500.
 
-    Why a store is busy is in the log, once for requests that come together.
+    Why a store is busy or full is in the log, once for requests that come together.
     """
     errors: dict[str, PixstoreError] = {
         "400": InvalidImage("no image"),
@@ -226,6 +234,7 @@ def test_error_handlers_serve_both_frameworks(make: Any, caplog: pytest.LogCaptu
         "409 ": ImageExists("there is already an image posts:7"),
         "507": DirectoryFull("directory ada is full: raise max_directory_bytes", "ada"),
         "507 ": DirectoryFull("directory ada is full: raise max_directory_images", "ada", "images"),
+        "507  ": StoreFull("the database /srv/secret.db can't be used: the disk is full"),
         "503": StoreBusy("the database /srv/secret.db is locked"),
         "503 ": BucketAway("the bucket at /srv is away"),
         "500": StoreError("the database /srv/secret.db is damaged"),
@@ -243,11 +252,13 @@ def test_error_handlers_serve_both_frameworks(make: Any, caplog: pytest.LogCaptu
         assert answer.status_code == int(kind)
         assert not any(word in answer.text for word in ("/srv", "max_directory"))
     assert http.get("/404").json() == {"detail": "no such image"}
+    assert http.get("/507  ").json() == {"detail": "the server has no room for more images: try again later"}
     assert http.get("/503").headers["retry-after"] == "1"
     assert http.get("/503").json() == {"detail": "the store is busy: try again"}
     assert http.get("/503 ").json() == {"detail": "the bucket can't be reached: try again later"}
-    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
-        "answered 503, once or more: the database /srv/secret.db is locked"
+    assert [record.message for record in caplog.records if record.message.startswith("answered")] == [
+        "answered 507, once or more: the database /srv/secret.db can't be used: the disk is full",
+        "answered 503, once or more: the database /srv/secret.db is locked",
     ]
 
 

@@ -13,7 +13,7 @@ PUBLIC = {
     "pixstore_asgi.errors": (
         "ConfigError DirectoryFull ImageExists ImageNotFound ImageTooLarge InputError IntegrityError InvalidImage "
         "PixstoreError ProofError RecipientError RecordError SecretError StoreBusy StoreConflict StoreError "
-        "UploadTimeout WireError WireState"
+        "StoreFull UploadTimeout WireError WireState"
     ),
     "pixstore_asgi.core.recipient": "Recipient",
     "pixstore_asgi.store.contract": "CHUNK_BYTES Expect Expected ImageStore ImageStream ImageWriter",

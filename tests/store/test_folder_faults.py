@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from pixstore_asgi.errors import StoreBusy, StoreError
+from pixstore_asgi.errors import StoreBusy, StoreError, StoreFull
 from pixstore_asgi.store import mounts
 from pixstore_asgi.store.contract import CHUNK_BYTES, WHOLE_BYTES
 from pixstore_asgi.store.contract_tests.steps import body_of, read, save
@@ -127,7 +127,7 @@ async def test_a_full_disk(tmp_path: Path, small_disk: Path, free_bytes: int) ->
         filler = small_disk / "filler"
         filler.write_bytes(bytes(free - free_bytes))
         for name in ("save", "replace"):
-            with pytest.raises(StoreError, match=FULL):
+            with pytest.raises(StoreFull, match=FULL):
                 await OPERATIONS[name](store)
             assert list(small_disk.glob("bodies/parts/*")) == []
         await use(store, {"save": FULL, "replace": FULL})
@@ -143,7 +143,7 @@ async def test_a_full_disk_of_database_and_folder(small_disk: Path, free_bytes: 
         filler = small_disk / "filler"
         filler.write_bytes(bytes(free - free_bytes))
         for name in ("save", "replace"):
-            with pytest.raises(StoreError, match=f"^{FULL.replace('folder', '(database|folder)')}"):
+            with pytest.raises(StoreFull, match=f"^{FULL.replace('folder', '(database|folder)')}"):
                 await OPERATIONS[name](store)
             assert list(small_disk.glob("bodies/parts/*")) == []
             assert await read(store, "a") == LONG

@@ -14,7 +14,8 @@ _PIECE = 16 * 1024
 class BadNetwork:
     """The disturbances of connections; clients connect to `port`.
 
-    statuses: answered in their order in the server's place, each to one connection. cut_after: bytes of the server's
+    statuses: answered in their order in the server's place, each to one connection. refusal: a status and S3's code for
+    it, answered to all. cut_after: bytes of the server's
     after which a connection is closed. trickle_s: a pause before each piece of the server's. says_more: not set while
     the server's bytes are held back. is_gone: connections are closed as soon as they are made. connections: how many
     there were.
@@ -22,6 +23,7 @@ class BadNetwork:
 
     port: int
     statuses: list[int] = field(default_factory=list)
+    refusal: tuple[int, str] | None = None
     cut_after: int | None = None
     trickle_s: float = 0
     says_more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -48,7 +50,7 @@ async def bad_network(server_port: int) -> AsyncIterator[BadNetwork]:
         network.tasks.add(task)
         try:
             if not network.is_gone:
-                await (_answer if network.statuses else _join)(network, reader, writer, server_port)
+                await (_answer if network.statuses or network.refusal else _join)(network, reader, writer, server_port)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # one of both has gone, or the connection was dropped
         finally:
@@ -69,8 +71,12 @@ async def _answer(
     network: BadNetwork, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _server_port: int
 ) -> None:
     await reader.readuntil(b"\r\n\r\n")
-    status = network.statuses.pop(0)
-    body = b"<Error><Code>SlowDown</Code></Error>" if status == 503 else b"<Error><Code>InternalError</Code></Error>"
+    if network.refusal:
+        status, code = network.refusal
+    else:
+        status = network.statuses.pop(0)
+        code = "SlowDown" if status == 503 else "InternalError"
+    body = f"<Error><Code>{code}</Code></Error>".encode()
     head = f"HTTP/1.1 {status} Bad\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
     writer.write(head.encode() + body)
     await writer.drain()

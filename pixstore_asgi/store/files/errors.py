@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...errors import StoreBusy, StoreDamaged, StoreError
+from ...errors import StoreBusy, StoreDamaged, StoreError, StoreFull
+from ..durable import MAKE_ROOM, NO_ROOM
 
 TOO_MANY_FILES = "too many files are open: raise the limit of open files (ulimit -n, LimitNOFILE=), and try again"
-_MAKE_ROOM = "the disk is full: make room and try again"
 _ONE_DISK = "parts of it are on different file systems: keep all of it on one"
 _CHECK_DISK = "reading or writing it failed: check the disk"
 
@@ -33,8 +33,8 @@ def translated(folder: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise FolderAway(folder) from None
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreError(f"the folder {folder} can't be used: {_MAKE_ROOM}") from error
+        if error.errno in NO_ROOM:
+            raise StoreFull(f"the folder {folder} can't be used: {MAKE_ROOM}") from error
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise StoreBusy(f"the folder {folder} can't be used: {TOO_MANY_FILES}") from error
         if error.errno == errno.EXDEV:

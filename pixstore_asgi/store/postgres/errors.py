@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import asyncpg
 
 from ...core.hidden import Hidden
-from ...errors import ConfigError, PixstoreError, StoreBusy, StoreDamaged, StoreError
+from ...errors import ConfigError, PixstoreError, StoreBusy, StoreDamaged, StoreError, StoreFull
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.%]*\]|[^:\[\]]*)(:(\d{1,5}))?")
 _HIGHEST_PORT = 65535
@@ -59,6 +59,7 @@ _ADVICE: list[tuple[type[BaseException], str]] = [
 _KINDS: dict[type[BaseException], type[StoreError]] = {
     asyncpg.ReadOnlySQLTransactionError: StoreBusy,  # temporary, during a failover
     asyncpg.TargetServerAttributeNotMatched: StoreBusy,
+    asyncpg.DiskFullError: StoreFull,
     asyncpg.DataCorruptedError: StoreDamaged,
     asyncpg.IndexCorruptedError: StoreDamaged,
 }

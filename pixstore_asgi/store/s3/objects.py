@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from ...errors import ConfigError, ImageTooLarge, PixstoreError, StoreBusy, StoreDamaged, StoreError
+from ...errors import ConfigError, ImageTooLarge, PixstoreError, StoreBusy, StoreDamaged, StoreError, StoreFull
 from .library import library
 
 if TYPE_CHECKING:
     from obstore import GetResult
-    from obstore.store import S3Store
+    from obstore.store import BackoffConfig, S3Store
 
 _FORM = "blobs must be a folder or s3://bucket/prefix, optionally with ?endpoint=URL or ?region=name"
 _REFUSALS = {
@@ -30,6 +30,8 @@ _LISTED_AT_ONCE = 1000
 _REMOVED_AT_ONCE = 1000  # as many as S3 takes in one request
 _MOST_RETRIES = 10
 _PATIENCE_FOR_A_PART = 3  # times `patience_s`, because a part has 5 MiB
+# Of MinIO (507, 400), Ceph (403) and others.
+_FULL = re.compile(r"<Code>\w*(StorageFull|QuotaExceeded|InsufficientStorage)\w*</Code>|status code: 507\b")
 _PROBE = "is-this-bucket-there"
 CUT_SHORT = "the bucket's answer was cut short: check the network and its proxies, and try again"
 
@@ -174,6 +176,8 @@ class Objects:
 
     def _connect(self, timeout: timedelta) -> "S3Store":
         tried_for = timedelta(seconds=self._patience_s * 0.8)  # ends before the time limit of `patiently`
+        # A pause begins before `tried_for` ends. A long one would hide the server's last answer behind the time limit.
+        pauses: BackoffConfig = {"init_backoff": tried_for / 80, "max_backoff": tried_for / 8, "base": 2}
         options: dict[str, Any] = {**self._options}
         if "AWS_PROFILE" in os.environ:
             options["credential_provider"] = _of_profile()
@@ -183,7 +187,7 @@ class Objects:
                 "connect_timeout": tried_for,
                 "timeout": timeout,
             },
-            retry_config={"max_retries": _MOST_RETRIES, "retry_timeout": tried_for},
+            retry_config={"max_retries": _MOST_RETRIES, "retry_timeout": tried_for, "backoff": pauses},
             **options,
         )
         return store
@@ -239,6 +243,8 @@ def _translate(error: Exception, place: Place) -> StoreError:
     status = re.search(r"status code: (\d{3})", text)
     if "<Code>NoSuchBucket</Code>" in text:
         return StoreError(f"the bucket {place.bucket} does not exist: create it, or name another one")
+    if _FULL.search(text):
+        return StoreFull(f"the bucket {place} is full, or its quota is used up: make room and try again")
     if isinstance(error, kinds.InvalidPathError):
         return StoreError(
             "the bucket can't be listed, because a key below the prefix has an empty part, . or ..: rename that object"

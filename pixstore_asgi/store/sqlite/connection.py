@@ -5,22 +5,25 @@ StoreErrors.
 import asyncio
 import contextlib
 import errno
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import aiosqlite
 from aiosqlite.core import _STOP_RUNNING_SENTINEL
 
-from ...errors import PixstoreError, StoreBusy, StoreDamaged, StoreError
+from ...errors import PixstoreError, StoreBusy, StoreDamaged, StoreError, StoreFull
 from ...process import no_fork
+from ..durable import MAKE_ROOM, NO_ROOM, write_all
 from ..files.errors import TOO_MANY_FILES
 
-_MAKE_ROOM = "the disk is full: make room and try again"
 _KEPT_BYTES = 8 * 1024 * 1024
+_PROBE_BYTES = 256 * 1024
 _LET_WRITE = "let this process write to the file and to its folder"
 
 P = ParamSpec("P")
@@ -229,8 +232,8 @@ def translated(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise StoreError(f"the folder of the database {path} does not exist: create it first") from error
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise StoreError(f"the database {path} can't be used: {_MAKE_ROOM}") from error
+        if error.errno in NO_ROOM:
+            raise _full(path) from error
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise StoreBusy(f"the database {path} can't be used: {TOO_MANY_FILES}") from error
         raise StoreError(f"the database {path} can't be used ({error.strerror}): {_LET_WRITE}") from error
@@ -261,17 +264,36 @@ def text_of(error: Exception) -> str:
 def translate(path: Path, error: sqlite3.Error) -> StoreError:
     """Return the StoreError for an error of SQLite."""
     extended = code_of(error)
-    # On a full disk, the first error is that the log's index can't grow.
-    code = sqlite3.SQLITE_FULL if extended == sqlite3.SQLITE_IOERR_SHMSIZE else extended & 0xFF
+    code = extended & 0xFF
     if is_busy(error):
         return StoreBusy(f"the database {path} is locked by another process: try again")
+    # On a full disk, the first error is that the log's index can't grow.
+    if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
+        return _full(path)
+    # SQLite does not tell that a quota is used up.
+    if code == sqlite3.SQLITE_IOERR and _has_no_room(path.parent):
+        return _full(path)
     advice = {
         sqlite3.SQLITE_NOTADB: "it is not a SQLite database, or its head is damaged: name another path, or restore it",
         sqlite3.SQLITE_CORRUPT: "it is damaged: restore it from a backup",
         sqlite3.SQLITE_READONLY: f"it is read-only: {_LET_WRITE}",
         sqlite3.SQLITE_CANTOPEN: f"it can't be opened: {_LET_WRITE}",
-        sqlite3.SQLITE_FULL: _MAKE_ROOM,
         sqlite3.SQLITE_IOERR: "reading or writing it failed: check the disk",
     }
     kind = StoreDamaged if code == sqlite3.SQLITE_CORRUPT else StoreError
     return kind(f"the database {path} can't be used: {advice.get(code, text_of(error))}")
+
+
+def _full(path: Path) -> StoreFull:
+    return StoreFull(f"the database {path} can't be used: {MAKE_ROOM}")
+
+
+def _has_no_room(folder: Path) -> bool:
+    """Return whether a small file can't be written in a folder, because the disk is full or a quota is used up."""
+    try:
+        with TemporaryFile(dir=folder, buffering=0) as file:
+            write_all(file.fileno(), bytes(_PROBE_BYTES))
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.errno in NO_ROOM
+    return False
