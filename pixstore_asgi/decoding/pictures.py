@@ -215,8 +215,8 @@ def _avif(image: Image.Image, quality: int | None) -> bytes:
 _ENCODE: dict[str, Encode] = {"jpeg": _jpeg, "webp": _webp, "png": _png, "avif": _avif}
 
 
-_SCAN, _END = 0xDA, 0xD9
-_ALONE = frozenset({0x01, 0xD8})  # markers without a segment
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_FIRST_SEGMENT = 0xC0  # decoders skip a lower marker alone: no length follows it (T.81, table B.1)
 
 # In a scan's data, FF is followed by 00 or by a restart marker (T.81, sections B.1.1.2 and B.1.1.5).
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -230,6 +230,6 @@ def count_scans(data: memoryview) -> int:
         if marker == _END:
             break
         count += marker == _SCAN
-        if marker not in _ALONE:
+        if marker >= _FIRST_SEGMENT and marker != _START:
             at += int.from_bytes(data[at : at + 2])
     return count

@@ -347,3 +347,12 @@ def test_scans_are_counted() -> None:
     between = b"\xff\xda".join([*others, last + in_segment, *[last] * (100 - scans + 1)]) + b"\xff\xd9"
     for data in (repeated(101), between):
         assert said(data, "jpeg", task()) is Refusal.SCANS
+
+
+@pytest.mark.parametrize("code", [0x01, 0x02, 0xBF])
+def test_a_reserved_marker_hides_no_scans(code: int) -> None:
+    """A JPEG of 101 scans is refused, also if a reserved marker and a length precede them at a restart marker."""
+    *others, last = encoded(quarters(), "jpeg", progressive=True)[:-2].split(b"\xff\xda")
+    hiding = bytes([0xFF, 0xD0, 0xFF, code, 0xFF, 0xFF])
+    data = b"\xff\xda".join([*others, last + hiding, *[last] * (100 - len(others) + 1)]) + b"\xff\xd9"
+    assert said(data, "jpeg", task()) is Refusal.SCANS
