@@ -44,4 +44,4 @@ def test_without_django_the_error_has_the_pip_command() -> None:
     """The import names the package to install."""
     code = "import sys; sys.modules['django'] = None; import pixstore_asgi.integrations.django"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "5.2 or newer: pip install django" in child.stderr
+    assert "4.2 or newer: pip install django" in child.stderr

@@ -6,7 +6,7 @@ Add `pixstore_asgi.integrations.django` to INSTALLED_APPS, and set PIXSTORE to t
 try:
     import django  # noqa: F401  only to say how to install it
 except ImportError as error:
-    raise ImportError("pixstore_asgi.integrations.django needs Django 5.2 or newer: pip install django") from error
+    raise ImportError("pixstore_asgi.integrations.django needs Django 4.2 or newer: pip install django") from error
 
 from .admin import PictureAdminMixin, picture_column
 from .asgi import pixstore_application
