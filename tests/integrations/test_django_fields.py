@@ -69,6 +69,7 @@ def pix(database: None) -> Iterator[MemoryPixstore]:
             editor.create_model(Photo)
             editor.create_model(Album)
         yield pixstore
+        request_finished.send(sender=None)
         with connection.schema_editor() as editor:
             editor.delete_model(Member)
             editor.delete_model(Photo)

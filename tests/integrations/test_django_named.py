@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import request_finished
 from django.db import connection, connections, models
-from django.test.utils import override_settings
+from django.test.utils import CaptureQueriesContext, override_settings
 
 from pixstore_asgi.errors import ImageNotFound, InputError
 from pixstore_asgi.integrations.django import PictureField
@@ -213,3 +213,14 @@ def test_a_bulk_save_that_is_rolled_back_leaves_no_picture(pix: MemoryPixstore) 
         assert len(stored(pix)) == 2
     request_finished.send(sender=None)
     assert not stored(pix)
+
+
+def test_a_save_asks_nothing(pix: MemoryPixstore) -> None:
+    """A commit with a new picture and its row needs no question. A replacement needs one."""
+    with CaptureQueriesContext(connection) as captured:
+        ann = Member.objects.create(name="Ann", avatar=png())
+    assert not [query for query in captured if "SELECT" in query["sql"]]
+    with CaptureQueriesContext(connection) as captured:
+        ann.avatar = png()
+        ann.save()
+    assert len([query for query in captured if '"avatar" IN' in query["sql"]]) == 1

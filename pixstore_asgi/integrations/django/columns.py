@@ -32,12 +32,12 @@ class DjangoRows:
 
     Args:
         using: The name of the database.
-        columns: Its columns that name pictures. None: all that are known.
+        columns: Its columns that may name pictures.
     """
 
-    def __init__(self, using: str, columns: Collection[Column] | None = None) -> None:
+    def __init__(self, using: str, columns: Sequence[Column] = ()) -> None:
         self._connection = connections[using]
-        self._columns = list(columns_of(using)) if columns is None else columns
+        self._columns = columns
         self.vendor = self._connection.vendor
 
     def run(self, statement: str) -> Sequence[Any]:
@@ -48,7 +48,7 @@ class DjangoRows:
 
     def begin_writing(self) -> None:
         """Run a statement that writes nothing, with which SQLite begins to lock out other writers."""
-        for column in list(self._columns)[:1]:
+        for column in self._columns[:1]:
             quote = self._connection.ops.quote_name
             table, name = quote(column.field.model._meta.db_table), quote(str(column.field.column))
             self.run(f"UPDATE {table} SET {name} = {name} WHERE 1 = 0")  # noqa: S608  no input
@@ -66,14 +66,15 @@ def rows_of(databases: Collection[str], place: str = "") -> Iterator[list[Django
         databases: Their names.
         place: The schemas of the tables, as `place_of` returns them.
     """
+    columns = {using: list(columns_of(using)) for using in databases}  # before SQLite's transactions begin by reading
     with ExitStack() as stack:
         for using in databases:
             is_in_test_case = connections[using].in_atomic_block
             stack.enter_context(transaction.atomic(using))
             if connections[using].vendor == "postgresql" and not is_in_test_case:
-                DjangoRows(using, ()).run("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            prepare_question(DjangoRows(using, ()), place)
-        yield [DjangoRows(using) for using in databases]
+                DjangoRows(using).run("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            prepare_question(DjangoRows(using), place)
+        yield [DjangoRows(using, columns[using]) for using in databases]
 
 
 def columns_of(using: str) -> Iterator[Column]:

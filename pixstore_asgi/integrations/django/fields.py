@@ -176,7 +176,7 @@ class PictureField(ImageField):
             file, stored = self._saved(model_instance, add), self._stored(model_instance, saving.using)
             if stored != (file.name or ""):
                 if stored and self.holds(stored):
-                    note_candidate(saving.using, stored)
+                    note_candidate(saving.using, stored, is_new=False)
                 return file
         saving.unchanged.add(self.attname)
         return F(self.attname)
@@ -206,7 +206,7 @@ class PictureField(ImageField):
                 "file to save it, or list the directory in PictureField(directories=…)"
             )
         if picture and picture._saved == name:
-            note_candidate(using, name)
+            note_candidate(using, name, is_new=True)
         if is_image_id(name) and not (picture and picture._is_saved_now):
             check_named(using, self, name)
 
@@ -235,7 +235,7 @@ def before_delete(columns: Sequence[PictureField], *, instance: Model, using: st
     """Delete the pictures of a row after the commit of its removal. A receiver of pre_delete."""
     for column in columns:
         if (name := getattr(instance, column.attname).name) and column.holds(name):
-            note_candidate(using, name)
+            note_candidate(using, name, is_new=False)
 
 
 def _pattern_of(upload_to: str) -> str | None:

@@ -21,8 +21,20 @@ if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 _SAVING = "_pixstore_saving"
-# The pictures of each connection: by the schemas of their tables and id, the driver's connection of their transaction.
-_candidates: "WeakKeyDictionary[BaseDatabaseWrapper, dict[tuple[str, str], Any]]" = WeakKeyDictionary()
+
+
+class _Candidate(NamedTuple):
+    """A picture that may have no row after its transaction.
+
+    used: the driver's connection of the transaction. is_new: saved by it.
+    """
+
+    used: Any
+    is_new: bool
+
+
+# By connection, and by the schemas of the tables and id.
+_candidates: "WeakKeyDictionary[BaseDatabaseWrapper, dict[tuple[str, str], _Candidate]]" = WeakKeyDictionary()
 
 
 class Saving(NamedTuple):
@@ -53,14 +65,23 @@ def save_in_transaction(save_base: Any) -> Any:
     return save
 
 
-def note_candidate(using: str, image_id: str) -> None:
-    """Delete a picture after the end of the transaction that runs, unless a row names it then."""
+def note_candidate(using: str, image_id: str, *, is_new: bool) -> None:
+    """Delete a picture after the end of the transaction that runs, unless a row names it then.
+
+    A new picture is written to a row now, so the commit keeps it, and only a rollback leaves a doubt.
+    """
     connection = connections[using]
-    if not connection.in_atomic_block:
-        return
-    pictures = _candidates.setdefault(connection, {})
-    pictures[place_of(DjangoRows(using, ())), image_id] = connection.connection
-    transaction.on_commit(partial(delete_candidates, using), using=using, robust=True)
+    if connection.in_atomic_block:
+        pictures, key = _candidates.setdefault(connection, {}), (place_of(DjangoRows(using)), image_id)
+        pictures[key] = candidate = _Candidate(connection.connection, is_new)
+        after_commit = partial(_keep, pictures, key, candidate) if is_new else partial(delete_candidates, using)
+        transaction.on_commit(after_commit, using=using, robust=True)
+
+
+def _keep(pictures: dict[tuple[str, str], _Candidate], key: tuple[str, str], candidate: _Candidate) -> None:
+    """Keep a new picture, unless the transaction has removed it from its row later."""
+    if pictures.get(key) is candidate:
+        del pictures[key]
 
 
 def check_named(using: str, column: FileField, image_id: str) -> None:
@@ -82,8 +103,8 @@ def delete_candidates(using: str) -> None:
     """Delete the pictures of the transactions that have ended, unless a row names them. A hook of each commit."""
     connection = connections[using]
     by_place: dict[str, set[str]] = {}
-    for (place, image_id), used in _candidates.pop(connection, {}).items():
-        if can_lock(connection.vendor) and _has_ended(connection, used):
+    for (place, image_id), candidate in _candidates.pop(connection, {}).items():
+        if can_lock(connection.vendor) and _has_ended(connection, candidate.used):
             by_place.setdefault(place, set()).add(image_id)
     for place, image_ids in by_place.items():
         delete_after_commit(partial(rows_of, [using], place), image_ids, get_images().delete_image)

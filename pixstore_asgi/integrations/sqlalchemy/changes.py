@@ -24,11 +24,12 @@ class Assigned(NamedTuple):
 class Candidates:
     """Pictures of one database that may have no row after the transaction.
 
-    saved: new pictures. removed: pictures that a row no longer names. columns: the columns that named them. place:
-    where their tables are, once the session has written to them.
+    saved: new pictures. written: those that a row was given. removed: pictures that a row no longer names. columns: the
+    columns that named them. place: where their tables are, once the session has written to them.
     """
 
     saved: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     columns: set[Column[Any]] = field(default_factory=set)
     place: Place | None = None
@@ -41,7 +42,7 @@ class Changes:
     candidates: by database. assigned: by object and id, only while the application keeps the object, because one
     transaction may save more pictures than fit into memory. fresh: the new pictures of the flush that runs. named:
     other pictures that rows were given. outdated: pictures that the session has read from a row which names another one
-    now. may_be_committed: the commit has begun.
+    now. has_rolled_back: a savepoint was rolled back. may_be_committed: the commit has begun.
     """
 
     candidates: dict[Engine, Candidates] = field(default_factory=dict)
@@ -49,12 +50,21 @@ class Changes:
     fresh: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
     outdated: set[str] = field(default_factory=set)
+    has_rolled_back: bool = False
     may_be_committed: bool = False
     is_committed: bool = False
 
     def of(self, bind: Engine | Connection) -> Candidates:
         """Return the candidates of a database. Forget those of a Connection, because its owner ends the transaction."""
         return self.candidates.setdefault(bind, Candidates()) if isinstance(bind, Engine) else Candidates()
+
+    def doubtful(self, candidates: Candidates) -> set[str]:
+        """Return the candidates that may have no row. It saves the question for new pictures with a committed row."""
+        if not self.is_committed and not self.may_be_committed:
+            return candidates.saved
+        return candidates.removed | (
+            candidates.saved if self.has_rolled_back else candidates.saved - candidates.written
+        )
 
     def give_back(self) -> None:
         """Give objects their new pictures back. The flush that adds such an object again saves its picture again."""

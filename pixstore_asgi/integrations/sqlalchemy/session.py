@@ -163,14 +163,17 @@ class SessionPictures:
             if not (is_deleted or history.has_changes()):
                 continue
             candidates = changes.of(session.get_bind(mapper))
-            candidates.place = candidates.place or Place(connection)
+            if not self._in_transaction:
+                candidates.place = candidates.place or Place(connection)
             candidates.columns.add(attribute.column)
             stored, read = _stored(session, connection, state, attribute), (*history.deleted, *history.unchanged)
             changes.outdated.update(each for each in read if each and each != stored)
-            if stored and self._metadata and attribute.kind.directories.hold(stored):
+            if stored in candidates.saved or (stored and self._metadata and attribute.kind.directories.hold(stored)):
                 candidates.removed.add(stored)
             for gained in history.added if not is_deleted else ():
-                if isinstance(gained, str) and gained not in changes.fresh:
+                if isinstance(gained, str) and gained in changes.fresh:
+                    candidates.written.add(gained)
+                elif isinstance(gained, str):
                     changes.named.add(gained)
                     self._check_named(session, connection, attribute.column, gained)
         for outdated in changes.outdated & changes.named:
@@ -196,12 +199,15 @@ class SessionPictures:
         changes = self._changes.get(session)
         if changes is None:
             return
-        if self._in_transaction:
-            for candidates in changes.candidates.values():
-                rows = CoreRows(session.connection(), candidates.columns | self._columns())
-                delete = partial(self._calls.delete_image, **self._connection(session))
-                delete_unnamed([rows], candidates.saved | candidates.removed, delete)
         changes.may_be_committed = True
+        for candidates in changes.candidates.values() if self._in_transaction else ():
+            if image_ids := changes.doubtful(candidates):
+                rows = CoreRows(session.connection(), candidates.columns | self._columns())
+                delete_unnamed([rows], image_ids, partial(self._calls.delete_image, **self._connection(session)))
+
+    def _note_rollback(self, session: Session, _: object) -> None:
+        if changes := self._changes.get(session):
+            changes.has_rolled_back = True
 
     def _note_commit(self, session: Session) -> None:
         changes = self._changes.get(session)
@@ -218,12 +224,12 @@ class SessionPictures:
         if self._in_transaction or (changes.may_be_committed and not changes.is_committed):
             return
         for engine, candidates in changes.candidates.items():
-            if can_lock(engine.dialect.name) and (changes.is_committed or not is_autocommit(engine)):
-                image_ids = candidates.saved | (candidates.removed if changes.is_committed else set())
+            image_ids = changes.doubtful(candidates)
+            if image_ids and can_lock(engine.dialect.name) and (changes.is_committed or not is_autocommit(engine)):
                 columns = candidates.columns | self._columns()
                 warn_without_index(columns)
-                place = candidates.place or Place()
-                delete_after_commit(partial(place.rows, engine, columns), image_ids, self._calls.delete_image)
+                begin = partial((candidates.place or Place()).rows, engine, columns)
+                delete_after_commit(begin, image_ids, self._calls.delete_image)
 
     def _changes_of(self, session: Session) -> Changes:
         return self._changes.setdefault(session, Changes())
@@ -305,6 +311,7 @@ def _react(name: str, reaction: Callable[..., None]) -> None:
 
 _react("before_flush", SessionPictures._save_new)
 _react("before_commit", SessionPictures._prepare_commit)
+_react("after_soft_rollback", SessionPictures._note_rollback)
 _react("after_commit", SessionPictures._note_commit)
 _react("after_transaction_end", SessionPictures._end)
 

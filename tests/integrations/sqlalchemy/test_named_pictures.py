@@ -476,3 +476,18 @@ def test_a_column_without_an_index_is_logged_once(
     (line,) = caplog.records
     assert line.getMessage().startswith("the column indexed_0.picture has no index: give it one")
     assert stored(images) == set()
+
+
+def test_a_save_asks_nothing(engine: Engine, images: SyncPixstore) -> None:
+    """A commit with a new picture and its row needs no question, and so no connection of its own."""
+    sessions = sessionmaker(engine)
+    SessionPictures(images.pixstore, sessions, metadata=[Base.metadata])
+    begun: list[object] = []
+    event.listen(engine, "begin", begun.append)
+    with sessions() as session:
+        session.add_all([new("a"), new("b", 1)])
+        session.commit()
+        assert len(begun) == 1
+        post(session).picture = NewPicture(picture(seed=2))
+        session.commit()
+        assert len(begun) == 3
