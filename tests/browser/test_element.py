@@ -470,6 +470,9 @@ def test_an_id_and_how_it_is_asked_for(browser: Browser, site: Site) -> None:
         wait_for(opened.page, "look('a').colour?.[2] > 150")
 
 
+VISIBILITY = "getComputedStyle(element.querySelector('img')).visibility"
+
+
 def test_after_a_sign_out(browser: Browser, site: Site) -> None:
     """An element has forgotten id, record and key, near or far away, and shows nothing until it is told anew."""
     saved = site.save(plain(RED, 35))
@@ -488,9 +491,14 @@ def test_after_a_sign_out(browser: Browser, site: Site) -> None:
             element(opened, "(element.alt = 'again', element.retry(), element.scrollIntoView())", key)
             opened.frames(20)
             assert (opened.state(key), opened.look(key).colour) == ("idle", None)
+            if key != "c":  # that one had no picture yet
+                assert element(opened, VISIBILITY, key) == "hidden"  # no icon of a broken image
         assert opened.object_urls == 0
-        element(opened, f"(element.srcId = '{saved.id}')", "c")
-        opened.wait("c", "shown")
+        for key in "ac":
+            element(opened, f"(element.srcId = '{saved.id}')", key)
+            element(opened, "element.scrollIntoView()", key)
+            opened.wait(key, "shown")
+            assert element(opened, VISIBILITY, key) == "visible"
 
 
 def test_a_record_that_never_opens(browser: Browser, site: Site) -> None:

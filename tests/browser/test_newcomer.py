@@ -66,3 +66,21 @@ def test_the_client_comes_in_two_requests(url: str, browser: Browser) -> None:
         loaded = page.evaluate("performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname)")
     client = "/pixstore-image/-/client/"
     assert [name for name in loaded if client in name] == [f"{client}element.js", f"{client}index.js"]
+
+
+INSECURE = """
+  Object.defineProperty(crypto, "subtle", { value: undefined });
+  window.warnings = [];
+  console.warn = (text) => warnings.push(text);
+"""
+
+
+def test_a_page_over_plain_http_says_why_it_shows_no_picture(url: str, browser: Browser) -> None:
+    """Without WebCrypto the page has a sentence for the user, and the console one warning for the developer."""
+    with open_page(browser, first_script=INSECURE) as page:
+        page.goto(url)
+        page.evaluate(CHOOSE, ["ada.jpg", base64.b64encode(picture("jpeg")).decode()])
+        wait_for(page, "document.querySelector('pix-image').dataset.state === 'error'")
+        assert page.evaluate("document.querySelector('pix-image').innerText").startswith("This picture can't be shown")
+        wanted = "pixstore: a picture can't be shown: this page has no WebCrypto: use HTTPS or localhost"
+        assert page.evaluate("warnings") == [wanted]

@@ -11,7 +11,7 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 
 const CLIENT = fileURLToPath(new URL("../../js_client/", import.meta.url));
 /** Most bytes of each file in brotli. */
-const LIMITS = { "index.js": 11_980, "stored.js": 1_800, "pixstore-worker.js": 400, "element.js": 3_150, "view.js": 2_300, "image-worker.js": 800, "service-worker.js": 13_800 };
+const LIMITS = { "index.js": 11_980, "stored.js": 1_800, "pixstore-worker.js": 400, "element.js": 3_330, "view.js": 2_450, "image-worker.js": 800, "service-worker.js": 13_800 };
 // The output of zlib and brotli differs between their versions; the decompressed text does not.
 const DECODERS = { ".br": brotliDecompressSync, ".gz": gunzipSync };
 

@@ -3,7 +3,18 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { FetchError, NotFoundError, RefusedError } from "../../js_client/src/index.js";
+import { stateError, statusError } from "../../js_client/src/errors.js";
+import {
+  ConfigError,
+  FetchError,
+  NotFoundError,
+  PixstoreError,
+  RecordError,
+  RefusedError,
+  WireError,
+  WireState,
+} from "../../js_client/src/index.js";
+import { failureOf } from "../../js_client/src/testing/troubles.js";
 import { sizeFor } from "../../js_client/src/view/frame.js";
 import { createView } from "../../js_client/src/view/view.js";
 import { gate, pageEvents, setGlobal, until } from "./support/page.js";
@@ -592,4 +603,44 @@ test("a view that fails, hides or ends holds no other back, and one that hides w
   await low[1].has("shown");
   assert.equal(asked.some(([id]) => id === "low-left"), false);
   for (const { view } of [hides, fails, ...low]) view.end();
+});
+
+/** Show an image that fails with this error, in two views, and return the warnings on the console. */
+async function warningsOf(t, error) {
+  const { mock } = t.mock.method(console, "warn", () => {});
+  const failing = { ...createClient(), peek: () => undefined, objectUrl: () => Promise.reject(error) };
+  for (const { view, has } of [watched(failing), watched(failing)]) {
+    view.show(server.save(ID, "picture"));
+    await has("error");
+    view.end();
+  }
+  return mock.calls.splice(0).map(({ arguments: [text] }) => text);
+}
+
+for (const [name, error] of [
+  ["a page without WebCrypto", new PixstoreError("this page has no WebCrypto: use HTTPS or localhost")],
+  ["a wrong option", new ConfigError("set `recordsUrl` or `refreshRecord`")],
+  ["a value that is no record", new RecordError("this is no image record: it has no meta", { reason: "shape" })],
+  ["an endpoint that does not exist", statusError(404)],
+  ["an endpoint that redirects", statusError(0)],
+  ["an endpoint that answers with a page", new WireError("unknown state 60", { reason: "unknown-state" })],
+  ["a proxy that drops the proof", stateError(WireState.MissingProof)],
+]) {
+  test(`${name} is one warning on the console, however many pictures fail`, async (t) => {
+    assert.deepEqual(await warningsOf(t, error), [`pixstore: a picture can't be shown: ${error.message}`]);
+  });
+}
+
+test("an error that users of a correct page meet is no warning on the console", async (t) => {
+  for (const name of ["gone", "expired", "signed-out", "forbidden", "server", "busy", "offline", "damaged"]) {
+    assert.deepEqual(await warningsOf(t, failureOf(name)), [], name);
+  }
+  for (const error of [
+    statusError(429),
+    new RecordError("the record is sealed to another page, or was changed", { reason: "sealed" }),
+    new PixstoreError("the browser can't draw the image", { cause: new Error("undecodable") }),
+    new Error("an error of the application's own function"),
+  ]) {
+    assert.deepEqual(await warningsOf(t, error), [], error.message);
+  }
 });

@@ -59,6 +59,8 @@ export function createPicture(host) {
         host.removeAttribute("record");
         host.removeAttribute("src-id");
         host.record = known = /** @type {any} */ (undefined);
+        // Browsers show the icon of a broken image if an `<img>` has lost its `src`.
+        img.style.visibility = "hidden";
       });
       change(IDLE);
     }
@@ -128,6 +130,7 @@ export function createPicture(host) {
     const source = host.record ?? host.srcId;
     const isLazy = host.loading === "lazy";
     if (source && host.isConnected && (isNear || !isLazy)) {
+      img.style.visibility = "";
       const isLater = isLazy && !isInSight && host.fetchPriority === "auto";
       sizes.observe(img);
       view.show(source, {

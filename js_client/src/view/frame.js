@@ -50,14 +50,14 @@ export const blurOf = (placeholder, { width, height }) =>
   placeholderUrl({ placeholder, width: Number(width) || undefined, height: Number(height) || undefined });
 
 /**
- * Return the `src` of an `<img>`: the picture, its blur or a blank until the picture is loaded, or nothing after a
+ * Return the `src` of an `<img>`: the picture, its blur or a blank until the picture is loaded, or a blank after a
  * sign-out. If the picture fails without a blur, the `<img>` shows its `alt`.
  *
  * @param {ViewState} state
  * @param {string | undefined} blur
  */
 export const srcOf = ({ status, url }, blur) =>
-  status === "idle" ? undefined : (url ?? blur ?? (status === "error" ? undefined : BLANK));
+  status === "idle" ? BLANK : (url ?? blur ?? (status === "error" ? undefined : BLANK));
 
 /**
  * Choose the size of a picture whose width is nearest by proportion, as browsers do with `srcset`. A size needs 3/4 of the

@@ -2,6 +2,7 @@
 
 import { isOf } from "../format/ids.js";
 import { PixstoreError } from "../index.js";
+import { tellMistake } from "./mistakes.js";
 import { mayComeLater, setAhead, tryLater, untilFirst } from "./schedule.js";
 
 /** @import { Client } from "../client.js" */
@@ -135,6 +136,7 @@ export function createView(client, onChange, onCleared) {
   function fail(error) {
     // Only a closed client aborts a load of this view.
     if (error?.name === "AbortError") return hide();
+    tellMistake(error);
     if (mayComeLater(error)) stop = tryLater(reload, failures++);
     change("error", state.record, undefined, error);
   }

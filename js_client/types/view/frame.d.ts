@@ -67,7 +67,7 @@ export declare function sizeOf(record: ImageRecord | null | undefined, width?: L
  */
 export declare const blurOf: (placeholder: string | undefined, { width, height }: Size) => string | undefined;
 /**
- * Return the `src` of an `<img>`: the picture, its blur or a blank until the picture is loaded, or nothing after a
+ * Return the `src` of an `<img>`: the picture, its blur or a blank until the picture is loaded, or a blank after a
  * sign-out. If the picture fails without a blur, the `<img>` shows its `alt`.
  *
  * @param {ViewState} state

@@ -248,7 +248,7 @@ export function testPlaces(name, mount) {
     tell(true);
     await mounted.update({ alt: "again", record, width: 320 });
     await new Promise((go) => setTimeout(go, 10));
-    assert.deepEqual([status(mounted), src(mounted), server.requests.length], ["idle", null, 0]);
+    assert.deepEqual([status(mounted), src(mounted), server.requests.length], ["idle", BLANK, 0]);
     await mounted.update({ alt: "", record: { ...record, statelessProof: "fresh" } });
     await has(mounted, "shown");
   });
@@ -274,7 +274,7 @@ export function testPlaces(name, mount) {
     await otherTab.clear();
     await has(mounted, "idle");
     await mounted.update(eager({ record: { ...record }, alt: "again" }));
-    assert.deepEqual([src(mounted), status(mounted), urls.size], [null, "idle", 0]);
+    assert.deepEqual([src(mounted), status(mounted), urls.size], [BLANK, "idle", 0]);
     await mounted.update(eager({ record: { ...record, statelessProof: "fresh" } }));
     await has(mounted, "shown");
     await mounted.unmount();
@@ -282,11 +282,11 @@ export function testPlaces(name, mount) {
 
   test(`${name}: as long as no record is known nothing is there`, async () => {
     const mounted = await mount(createClient(), eager({ record: undefined }));
-    assert.deepEqual([src(mounted), status(mounted)], [null, "idle"]);
+    assert.deepEqual([src(mounted), status(mounted)], [BLANK, "idle"]);
     await mounted.update(eager({ record: server.save(ID, "picture") }));
     await has(mounted, "shown");
     await mounted.update(eager({ record: null }));
-    assert.deepEqual([src(mounted), status(mounted), urls.size], [null, "idle", 0]);
+    assert.deepEqual([src(mounted), status(mounted), urls.size], [BLANK, "idle", 0]);
     await mounted.unmount();
   });
 
