@@ -7,12 +7,14 @@ import time
 from asyncio import get_running_loop
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, Generic, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
 import anyio.to_thread
 
 from .errors import StoreError
+from .threads import RLock, patched_by
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -24,7 +26,7 @@ _LONGEST_WAIT_S, _PAUSE_S = 10.0, 0.001  # of a fork
 
 _generation = 0
 _to_close: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
-_turn, _door = threading.RLock(), threading.RLock()  # a fork holds the first from its wait on, both while it runs
+_turn, _door = RLock(), RLock()  # a fork holds the first from its wait on, both while it runs
 _unforkable: set[int] = set()  # the threads in such a block
 
 
@@ -182,4 +184,9 @@ async def in_thread(function: Callable[[*Ts], T], *args: *Ts) -> T:
     threads, and the image would wait for a free one.
     """
     limiter = _limiters.get_or_make(lambda: anyio.CapacityLimiter(_MOST_THREADS))
-    return await anyio.to_thread.run_sync(function, *args, limiter=limiter)
+    if patched_by() is None:
+        return await anyio.to_thread.run_sync(function, *args, limiter=limiter)
+    async with limiter:  # the threads of anyio would be greenlets
+        with anyio.CancelScope(shield=True):
+            result = await get_running_loop().run_in_executor(None, partial(function, *args))
+    return result

@@ -5,11 +5,11 @@ import json
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import NamedTuple
 
 from ..process import in_thread
+from ..threads import Thread, original_module
 from .task import Task
 
 # Do not run the package's __init__: a process that reads hostile bytes needs neither Starlette nor the cipher.
@@ -56,12 +56,12 @@ class ForkServerHandle:
     """
 
     def __init__(self, task: Task) -> None:
-        own, other = socket.socketpair()
+        own, other = original_module("socket").socketpair()
         with other:
             own.setblocking(False)
             self._control = own
             try:
-                self._process = subprocess.Popen(  # noqa: S603
+                self._process = original_module("subprocess").Popen(
                     [sys.executable, "-IB", "-c", _BOOT, json.dumps(_import_path()), _package_folder(), task.to_json()],
                     stdin=other.fileno(),
                     stdout=subprocess.DEVNULL,
@@ -79,7 +79,7 @@ class ForkServerHandle:
         with contextlib.ExitStack() as on_error, contextlib.ExitStack() as given:
             own, others = [], []
             for _ in WorkerSockets._fields:
-                one, other = socket.socketpair()
+                one, other = original_module("socket").socketpair()
                 own.append(on_error.enter_context(one))
                 others.append(given.enter_context(other))
                 one.setblocking(False)
@@ -98,7 +98,7 @@ class ForkServerHandle:
     def end(self) -> None:
         """End the fork server and all its workers, without waiting."""
         self._control.close()
-        threading.Thread(target=self._wait, daemon=True).start()  # reaps it: otherwise it would stay a zombie
+        Thread(self._wait).start()  # reaps it: otherwise it would stay a zombie
 
     def abandon(self) -> None:
         """Close the control socket. Call it in a forked child of the application.

@@ -3,9 +3,9 @@
 import mmap
 import time
 from collections.abc import Callable
-from threading import Lock
 
 from ..errors import StoreBusy
+from ..threads import Lock
 
 MAX_HELD_BYTES = 128 * 1024 * 1024
 FULL = "too many pictures wait to be decoded: try again"

@@ -1,7 +1,6 @@
 """MemoryStore: keeps images in memory only. The reference implementation of ImageStore, for tests and for reading."""
 
 import secrets
-import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from ..core.images import (
     database_id_of,
 )
 from ..process import Clock, wall_clock_ms
+from ..threads import RLock
 from .contract import CHUNK_BYTES, WHOLE_BYTES, Expect, Expected, KeyChecks
 from .rules import NO_ROW, GroupCommit, NewVersion, Row, admit, check_expected, check_unneeded, reached
 from .writers import Writer
@@ -57,7 +57,7 @@ class MemoryStore:
 
     def __init__(self, *, clock_ms: Clock = wall_clock_ms) -> None:
         self._clock_ms = clock_ms
-        self._mutex = threading.RLock()
+        self._mutex = RLock()
         self._tokens: dict[str, int] = {}
         self._epochs: dict[str, int] = {}
         self._groups: dict[str, set[str]] = {}

@@ -5,8 +5,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
-from threading import Event
+from queue import Empty
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from starlette.datastructures import UploadFile
@@ -14,6 +13,7 @@ from starlette.datastructures import UploadFile
 from ..errors import StoreError
 from ..saving.source import ImageData, viewed
 from ..store.contract import CHUNK_BYTES
+from .inbox import Inbox, new_inbox
 from .loops import Start, check_may_wait, run_on_loop
 
 T = TypeVar("T")
@@ -46,9 +46,9 @@ class Call(Generic[T]):
         check_may_wait()
         self.loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[T] | None = None
-        self._functions: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._functions: Inbox[Callable[[], object] | None] = new_inbox()
         self._is_abandoned = False
-        self._has_ended = Event()
+        self._has_ended = False
 
     def run(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop | None = None) -> T:
         """Run a coroutine on `loop`, or on the event loop of this thread's application. Return its result.
@@ -89,7 +89,8 @@ class Call(Generic[T]):
         self.loop = asyncio.get_running_loop()
         if self._is_abandoned:
             coroutine.close()
-            self._has_ended.set()
+            self._has_ended = True
+            self._functions.put(None)
             return
         self._task = self.loop.create_task(coroutine)
         self._task.add_done_callback(self._end)
@@ -97,7 +98,7 @@ class Call(Generic[T]):
     def _end(self, task: asyncio.Task[T]) -> None:
         if not task.cancelled():
             task.exception()  # asyncio would log an error that nothing has asked for
-        self._has_ended.set()
+        self._has_ended = True
         self._functions.put(None)
 
     def _abandon(self, coroutine: Coroutine[Any, Any, T]) -> None:
@@ -108,7 +109,8 @@ class Call(Generic[T]):
             return
         with suppress(RuntimeError):  # an event loop that has ended has ended its tasks
             self.loop.call_soon_threadsafe(self._cancel)
-        self._has_ended.wait()
+        while not self._has_ended:
+            self._next_function()
 
     def _cancel(self) -> None:
         if self._task is not None:

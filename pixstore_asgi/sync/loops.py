@@ -5,15 +5,15 @@ import atexit
 import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import Context, copy_context
-from threading import Lock, Thread
 
 from anyio import from_thread
 
 from ..errors import StoreError
 from ..process import close_in_child
+from ..threads import Lock, SimpleQueue, Thread, patched_by
+from .system_loop import SystemLoop
 
 Start = Callable[[], None]
 """Starts a task in the running event loop."""
@@ -33,29 +33,32 @@ class BackgroundLoop:
         """Return the event loop. If there is none, start it. Raises StoreError if it can't start."""
         with self._lock:
             if self.loop is None:
-                self._begun = Future[asyncio.Event]()
-                self._thread = Thread(target=self._run, name="pixstore_asgi.sync", daemon=True)
+                self._begun: SimpleQueue[asyncio.Event | Exception] = SimpleQueue()
+                self._thread = Thread(self._run, name="pixstore_asgi.sync")
                 try:
                     self._thread.start()
-                    self._stop = self._begun.result()
+                    begun = self._begun.get()
+                    if isinstance(begun, Exception):
+                        raise begun
                 except (OSError, RuntimeError) as error:  # too many files or threads, or the end of the process
                     raise StoreError(f"SyncPixstore can't start its event loop: {error}") from error
+                self._stop = begun
                 atexit.register(self.end)
             assert self.loop is not None
             return self.loop
 
     def _run(self) -> None:
         try:
-            with asyncio.Runner() as runner:
+            with asyncio.Runner(loop_factory=SystemLoop if patched_by() else None) as runner:
                 runner.run(self._serve())
         except Exception as error:
-            if self._begun.done():
+            if self.loop is not None:
                 raise
-            self._begun.set_exception(error)
+            self._begun.put(error)
 
     async def _serve(self) -> None:
         self.loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        self._begun.set_result(stop)
+        self._begun.put(stop)
         await stop.wait()
 
     def end(self) -> None:

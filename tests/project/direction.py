@@ -3,6 +3,7 @@
 DIRECTION = [
     ["errors"],
     ["core"],
+    ["threads"],
     ["process"],
     ["store", "decoding"],
     ["keys", "saving", "serving", "health"],

@@ -193,7 +193,7 @@ class InterruptedAtTheEnd(SimpleQueue[object]):
 
 def test_interrupted_at_the_end(images: SyncPixstore, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interruption after the end of the coroutine, before its result is returned, reaches the caller too."""
-    monkeypatch.setattr(calls, "SimpleQueue", InterruptedAtTheEnd)
+    monkeypatch.setattr(calls, "new_inbox", InterruptedAtTheEnd)
     with pytest.raises(KeyboardInterrupt):
         images.ping()
 

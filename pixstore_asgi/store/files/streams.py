@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Self
 from ...core.images import StoredImage
 from ...errors import StoreDamaged, StoreError
 from ...process import in_thread
+from ...threads import local
 from ..contract import CHUNK_BYTES
 from ..durable import give_to_owner_of, sync, write_all
 from ..objects import NoSuchBody, Pieces, UploadGone, keep
@@ -18,7 +18,7 @@ from .errors import translated
 
 _WRITTEN_BYTES = 4 * CHUNK_BYTES
 _NO_WAIT: int = getattr(os, "RWF_NOWAIT", 0)  # Linux
-_of_thread = threading.local()
+_of_thread = local()
 
 
 class _Descriptor:

@@ -5,7 +5,6 @@ import importlib
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +19,14 @@ import obstore.store
 
 from ...errors import StoreError
 from ...process import generation, no_fork
+from ...threads import Lock
 
 _LAST_WORDS_S = 0.2
 _COMPILED = "obstore._obstore"
 _COMPILED_FILE = str(sys.modules[_COMPILED].__file__)
 
 _loaded: dict[int, ModuleType] = {}  # keys: the generations of this process and its ancestors that use obstore
-_lock = threading.Lock()
+_lock = Lock()
 
 
 def library() -> Any:

@@ -7,7 +7,6 @@ import contextlib
 import errno
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,10 +14,11 @@ from tempfile import TemporaryFile
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import aiosqlite
-from aiosqlite.core import _STOP_RUNNING_SENTINEL
+from aiosqlite.core import _STOP_RUNNING_SENTINEL, _connection_worker_thread
 
 from ...errors import PixstoreError, StoreBusy, StoreDamaged, StoreError, StoreFull
 from ...process import no_fork
+from ...threads import RLock, SimpleQueue, Thread
 from ..durable import MAKE_ROOM, NO_ROOM, write_all
 from ..files.errors import TOO_MANY_FILES
 
@@ -35,7 +35,7 @@ class Connection(aiosqlite.Connection):
 
     It uses private parts of aiosqlite:
 
-    - The thread is a daemon, so that an application that never closes the store can still exit.
+    - The thread is a daemon, so that an application that never closes the store can still exit. It is no greenlet.
     - The queued work ignores an event loop that has ended; otherwise its result would end the thread.
     - `abandon` queues the item by which aiosqlite ends the thread.
 
@@ -59,10 +59,11 @@ class Connection(aiosqlite.Connection):
         self._path = path
         self._only_reads = only_reads
         self._under_way: asyncio.Future[Any] | None = None
-        self._thread.daemon = True
+        self._tx = SimpleQueue()
+        self._thread = Thread(partial(_connection_worker_thread, self._tx))
         self.queued = 0
         # Reentrant: within it, the garbage collector may end a coroutine that aborts an upload, and so queues work.
-        self._mutex = threading.RLock()
+        self._mutex = RLock()
         self._is_closed = False
 
     @classmethod

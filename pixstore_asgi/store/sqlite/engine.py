@@ -9,13 +9,13 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Concatenate
 
 from ...core.events import event
 from ...core.images import StoredImage
 from ...errors import StoreBusy, StoreError
 from ...process import Clock, generation, in_thread, no_fork
+from ...threads import SimpleQueue
 from ..rules import GroupCommit
 from ..tables.transaction import Operation
 from .connection import Connection, P, R, keep_freed_memory, text_of, translated

@@ -12,7 +12,6 @@ import os
 import sqlite3
 import stat
 import struct
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from ...errors import StoreError
+from ...threads import Lock
 from ..durable import sync
 from ..mounts import mounted
 from .connection import code_of
@@ -136,7 +136,7 @@ class OpenFiles:
         self.key = 0
         self.commits_are_synced = False
         self._is_log_named = False
-        self._syncing = threading.Lock()
+        self._syncing = Lock()
         self._synced_s = 0.0
         self._name = os.fspath(path)  # not a Path, which takes more time in each check
         self._beside: dict[str, os.stat_result] = {}

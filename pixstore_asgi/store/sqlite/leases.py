@@ -12,13 +12,13 @@ import errno
 import os
 import struct
 import sys
-import threading
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from ...process import generation
+from ...threads import Lock
 from .write_lock import Descriptor
 
 if sys.platform == "win32":
@@ -70,7 +70,7 @@ class Leases:
         self._generation = generation()
         self._counts: Counter[int] = Counter()
         self._released: deque[int] = deque()  # released by a caller, but still counted and locked
-        self._mutex = threading.Lock()
+        self._mutex = Lock()
         self._holding = _ByteLocks.open(path)
         self._claiming = _ByteLocks.open(path) if self._holding else None
         self.are_shared = self._claiming is not None

@@ -7,13 +7,14 @@ from contextlib import contextmanager, nullcontext, suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import NamedTuple
 
 from ...core.events import event
 from ...core.images import StoredImage
 from ...errors import PixstoreError, SecretError, StoreBusy, StoreError
 from ...process import Clock
+from ...threads import SimpleQueue
 from ..contract import Expected
 from ..rules import GroupCommit
 from ..tables import writes
