@@ -95,7 +95,10 @@ def check_may_wait() -> None:
     """
     loop = _loop_here()
     if loop is not None and (loop is background.loop or not hasattr(sys, "ps1")):
-        raise StoreError("SyncPixstore was called in an event loop, which it would block: await the Pixstore instead")
+        raise StoreError(
+            "SyncPixstore was called in an event loop, which it would block: await the Pixstore instead, or run the "
+            "function that calls it by anyio.to_thread.run_sync"
+        )
 
 
 def run_on_loop(start: Start) -> None:

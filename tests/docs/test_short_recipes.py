@@ -287,6 +287,7 @@ def test_calls_that_are_not_async(run_snippet: RunSnippet, tmp_path: Path, capsy
             assert answer.headers["cache-control"] == "no-store"
             record = ImageRecord.parse(answer.json())
             assert image_in(record, http.get(f"/pixstore-image/{record.id}", headers=sent(record))) == picture()
+        assert http.get("/api/ids").json() == [saved.json()["id"]]
         assert http.get("/api/pictures/nobody").status_code == 404
         assert http.post("/api/pictures", content=b"text").status_code == 400
     assert len(names["import_pictures"]([file])) == 1
