@@ -1,15 +1,18 @@
 """deployment.md: its nginx configuration and its service's command line, run before the Starlette recipe."""
 
 import contextlib
+import json
 import os
 import re
 import shlex
 import signal
 import socket
 import sqlite3
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -17,6 +20,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from playwright.sync_api import sync_playwright
+from websockets.sync.client import connect
 
 from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS
 from pixstore_asgi import ImageRecord, Pixstore, decode_payload
@@ -24,6 +28,8 @@ from pixstore_asgi.core.cipher import unseal
 from tests.support.console import Shell, section_of
 from tests.support.nginx import PAGE, SITE, Nginx, running_nginx
 from tests.support.paths import ROOT
+from tests.support.recipes import PAGES, recipe, write_files
+from tests.support.recipes import save as save_beside
 from tests.support.samples import SECRET, large_png, picture
 from tests.support.servers import Server, running
 from tests.support.service import running_service, unit, until
@@ -133,6 +139,57 @@ def test_path_and_headers_pass_untouched(nginx_path: str, tmp_path: Path) -> Non
     assert headers["x-pixstore-token"] == "7"
     assert headers["x-forwarded-for"] == "127.0.0.1"
     assert headers["x-forwarded-proto"] == "https"
+
+
+def test_requests_share_a_connection(nginx_path: str, tmp_path: Path) -> None:
+    """nginx sends many requests to the application on one connection."""
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), KeptOpen) as upstream,
+        running_nginx(nginx_path, tmp_path / "nginx", upstream.server_port) as nginx,
+        nginx.client() as http,
+    ):
+        threading.Thread(target=upstream.serve_forever).start()
+        try:
+            ports = {http.get("/pixstore-image/a%3Ab").text for _ in range(20)}
+        finally:
+            upstream.shutdown()
+    assert len(ports) == 1
+
+
+def test_a_websocket_passes(nginx_path: str, tmp_path: Path) -> None:
+    """With the location of recipes/websocket.md, that recipe sends an image through nginx."""
+    (location,) = re.findall(r"```nginx\n(.*?)```", PAGES["websocket"], re.DOTALL)
+    site = SITE.replace("    location / {", f"{location}\n    location / {{")
+    image = picture()
+    with (
+        recipe(write_files(tmp_path), "socket_app") as server,
+        running_nginx(nginx_path, tmp_path / "nginx", _port(server), site) as nginx,
+    ):
+        record = save_beside(tmp_path, image)
+        trusted = ssl.create_default_context(cafile=nginx.folder / "fullchain.pem")
+        with connect(f"wss://127.0.0.1:{nginx.https_port}/pictures", ssl=trusted) as client:
+            client.send(json.dumps({"id": record.id, "token": record.token, "proof": record.stateless_proof}))
+            size = int(client.recv())
+            received = client.recv()
+    assert isinstance(received, bytes)
+    assert len(received) == size
+    assert decrypted(record, received) == image
+
+
+class KeptOpen(BaseHTTPRequestHandler):
+    """Answers with the port that the request came from, and keeps the connection."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        port = str(self.client_address[1]).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(port)))
+        self.end_headers()
+        self.wfile.write(port)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Write no log."""
 
 
 def answer_once(upstream: socket.socket) -> str:
@@ -297,7 +354,7 @@ _NETWORK = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThr
 
 def _has_begun(server: Server, record: ImageRecord) -> bool:
     """Tell whether a request for an image has reached the application, which logs it as it begins to answer."""
-    return quote(record.id, safe="") in server.log  # uvicorn escapes the URLs in its log
+    return record.id in server.log or quote(record.id, safe="") in server.log  # as uvicorn 0.55 and older ones log it
 
 
 def test_logs_tell_the_state_and_no_secret(deployed: Deployment) -> None:

@@ -63,7 +63,7 @@ def _adapted(site: str, folder: Path, port: int, upstream: str, mount: str) -> s
     for text, instead in {
         "listen 443 ssl;": f"listen 127.0.0.1:{port};",
         "/var/cache/nginx/pixstore": f"{folder}/cache",
-        "http://127.0.0.1:8000": upstream,
+        "server 127.0.0.1:8000 ": f"server {upstream.removeprefix('http://')} ",
     }.items():
         assert site.count(text) == 1, text
         site = site.replace(text, instead)
