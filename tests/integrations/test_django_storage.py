@@ -10,9 +10,11 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
+from django.core.handlers.exception import response_for_exception
 from django.db import connection
 from django.db.migrations.writer import MigrationWriter
 from django.forms import modelform_factory
+from django.test import RequestFactory
 from django.test.utils import override_settings
 from django.utils.datastructures import MultiValueDict
 from PIL import Image
@@ -111,6 +113,14 @@ def test_ids_fit_the_column() -> None:
         storage.save(name, png(), max_length=86)
     with pytest.raises(InputError, match="directory must be 1 to 64"):
         storage.save(f"{'d' * 65}/sea.png", png())
+
+
+def test_a_folder_of_a_users_text_is_a_bad_request() -> None:
+    """Django answers 400, not 500, if upload_to makes a folder of a text that is no directory of ids."""
+    with pytest.raises(SuspiciousFileOperation, match="folder of upload_to: directory must be 1 to 64") as caught:
+        PixstoreStorage().save("Åsa Müller/sea.png", png())
+    with override_settings(ROOT_URLCONF=()):
+        assert response_for_exception(RequestFactory().post("/"), caught.value).status_code == 400
 
 
 def test_migrations_and_settings_name_the_storage() -> None:

@@ -10,6 +10,7 @@ from django.core.files.storage import Storage
 from django.utils.deconstruct import deconstructible
 
 from ...core.ids import checked_directory, is_served_id
+from ...errors import InputError
 from ...saving.save import new_id
 from .page import VIEW_PATH, mount_url
 from .setting import get_images
@@ -31,7 +32,7 @@ class PixstoreStorage(Storage):
 
         Raises:
             SuspiciousFileOperation: The id would be longer than `max_length`. 87 characters are always enough.
-            InputError: The folder of the name is no directory of ids.
+            FolderError: The folder of the name is no directory of ids. Django answers 400.
         """
         length = len(new_id(directory_of(name)))
         if max_length is not None and length > max_length:
@@ -76,7 +77,14 @@ class PixstoreStorage(Storage):
         return ContentFile(image.data, name)
 
 
+class FolderError(InputError, SuspiciousFileOperation):
+    """The folder of a new picture is no directory of ids. Django answers 400, because the text may be a user's."""
+
+
 def directory_of(name: str) -> str | None:
-    """Return the directory of a new picture with this name. Raises InputError if its folder is no directory of ids."""
+    """Return the directory of a new picture with this name. Raises FolderError if its folder is no directory of ids."""
     folder = os.path.dirname(name).strip("/")
-    return checked_directory(folder.replace("/", "-")) if folder else None
+    try:
+        return checked_directory(folder.replace("/", "-")) if folder else None
+    except InputError as error:
+        raise FolderError(f"the folder of upload_to: {error}; build it from an id, not from a text of a user") from None
