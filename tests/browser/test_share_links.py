@@ -128,3 +128,12 @@ def test_only_the_owner_shares_and_ends(site: Site) -> None:
     assert [site.ask("POST", "/api/links", each, json=body).status_code for each in ("", other)] == [401, 403]
     site.ask("DELETE", f"/api/links/{link}", other)
     assert site.open(link, token).status_code == 200
+
+
+@pytest.mark.parametrize("limit", ['"hours": "inf"', '"hours": 9999', '"opens": 1' + "0" * 30])
+def test_a_link_has_an_end(site: Site, limit: str) -> None:
+    """A link that would never end, by its hours or its opens, is refused with 422."""
+    body = f'{{"images": ["{site.image_id}"], {limit}}}'
+    headers = {"cookie": site.session, "content-type": "application/json"}
+    answer = httpx.post(f"{site.server.url}/api/links", content=body, headers=headers)
+    assert answer.status_code == 422
