@@ -167,9 +167,10 @@ def picture_attributes(mapper: Mapper[Any]) -> list[PictureAttribute]:
     ]
 
 
-def picture_columns(metadata: MetaData) -> set[Column[Any]]:
+def picture_columns(metadata: Iterable[MetaData]) -> set[Column[Any]]:
     """Return the columns of all tables that name pictures."""
-    return {each for table in metadata.tables.values() for each in table.c if isinstance(each.type, PictureType)}
+    columns = (column for each in metadata for table in each.tables.values() for column in table.c)
+    return {column for column in columns if isinstance(column.type, PictureType)}
 
 
 def warn_without_index(columns: Iterable[Column[Any]]) -> None:

@@ -17,12 +17,12 @@ class CoreRows:
 
     Args:
         connection: It is in a transaction.
-        columns: The columns that may name pictures. Those of tables that this database does not have are left out.
+        columns: The columns that may name pictures.
     """
 
     def __init__(self, connection: Connection, columns: Columns) -> None:
         self._connection = connection
-        self._columns = [each for each in columns if _has_table(connection, each.table)]
+        self._columns = list(columns)
         self.vendor = connection.dialect.name
 
     def run(self, statement: str) -> Sequence[Any]:
@@ -56,23 +56,27 @@ class Place:
         self._place = place_of(CoreRows(connection, ())) if connection else ""
 
     @contextmanager
-    def rows(self, engine: Engine, columns: Columns) -> Iterator[list[CoreRows]]:
-        """Begin a transaction on a connection of its own."""
+    def rows(self, engine: Engine, written: Columns, columns: Columns) -> Iterator[list[CoreRows]]:
+        """Begin a transaction on a connection of its own. The arguments are those of `asked`."""
         options = _options(engine) | ({"schema_translate_map": self._schemas} if self._schemas else {})
         with engine.connect().execution_options(**options) as connection, connection.begin():
             prepare_question(CoreRows(connection, ()), self._place)
-            yield [CoreRows(connection, columns)]
+            yield [CoreRows(connection, asked(connection, written, columns))]
 
 
 @contextmanager
 def rows_of(session: Session, columns: Columns) -> Iterator[list[CoreRows]]:
-    """Begin a transaction of a session that is in none."""
-    table = next(iter(columns)).table
-    options = _options(session.get_bind(clause=table))
+    """Begin a transaction of a session that is in none, in each of its databases."""
+    by_bind: dict[Engine | Connection, list[Column[Any]]] = {}
+    for column in columns:
+        by_bind.setdefault(session.get_bind(clause=column.table), []).append(column)
     with session.begin():
-        connection = session.connection({"clause": table}, execution_options=options)
-        prepare_question(CoreRows(connection, ()))
-        yield [CoreRows(connection, columns)]
+        databases = []
+        for bind, its_columns in by_bind.items():
+            where = {"clause": its_columns[0].table}
+            databases.append(CoreRows(session.connection(where, execution_options=_options(bind)), its_columns))
+            prepare_question(databases[-1])
+        yield databases
 
 
 def is_autocommit(bind: Engine | Connection) -> bool:
@@ -86,6 +90,14 @@ def _options(bind: Engine | Connection) -> dict[str, Any]:
     if bind.dialect.name == "postgresql":
         return {"isolation_level": "READ COMMITTED"}
     return {"isolation_level": "SERIALIZABLE"} if is_autocommit(bind) else {}
+
+
+def asked(connection: Connection, written: Columns, columns: Columns) -> Columns:
+    """Return the columns to ask in this database: the written ones, which it must have, and others that it has.
+
+    The tables of another database name pictures of other directories.
+    """
+    return {*written, *(each for each in columns if _has_table(connection, each.table))}
 
 
 _known: set[tuple[Any, ...]] = set()

@@ -24,7 +24,7 @@ from ..unnamed import can_lock, delete_after_commit, delete_unnamed, lock_named,
 from .calls import Calls
 from .changes import Assigned, Changes
 from .column import NewPicture, PictureAttribute, picture_attributes, picture_columns, warn_without_index
-from .rows import CoreRows, Place, is_autocommit, rows_of
+from .rows import CoreRows, Place, asked, is_autocommit, rows_of
 
 Sessions = (
     sessionmaker[Any]
@@ -118,7 +118,7 @@ class SessionPictures:
             InputError: The metadata has no such column, the session is in a transaction, or the directory is invalid.
             StoreError: The store failed.
         """
-        columns = self._columns() | (picture_columns(metadata) if metadata else set())
+        columns = picture_columns([*self._metadata, *([metadata] if metadata else [])])
         if not columns:
             raise InputError(
                 "no table of the metadata has a PictureType column, so every picture would be deleted: pass metadata, "
@@ -126,11 +126,11 @@ class SessionPictures:
             )
         if session.in_transaction():
             raise InputError("the session is in a transaction, which may not see newer rows: pass a new session")
-        begin = partial(rows_of, session, columns)
+        begin = partial(rows_of, session, columns | self._also)
         return list(unnamed_ids(self._calls, begin, directory=directory, grace_s=grace_s, delete=delete))
 
     def _columns(self) -> set[Column[Any]]:
-        return {*self._also, *(column for each in self._metadata for column in picture_columns(each))}
+        return picture_columns(self._metadata) | self._also
 
     def _save_new(self, session: Session, *_: object) -> None:
         self._changes_of(session).fresh.clear()
@@ -202,7 +202,8 @@ class SessionPictures:
         changes.may_be_committed = True
         for candidates in changes.candidates.values() if self._in_transaction else ():
             if image_ids := changes.doubtful(candidates):
-                rows = CoreRows(session.connection(), candidates.columns | self._columns())
+                connection = session.connection()
+                rows = CoreRows(connection, asked(connection, candidates.columns, self._columns()))
                 delete_unnamed([rows], image_ids, partial(self._calls.delete_image, **self._connection(session)))
 
     def _note_rollback(self, session: Session, _: object) -> None:
@@ -226,9 +227,9 @@ class SessionPictures:
         for engine, candidates in changes.candidates.items():
             image_ids = changes.doubtful(candidates)
             if image_ids and can_lock(engine.dialect.name) and (changes.is_committed or not is_autocommit(engine)):
-                columns = candidates.columns | self._columns()
-                warn_without_index(columns)
-                begin = partial((candidates.place or Place()).rows, engine, columns)
+                columns = self._columns()
+                warn_without_index(candidates.columns | columns)
+                begin = partial((candidates.place or Place()).rows, engine, candidates.columns, columns)
                 delete_after_commit(begin, image_ids, self._calls.delete_image)
 
     def _changes_of(self, session: Session) -> Changes:

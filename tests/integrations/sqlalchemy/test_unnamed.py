@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import MetaData, create_engine, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from pixstore_asgi import Pixstore
@@ -147,7 +148,7 @@ def test_a_concurrent_writer_loses_nothing(
 
 def test_it_refuses_what_could_delete_too_much(sessions: sessionmaker[Session], tmp_path: Path) -> None:
     """Metadata without a picture column, and a session in a transaction, are refused."""
-    pictures = SessionPictures(Pixstore(tmp_path / "pixstore.db", secret=SECRET), sessions)
+    pictures = SessionPictures(Pixstore(tmp_path / "pixstore.db", secret=SECRET), sessions, also=[Album.cover])
     with sessions() as session:
         for metadata in (None, MetaData()):
             with pytest.raises(InputError, match="has a PictureType column"):
@@ -168,3 +169,34 @@ def test_a_killed_process_leaves_only_what_gc_finds(world: World, moment: str) -
     assert world.named() < world.images() or world.in_transaction
     assert len(collect(world)) == (0 if world.in_transaction else 1)
     assert world.agrees(1)
+
+
+def test_it_asks_all_databases_of_the_session(tmp_path: Path) -> None:
+    """A session with a database for each class finds the pictures that neither database names."""
+    pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
+    engines = [create_engine(f"sqlite:///{tmp_path}/{name}.db") for name in ("posts", "albums")]
+    for name, engine in zip(("post", "album"), engines, strict=True):
+        Base.metadata.create_all(engine, [Base.metadata.tables[name]])
+    sessions = sessionmaker(binds={Post: engines[0], Album: engines[1]})
+    pictures = SessionPictures(pix, sessions, metadata=[Base.metadata])
+    with sessions() as session:
+        session.add_all([new(), Album(id=1, cover=NewPicture(picture(seed=1)))])
+        session.commit()
+    (lost,) = asyncio.run(save(pix))
+    with sessions() as session:
+        assert pictures.unnamed(session, directory="posts", grace_s=-60, delete=True) == [lost]
+    for engine in engines:
+        engine.dispose()
+
+
+def test_a_table_that_is_missing_deletes_nothing(tmp_path: Path) -> None:
+    """If the database lacks one of the tables, such as in another schema, nothing is deleted."""
+    pix = Pixstore(tmp_path / "pixstore.db", secret=SECRET)
+    engine = create_engine(f"sqlite:///{tmp_path}/empty.db")
+    sessions = sessionmaker(engine)
+    pictures = SessionPictures(pix, sessions, metadata=[Base.metadata])
+    asyncio.run(save(pix))
+    with sessions() as session, pytest.raises(OperationalError, match="no such table"):
+        pictures.unnamed(session, directory="posts", grace_s=-60, delete=True)
+    assert len(asyncio.run(pix.list_images())) == 1
+    engine.dispose()
