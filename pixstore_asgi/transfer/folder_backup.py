@@ -61,6 +61,7 @@ async def restore_with_folder(backup: Path, database: Path, folder: FolderCopy) 
         async for step in _taken(rows.copy, folder, names):
             yield step
         rows.put_in_place()
+        _attach(folder, database_id(rows.database), rows.database)  # it is another file now
         folder.count_others(names)
 
 

@@ -4,6 +4,8 @@ import asyncio
 import errno
 import itertools
 import os
+import re
+import shutil
 import stat
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -576,3 +578,59 @@ async def test_an_upload_that_paused_for_too_long_says_so(store: SqliteStore) ->
     await writer.abort()
     await save(store, "a", LONG)
     assert await read(store, "a") == LONG
+
+
+async def copied_away(folder: Path) -> tuple[Path, Path]:
+    """Copy a database with a folder, save another body in the original, and put the original out of sight."""
+    async with opened(store_of(folder)) as store:
+        await save(store, "a", LONG)
+    (folder / "copy").mkdir()
+    shutil.copy(folder / "images.db", folder / "copy")
+    async with opened(store_of(folder)) as store:
+        await save(store, "newer", OTHER)
+    (folder / "hidden").mkdir()
+    return folder / "copy", (folder / "images.db").rename(folder / "hidden" / "images.db").parent
+
+
+async def test_a_copy_takes_no_folder_of_an_original_out_of_sight(tmp_path: Path) -> None:
+    """A process that can't see the original, as in a container, can't open its copy with the original's folder.
+
+    So the copy removes none of the pictures that were saved since. The original opens at its new path, and as before.
+    """
+    copy, hidden = await copied_away(tmp_path)
+    with pytest.raises(StoreError, match=r"belongs to the database .*/images.db, which is not there for this process"):
+        await store_of(copy, tmp_path / "bodies").open()
+    for original in (hidden, tmp_path):
+        async with opened(store_of(original, tmp_path / "bodies")) as store:
+            assert (await read(store, "a"), await read(store, "newer")) == (LONG, OTHER)
+            await store.adopt_orphans()
+            await store.sweep()
+        assert len(files_in(tmp_path)) == 2
+        if original == hidden:
+            (hidden / "images.db").rename(tmp_path / "images.db")
+
+
+@pytest.mark.parametrize("kept", ["(?!file:).*\n", "(?!file:#).*\n"], ids=["as documented", "earlier version"])
+async def test_a_copy_replaces_an_original_that_is_gone(tmp_path: Path, kept: str) -> None:
+    """Without the lines of the file, and in a folder of an earlier version, a copy takes the folder over."""
+    copy, _ = await copied_away(tmp_path)
+    record = tmp_path / "bodies" / "pixstore-bodies"
+    record.write_text("".join(re.findall(f"^{kept}", record.read_text(), re.MULTILINE)))
+    async with opened(store_of(copy, tmp_path / "bodies")) as store:
+        assert await read(store, "a") == LONG
+    assert Record.read(tmp_path / "bodies").inode == (copy / "images.db").stat().st_ino
+
+
+async def test_a_restored_file_at_the_same_path_is_accepted(tmp_path: Path) -> None:
+    """The path decides there, because a restore puts another file in place. The folder then has its number."""
+    copy, _ = await copied_away(tmp_path)
+    (copy / "images.db").rename(tmp_path / "images.db")
+    async with opened(store_of(tmp_path)) as store:
+        assert await read(store, "a") == LONG
+    assert Record.read(tmp_path / "bodies").inode == (tmp_path / "images.db").stat().st_ino
+
+
+def test_earlier_versions_read_the_record() -> None:
+    """They take the first line of the file for its path, and read no line of a file as an id."""
+    lines = Record((bytes(16),), "../images.db", 7).pack().decode().split()
+    assert lines == ["00" * 16, "file:../images.db", "file:#7"]

@@ -155,11 +155,11 @@ async def test_both_may_be_mounted_elsewhere(live: Path, tmp_path: Path) -> None
     place.mkdir()
     live.rename(place / live.name)
     live.with_suffix("").rename(place / "live")
-    before = (place / "live" / NAME).read_bytes()
+    before = Record.read(place / "live")
     shutil.copytree(place, tmp_path / "second")
     for volume in (place, tmp_path / "second"):
         await use(volume / "live.db", volume / "live")
-        assert (volume / "live" / NAME).read_bytes() == before
+        assert Record.read(volume / "live")[:2] == before[:2]
 
 
 async def test_a_folder_of_an_earlier_version_gets_the_path(live: Path) -> None:

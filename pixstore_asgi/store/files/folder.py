@@ -173,7 +173,8 @@ class BodyFolder:
 
     def _take_over(self, record: Record, owner: Owner) -> None:
         """Record the database's file. Raise StoreError if the recorded one is another file with the same id, because
-        each of the two would remove bodies that the other one needs.
+        each of the two would remove bodies that the other one needs. If the recorded file can't be seen, as in a
+        container without it, only the file itself may have a new path: a copy would remove what was saved since.
         """
         wanted, other = Record.of(owner.database_id, owner.file, self.path), record.file_from(self.path)
         if record == wanted:
@@ -182,6 +183,12 @@ class BodyFolder:
             raise StoreError(
                 f"the folder {self.path} belongs to the database {other}: name another folder, or move that database "
                 "away first"
+            )
+        if record.file != wanted.file and record.inode and wanted.inode not in (0, record.inode):
+            raise StoreError(
+                f"the folder {self.path} belongs to the database {other}, which is not there for this process, and "
+                f"{owner.file} is another file, perhaps a copy: open the original; or if it is gone for good, remove "
+                f"the lines that begin with file: from {self.path / NAME}"
             )
         try:
             self._write_record(wanted)

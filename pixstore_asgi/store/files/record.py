@@ -8,6 +8,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 NAME = "pixstore-bodies"
 _FILE = "file:"
+_INODE = _FILE + "#"  # earlier versions ignore every line `file:` after the first one
 
 
 def _open_no_link(path: str, flags: int) -> int:
@@ -21,10 +22,13 @@ class Record(NamedTuple):
     ids: the database's id. During a change of the id, the old and the new one.
     file: the real path of the SQLite file, relative to the folder's, so that both may be mounted at another place.
     Empty if it is not known.
+    inode: the number of that file in its file system, or 0 if it is not known. A file that is moved, or mounted at
+    another path, keeps its number. A copy has another one.
     """
 
     ids: tuple[bytes, ...] = ()
     file: str = ""
+    inode: int = 0
 
     @classmethod
     def read(cls, folder: Path) -> "Record":
@@ -33,6 +37,7 @@ class Record(NamedTuple):
             with open(folder / NAME, encoding="ascii", opener=_open_no_link) as file:
                 lines = file.read().split()
             ids = tuple(bytes.fromhex(line) for line in lines if not line.startswith(_FILE))
+            inode = max((int(line.removeprefix(_INODE)) for line in lines if line.startswith(_INODE)), default=0)
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return cls()
         except OSError as error:
@@ -40,20 +45,26 @@ class Record(NamedTuple):
                 raise
             return cls()
         files = [line.removeprefix(_FILE) for line in lines if line.startswith(_FILE)]
-        return cls(ids, os.fsdecode(unquote_to_bytes(files[0])) if files else "")
+        return cls(ids, os.fsdecode(unquote_to_bytes(files[0])), inode) if files else cls(ids)
 
     @classmethod
     def of(cls, database_id: bytes, file: Path | None, folder: Path) -> "Record":
         """Return the record of a database. file: its SQLite file, or None if it is not to be recorded."""
-        return cls((database_id,), os.path.relpath(os.path.realpath(file), os.path.realpath(folder)) if file else "")
+        if file is None:
+            return cls((database_id,))
+        path = os.path.relpath(os.path.realpath(file), os.path.realpath(folder))
+        return cls((database_id,), path, file.stat().st_ino if file.exists() else 0)
 
     def file_from(self, folder: Path) -> Path | None:
         """Return the path of the SQLite file, or None if it is not known."""
         return Path(os.path.normpath(os.path.join(os.path.realpath(folder), self.file))) if self.file else None
 
     def pack(self) -> bytes:
-        """Return the content of the file, in ASCII: one line for each id, and one for the path, percent-encoded."""
+        """Return the content of the file, in ASCII: one line for each id, one for the path, percent-encoded, and one
+        for the inode.
+        """
         lines = [database_id.hex() for database_id in self.ids]
         if self.file:
             lines.append(_FILE + quote_from_bytes(os.fsencode(self.file)))
+            lines += [f"{_INODE}{self.inode}"] if self.inode else []
         return "".join(f"{line}\n" for line in lines).encode("ascii")
