@@ -24,7 +24,7 @@ from django.utils.datastructures import MultiValueDictKeyError
 
 from pixstore_asgi import Pixstore
 from pixstore_asgi.asgi import refused_uploads
-from pixstore_asgi.errors import ImageNotFound, StoreBusy, StoreConflict
+from pixstore_asgi.errors import ImageNotFound, StoreBusy, StoreConflict, StoreFull
 from pixstore_asgi.integrations.django import PixstoreStorage, get_asgi_application, upload_memory
 from pixstore_asgi.testing import SAMPLES, MemoryPixstore
 from tests.support.django_setup import configure_django
@@ -55,9 +55,12 @@ def save(request: HttpRequest) -> JsonResponse:
 
 
 def fail(request: HttpRequest) -> JsonResponse:
-    raise {"busy": StoreBusy("/srv/app.db"), "gone": ImageNotFound("no x"), "conflict": StoreConflict("changed")}[
-        request.GET["error"]
-    ]
+    raise {
+        "busy": StoreBusy("/srv/app.db"),
+        "full": StoreFull("/srv/app.db: the disk is full"),
+        "gone": ImageNotFound("no x"),
+        "conflict": StoreConflict("changed"),
+    }[request.GET["error"]]
 
 
 def bug(request: HttpRequest) -> JsonResponse:
@@ -163,7 +166,12 @@ def test_files_of_forms_have_one_limit_in_a_process(
 
 @pytest.mark.parametrize(
     ("error", "status", "detail"),
-    [("busy", 503, "the store is busy: try again"), ("gone", 404, "no x"), ("conflict", 409, "changed")],
+    [
+        ("busy", 503, "the store is busy: try again"),
+        ("full", 507, "the server has no room for more images: try again later"),
+        ("gone", 404, "no x"),
+        ("conflict", 409, "changed"),
+    ],
 )
 def test_errors_have_their_status(error: str, status: int, detail: str) -> None:
     """The middleware answers an error of a view, without the paths that its text may name."""

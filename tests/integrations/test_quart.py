@@ -9,7 +9,7 @@ import quart.typing
 from quart import Blueprint, Quart
 
 from pixstore_asgi import ImageNotFound, ImageRecord, Pixstore, PixstoreError, StoreError, recipient_of
-from pixstore_asgi.errors import ConfigError, StoreBusy, StoreConflict, UploadTimeout
+from pixstore_asgi.errors import ConfigError, StoreBusy, StoreConflict, StoreFull, UploadTimeout
 from pixstore_asgi.integrations.quart import add_pixstore, image_upload, no_store
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.testing import SealedPage, image_in, proof_headers
@@ -21,6 +21,7 @@ RAISED: dict[str, PixstoreError] = {
     "missing": ImageNotFound("no such image"),
     "slow": UploadTimeout("too slow"),
     "changed": StoreConflict("another token"),
+    "full": StoreFull("/srv/pixstore.db: the disk is full"),
     "busy": StoreBusy("/srv/pixstore.db is locked"),
     "broken": StoreError("/srv/pixstore.db is damaged"),
 }
@@ -111,6 +112,7 @@ async def test_records_are_sealed_to_the_page_that_asks(app: Quart) -> None:
         ("missing", 404, "no such image"),
         ("slow", 408, "too slow"),
         ("changed", 409, "another token"),
+        ("full", 507, "the server has no room for more images: try again later"),
         ("busy", 503, "the store is busy: try again"),
     ],
 )
