@@ -118,10 +118,11 @@ async def test_a_full_bucket_is_told(tmp_path: Path, s3: S3Server, status: int, 
 
 
 def test_a_failed_write_without_room_is_a_full_disk(small_disk: Path) -> None:
-    """SQLite reports a quota that is used up as a failed write: then the room decides between full and damaged."""
+    """SQLite reports a quota that is used up as a failed write: then the room decides. A failed read needs no room."""
     failed = sqlite_error(sqlite3.SQLITE_IOERR)
     filler = fill(small_disk)
     assert isinstance(translate(small_disk / "images.db", failed), StoreFull)
+    assert "check the disk" in str(translate(small_disk / "images.db", sqlite_error(sqlite3.SQLITE_IOERR_READ)))
     filler.unlink()
     assert "check the disk" in str(translate(small_disk / "images.db", failed))
 

@@ -24,6 +24,7 @@ from ..files.errors import TOO_MANY_FILES
 
 _KEPT_BYTES = 8 * 1024 * 1024
 _PROBE_BYTES = 256 * 1024
+_FAILED_READS = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ)
 _LET_WRITE = "let this process write to the file and to its folder"
 
 P = ParamSpec("P")
@@ -272,7 +273,7 @@ def translate(path: Path, error: sqlite3.Error) -> StoreError:
     if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
         return _full(path)
     # SQLite does not tell that a quota is used up.
-    if code == sqlite3.SQLITE_IOERR and _has_no_room(path.parent):
+    if code == sqlite3.SQLITE_IOERR and extended not in _FAILED_READS and _has_no_room(path.parent):
         return _full(path)
     advice = {
         sqlite3.SQLITE_NOTADB: "it is not a SQLite database, or its head is damaged: name another path, or restore it",
