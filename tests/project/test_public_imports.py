@@ -34,6 +34,7 @@ PUBLIC = {
     "pixstore_asgi.integrations.sqlalchemy": "NewPicture PictureType SessionPictures",
     "pixstore_asgi.integrations.django.rest": "RecordField",
     "pixstore_asgi.integrations.litestar": "ImageUpload PageRecipient PixstorePlugin no_store",
+    "pixstore_asgi.integrations.flask": "add_error_handlers add_pixstore image_upload no_store",
     "pixstore_asgi.integrations.quart": "add_error_handlers add_pixstore image_upload no_store",
     "pixstore_asgi.integrations.starlette_admin": "PictureField",
     "pixstore_asgi.integrations.opentelemetry": "PixstoreTracing",

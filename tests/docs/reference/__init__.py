@@ -19,7 +19,7 @@ from pixstore_asgi import (
     recipient_of,
 )
 from pixstore_asgi.core.recipient import Recipient
-from pixstore_asgi.integrations import fastapi, litestar, opentelemetry, prometheus, quart, starlette
+from pixstore_asgi.integrations import fastapi, flask, litestar, opentelemetry, prometheus, quart, starlette
 from pixstore_asgi.integrations.sqladmin import PictureView
 from pixstore_asgi.integrations.sqlalchemy import NewPicture, PictureType, SessionPictures
 from pixstore_asgi.integrations.starlette_admin import PictureField
@@ -78,6 +78,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "django-checks": checks_of_django,
     "litestar": partial(integrations, litestar),
     "quart": partial(integrations, quart),
+    "flask": partial(integrations, flask),
     "prometheus": partial(integrations, prometheus),
     "opentelemetry": partial(integrations, opentelemetry),
     "testing": tools_for_tests,
@@ -91,6 +92,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "options-admins": partial(options, PictureField),
     "options-django": partial(options, pixstore_application, without=["django"]),
     "options-litestar": partial(options, litestar.PixstorePlugin, without=["pixstore"]),
+    "options-flask": partial(options, flask.add_pixstore, without=["app", "images"]),
     "options-quart": partial(options, quart.add_pixstore, without=["app", "pixstore"]),
     "options-sqlite": partial(options, SqliteStore),
     "options-postgres": partial(options, PostgresStore),
