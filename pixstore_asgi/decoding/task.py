@@ -262,4 +262,8 @@ class Refusal(StrEnum):
             case Refusal.REPLY:
                 return "the variants of the image are too large: give them smaller boxes"
             case Refusal.CRASH:
-                return "the process that decoded the image has crashed: it is damaged, or made to harm"
+                most = limits.max_memory_bytes / _GIB
+                return (
+                    "the process that decoded the image has crashed: the image is damaged, takes more memory than "
+                    f"{most:.3g} GiB, or is made to harm"
+                )

@@ -13,6 +13,7 @@ from .task import Refusal, Task
 
 LINK_FD = 0
 _STDERR_FD = 2
+_OUT_OF_MEMORY = "Out of memory"  # libavif's text of its own error, which Pillow raises as a RuntimeError
 
 
 def live(task: Task, confinement: Confinement) -> NoReturn:
@@ -53,7 +54,9 @@ def _reply(file: io.BytesIO, name: str, task: Task) -> bytes:
         return write_refusal(refused.refusal)
     except (MemoryError, ConnectionError):
         raise
-    except Exception:  # a decoder may raise any error for damaged bytes
+    except Exception as error:  # a decoder may raise any error for damaged bytes
+        if _OUT_OF_MEMORY in str(error):
+            raise MemoryError from None
         return write_refusal(Refusal.DAMAGED)
     return reply if len(reply) <= MAX_REPLY_BYTES else write_refusal(Refusal.REPLY)
 

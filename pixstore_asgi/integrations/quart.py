@@ -10,6 +10,7 @@ from ..asgi.app import RULE_OPTIONS, AnyASGIApp, AppOptions, PixstoreMiddleware
 from ..asgi.http import route_path
 from ..asgi.records import RecordsApp
 from ..asgi.refused_uploads import RefusedUploads
+from ..core.sizes import size_text
 from ..errors import ImageTooLarge
 from ..pixstore import Pixstore
 from .answers import NO_STORE, STATUS, ErrorAnswers
@@ -100,7 +101,9 @@ async def _pieces(body: AsyncIterator[bytes], limit: int | None) -> AsyncIterato
             yield piece
             del piece  # a traceback must not show it
     except RequestEntityTooLarge:
-        raise ImageTooLarge(f"the image is longer than MAX_CONTENT_LENGTH, {limit:,} bytes: scale it down") from None
+        raise ImageTooLarge(
+            f"the image is longer than MAX_CONTENT_LENGTH, {size_text(limit or 0)}: scale it down"
+        ) from None
 
 
 def no_store(response: ResponseTypes) -> ResponseTypes:

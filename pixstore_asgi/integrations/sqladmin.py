@@ -3,21 +3,21 @@
 import io
 from typing import Any, ClassVar
 
-from markupsafe import Markup
 from sqlalchemy import inspect
 from sqlalchemy.orm.attributes import set_committed_value
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from .picture_html import picture_html
-from .sqlalchemy import NewPicture
-from .sqlalchemy.column import picture_attributes
-
 try:
+    from markupsafe import Markup
     from sqladmin import ModelView
     from sqladmin.fields import FileField
 except ImportError as error:
     raise ImportError("pixstore_asgi.integrations.sqladmin needs SQLAdmin: pip install sqladmin") from error
+
+from .picture_html import picture_html
+from .sqlalchemy import NewPicture
+from .sqlalchemy.column import picture_attributes
 
 __all__ = ["PictureView"]
 

@@ -6,15 +6,15 @@ from typing import Any
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from .picture_html import picture_html
-from .sqlalchemy import NewPicture
-
 try:
     from starlette_admin import FileField, RequestAction
 except ImportError as error:
     raise ImportError(
         "pixstore_asgi.integrations.starlette_admin needs Starlette-Admin: pip install starlette-admin"
     ) from error
+
+from .picture_html import picture_html
+from .sqlalchemy import NewPicture
 
 __all__ = ["PictureField"]
 

@@ -9,6 +9,7 @@ from io import FileIO
 from typing import Any, Protocol
 
 from ..core.formats import SNIFF_BYTES
+from ..core.sizes import size_text
 from ..core.strip import find_stripper
 from ..decoding.holding import Held
 from ..errors import ImageTooLarge, InputError, UploadTimeout
@@ -273,4 +274,4 @@ def _require_bytes(piece: object) -> None:
 
 
 def _too_large(max_bytes: int) -> ImageTooLarge:
-    return ImageTooLarge(f"the image is longer than max_image_bytes, {max_bytes:,} bytes: scale it down")
+    return ImageTooLarge(f"the image is longer than max_image_bytes, {size_text(max_bytes)}: scale it down")

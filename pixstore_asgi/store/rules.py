@@ -155,7 +155,7 @@ def check_ring(needed: Iterable[bytes], checks: Iterable[bytes]) -> None:
         raise SecretError(
             f"the store was written with secret {missing}, but this process has {_key_ids(checks)} "
             f"(these are public key ids): "
-            "bring the right secret, or list the old one before the new one"
+            "set the secret of the store; after a rotation, list the old secret before the new one"
         )
 
 

@@ -1,5 +1,6 @@
 """Checks the connection from a browser to the application's mount, by requests over HTTP."""
 
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -25,7 +26,11 @@ def examine_mount(url: str) -> Iterator[Finding]:
     try:
         status, headers = _ask(f"{url}/a%3Ab")
     except (OSError, HTTPException, ValueError) as error:
-        yield Finding("mount", f"nothing answers at {url}: {error}", "start the application, and check the proxy")
+        if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
+            problem, how = f"the certificate of {url} is not trusted", "renew it, or trust its issuer on this machine"
+        else:
+            problem, how = f"nothing answers at {url}", "start the application, and check the proxy"
+        yield Finding("mount", f"{problem}: {error}", how)
         return
     state = headers.get("x-pixstore-state")
     if state is None:

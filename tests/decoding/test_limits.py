@@ -87,6 +87,14 @@ async def test_pictures_up_to_the_limits_are_decoded(make_decoder: MakeDecoder) 
     assert (await decoder.decode([still_gif(1280, 720, 1000)], "gif")).width == 1280
 
 
+async def test_an_avif_has_only_so_much_memory(make_decoder: MakeDecoder) -> None:
+    """An AVIF whose pixels do not fit into the memory is refused for that, and not as damaged."""
+    for mib in (150, 200):
+        decoder = make_decoder(max_memory_bytes=mib * 1024 * 1024)
+        with pytest.raises(InvalidImage, match="takes more memory"):
+            await decoder.decode([encoded(Image.new("RGB", (8000, 8000)), "avif", speed=10)], "avif")
+
+
 async def test_a_picture_has_only_so_much_memory(make_decoder: MakeDecoder) -> None:
     """Memory that is enough for a check is accepted, and memory that is not enough for a variant is refused."""
     checks = make_decoder(max_memory_bytes=60 * 1024 * 1024)

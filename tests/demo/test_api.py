@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.types import Message, Receive
 
 from pixstore_asgi import ImageRecord, Pixstore
+from pixstore_asgi.core.sizes import size_text
 from pixstore_asgi.demo.app import MOST_RECORDS, create_app
 from pixstore_asgi.store.memory import MemoryStore
 from pixstore_asgi.testing import SealedPage
@@ -161,7 +162,7 @@ async def test_oversized_upload_is_413_with_the_limit(client: httpx.AsyncClient)
     """A picture above max_image_bytes is refused with a text that names the limit."""
     answer = await client.post(PICTURES, content=large_png(LIMIT + 1))
     assert answer.status_code == 413
-    assert f"{LIMIT:,} bytes" in answer.json()["detail"]
+    assert size_text(LIMIT) in answer.json()["detail"]
 
 
 async def raw_upload(app: Starlette, receive: Receive) -> int:

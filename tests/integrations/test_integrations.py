@@ -324,3 +324,12 @@ def test_a_page_names_itself_in_fastapi() -> None:
         assert [http.post("/pictures", content=picture(), headers=each).status_code for each in bad] == [400, 400]
     assert len(page.open(sealed).key) == 32
     assert "key" in plain["meta"]
+
+
+@pytest.mark.parametrize(("module", "package"), [("sqladmin", "sqladmin"), ("starlette_admin", "starlette-admin")])
+def test_an_admin_names_its_package(module: str, package: str) -> None:
+    """Without the admin, which brings markupsafe, the import fails with the package to install."""
+    code = f"import sys; sys.modules.update(dict.fromkeys(['markupsafe', '{module}'])); "
+    code += f"import pixstore_asgi.integrations.{module}"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.stderr.rstrip().endswith(f": pip install {package}")

@@ -80,6 +80,12 @@ async def test_a_wrong_password_is_told(postgres: Cluster, schema: str) -> None:
     assert caught.value.__cause__ is None
 
 
+def test_a_missing_role_is_told() -> None:
+    """A missing role has the same code as a user that pg_hba.conf does not allow: the message names both remedies."""
+    error = translate(asyncpg.InvalidAuthorizationSpecificationError('role "nobody" does not exist'))
+    assert "create the role if it is missing, otherwise allow it in pg_hba.conf" in str(error)
+
+
 async def test_a_server_that_is_not_there_is_told() -> None:
     """If no server listens, opening fails within the busy timeout and names the address."""
     port = free_port()

@@ -102,7 +102,7 @@ def running_nginx(program: str, folder: Path, port: int | None, site: str = SITE
     """
     folder.mkdir()
     http_port, https_port = free_port(), free_port()
-    _make_certificate(folder)
+    make_certificate(folder)
     (folder / "spool").mkdir()
     (folder / "pictures.conf").write_text(adapted(site, folder, http_port, https_port, port))
     user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
@@ -155,7 +155,7 @@ def _wait_for_workers(nginx: Nginx) -> None:
         time.sleep(0.02)
 
 
-def _make_certificate(folder: Path) -> None:
+def make_certificate(folder: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pictures.example")])
     now = datetime.datetime.now(datetime.UTC)

@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from pixstore_asgi.decoding.sandbox import Sandbox
 from pixstore_asgi.errors import StoreDamaged
 from pixstore_asgi.upkeep import doctor, probe
 from tests.demo.process import running
+from tests.support.nginx import make_certificate
 from tests.support.samples import OTHER_SECRET, SECRET, large_png, picture
 from tests.support.stores import new_place
 
@@ -281,6 +283,22 @@ def test_a_mount_that_is_well(path: Path) -> None:
     looked_at = [line.partition(":")[0].split(maxsplit=1)[1] for line in lines]
     assert looked_at == ["HTTPS", "mount", "caching", "compression", "CORS", "clock"]
     assert found(path, "--url", url)["mount"][0].startswith("nothing answers at ")
+
+
+def test_a_certificate_that_is_not_trusted(path: Path, tmp_path: Path) -> None:
+    """An untrusted certificate is named as such: the server runs, so the remedy is not to start it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    make_certificate(tmp_path)
+    context.load_cert_chain(tmp_path / "fullchain.pem", tmp_path / "privkey.pem")
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever).start()
+        try:
+            problem, remedy = found(path, "--url", f"https://127.0.0.1:{server.server_port}")["mount"]
+        finally:
+            server.shutdown()
+    assert "is not trusted" in problem
+    assert remedy == "renew it, or trust its issuer on this machine"
 
 
 @contextmanager

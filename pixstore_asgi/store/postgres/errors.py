@@ -37,7 +37,11 @@ _FULL = (asyncpg.TooManyConnectionsError,)
 _IN_THE_WAY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _ADVICE: list[tuple[type[BaseException], str]] = [
     (asyncpg.InvalidPasswordError, "it refused the user or the password: correct them in the URL"),
-    (asyncpg.InvalidAuthorizationSpecificationError, "it refused the user: see its pg_hba.conf"),
+    (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        "it refused the user: create the role if it is missing, otherwise allow it in pg_hba.conf; the server's log "
+        "has the reason",
+    ),
     (asyncpg.InvalidCatalogNameError, "there is no such database: create it first, or name another one"),
     (
         asyncpg.InsufficientPrivilegeError,
