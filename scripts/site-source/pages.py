@@ -27,6 +27,9 @@ MOVED_PAGE = """<!doctype html>
 <noscript><meta http-equiv="refresh" content="0; url={target}"></noscript>
 <p>This page has moved to <a href="{target}">{target}</a>.
 """
+_ARTICLE = '<article role="main" id="furo-main-content">'
+# A table of Markdown needs a row of headers, also if it has no names of columns.
+_EMPTY_HEAD = re.compile(r"<thead>\s*<tr[^>]*>(?:\s*<th[^>]*>(?:<p></p>)?</th>)+\s*</tr>\s*</thead>")
 MOVED_ANCHORS = """addEventListener("DOMContentLoaded", () => {{
   const moved = {moved};
   function follow() {{
@@ -122,6 +125,8 @@ def _finish(app: Sphinx, failed: Exception | None) -> None:
     if failed:
         return
     out = Path(app.outdir)
+    for path in out.rglob("*.html"):
+        path.write_text(_accessible(path.read_text()))
     moved = _moved(app)
     for page, anchors in moved.items():
         if not (out / page).is_file():
@@ -137,6 +142,17 @@ def _finish(app: Sphinx, failed: Exception | None) -> None:
                 log.warning("moved.json: %s#%s leads to %s, which is not there", page, anchor, target)
     if Path(app.srcdir, "how-to.md").is_file():
         _write_llms(app, out)
+
+
+def _accessible(text: str) -> str:
+    """Return a page of the theme for keyboards and screen readers: with all that axe-core asks for."""
+    text = text.replace('<div class="highlight"><pre>', '<div class="highlight"><pre tabindex="0">')
+    text = text.replace('<aside class="sidebar-drawer">', '<aside class="sidebar-drawer" aria-label="All pages">')
+    text = text.replace('<aside class="toc-drawer">', '<aside class="toc-drawer" aria-label="This page">')
+    text = _EMPTY_HEAD.sub("", text)
+    if "<h1" not in text:  # the page of the search
+        text = text.replace(_ARTICLE, f"{_ARTICLE}<h1>Search</h1>")
+    return text
 
 
 def _arrives(out: Path, moved: dict[str, dict[str, str]], page: str, target: str) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from benchmarks.browser.chromium import CHROMIUM_ARGUMENTS
+from tests.demo.browsing import violations
 from tests.support.paths import DOCS, ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -211,3 +212,18 @@ def test_a_browser_follows_moved_addresses_without_a_server(tmp_path: Path, chro
             page.wait_for_url(f"file://{tmp_path}/html/{new}")
             assert page.locator("h1").count() == 1
         browser.close()
+
+
+@pytest.mark.browser
+def test_pages_have_no_problem_of_accessibility(site: Path, chromium_path: str) -> None:
+    """axe-core finds none: code scrolls by keyboard, landmarks have names, tables no empty headers, pages a heading."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGUMENTS)
+        page = browser.new_page()
+        found = []
+        for name in ("index", "search", "api", "docs/deployment", "docs/comparison"):
+            page.goto((site / f"{name}.html").as_uri())
+            found += violations(page)
+        browser.close()
+    assert found == []
+    assert '<th class="head"><p></p></th>' not in (site / "docs" / "deployment.html").read_text()
