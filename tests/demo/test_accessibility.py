@@ -111,7 +111,7 @@ def _tab(page: Page) -> tuple[str, bool]:
 
 
 def test_who_prefers_less_motion_gets_none(browser: Browser, server: Server) -> None:
-    """With reduced motion no picture fades in or grows, and the proofs' time runs in steps."""
+    """With reduced motion no picture fades in or grows, and the line of a proof stands still until its end."""
     with browsing(browser, reduced_motion="reduce") as context:
         page = sign_in(context, server)
         expect_pictures(page, 6)
@@ -120,7 +120,15 @@ def test_who_prefers_less_motion_gets_none(browser: Browser, server: Server) -> 
               + " " + one.effect.target.className)"""
         )
         assert motion
-        assert all(re.match(r"steps\(8.*\) life", one) for one in motion)
+        assert all(re.match(r"steps\(1\b.*\) life", one) for one in motion)
+
+
+def test_a_phone_shows_the_sign_in_on_its_first_screen(browser: Browser, server: Server) -> None:
+    """The button is above the explanation."""
+    with browsing(browser, viewport={"width": 390, "height": 664}) as context:
+        page = context.new_page()
+        page.goto(server.url)
+        expect(page.get_by_role("button", name="Sign in as a guest")).to_be_in_viewport(ratio=1)
 
 
 def test_the_theme_is_the_systems(browser: Browser, server: Server) -> None:

@@ -20,8 +20,9 @@ const leftOf = ({ record }) => record.proofExpiresAt - Date.now();
 export function runOut(bar, entry) {
   for (const running of bar.getAnimations()) running.cancel();
   const left = Math.min(Math.max(leftOf(entry), 0), LONGEST_MS);
+  // Without motion the bar stays as it is until the proof has expired.
   const frames = [{ transform: `scaleX(${left / LONGEST_MS})` }, { transform: "scaleX(0)" }];
-  bar.animate(frames, { duration: left, fill: "forwards", easing: isCalm.matches ? "steps(8)" : "linear" });
+  bar.animate(frames, { duration: left, fill: "forwards", easing: isCalm.matches ? "steps(1)" : "linear" });
 }
 
 /** @param {Entry} entry */
