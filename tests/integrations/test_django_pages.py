@@ -75,6 +75,14 @@ def test_a_picture_without_a_record_is_rendered_by_its_id() -> None:
         assert rendered("pix_image value", value=empty) == []
 
 
+def test_a_plain_img_has_an_address() -> None:
+    """The tag gives the address that the service worker answers, and nothing for an empty field."""
+    for value in ("photos:abc", file_of("photos:abc")):
+        template = ENGINE.from_string("{% load pixstore %}{% pix_image_url value %}")
+        assert template.render(Context({"value": value})) == "/pixstore-image/-/image/photos:abc"
+    assert template.render(Context({"value": file_of("")})) == ""
+
+
 def test_a_row_is_no_picture() -> None:
     """A template that names the row in place of its field gets an error, and not a page without pictures."""
     with pytest.raises(InputError, match="not Photo: name the field"):

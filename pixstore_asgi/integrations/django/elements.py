@@ -37,7 +37,7 @@ def page_records(request: HttpRequest, pictures: Iterable[Any]) -> dict[str, Ima
         InputError: A value is neither an id nor that of a field with a picture.
         StoreError: The store failed.
     """
-    recipient, image_ids = recipient_of(request, cookie=True), [_id_of(picture) for picture in pictures]
+    recipient, image_ids = recipient_of(request, cookie=True), [id_of(picture) for picture in pictures]
     if recipient is None:
         return {}
     note_records(request)
@@ -57,7 +57,7 @@ def picture_element(
         attributes: Further attributes. An underscore in a name becomes a hyphen, and None leaves the attribute out.
         records: Records by id.
     """
-    image_id = _id_of(picture)
+    image_id = id_of(picture)
     if not image_id:
         return SafeString("")
     record = picture if isinstance(picture, ImageRecord) else (records or {}).get(image_id)
@@ -76,7 +76,8 @@ def script_elements(nonce: str = "") -> SafeString:
     )
 
 
-def _id_of(picture: Any) -> str:
+def id_of(picture: Any) -> str:
+    """Return the id of a record, of an id or of a field's value; empty if there is no picture."""
     if isinstance(picture, Mapping):  # also a record that was decoded from JSON, whose text has its key
         return str(picture.get("id", ""))
     if isinstance(picture, File):

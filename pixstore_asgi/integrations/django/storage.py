@@ -59,7 +59,7 @@ class PixstoreStorage(Storage):
         return self._open(name).size
 
     def url(self, name: str | None) -> str:
-        """Return the path of a page that shows the image if the user may see it."""
+        """Return the path of a page that shows the image if the user may see it. An `<img>` can't show a page."""
         return f"{mount_url()}{VIEW_PATH}/{name}"
 
     def _save(self, name: str, content: "File[Any]") -> str:

@@ -1,4 +1,4 @@
-"""`{% load pixstore %}`: the tags `pix_image` and `pixstore_scripts`."""
+"""`{% load pixstore %}`: the tags `pix_image`, `pix_image_url` and `pixstore_scripts`."""
 
 from typing import Any
 
@@ -6,7 +6,9 @@ from django import template
 from django.template.context import Context
 from django.utils.safestring import SafeString
 
-from ..elements import RECORDS_IN_CONTEXT, picture_element, script_elements
+from ....asgi.client_files import IMAGE_URLS
+from ..elements import RECORDS_IN_CONTEXT, id_of, picture_element, script_elements
+from ..page import mount_url
 
 register = template.Library()
 
@@ -24,6 +26,19 @@ def pix_image(context: Context, picture: Any, **attributes: Any) -> SafeString:
         attributes: Attributes of `<pix-image>`. An underscore in a name becomes a hyphen.
     """
     return picture_element(picture, attributes, context.get(RECORDS_IN_CONTEXT))
+
+
+@register.simple_tag
+def pix_image_url(picture: Any) -> str:
+    """Return the address of a picture for a plain `<img>`: `<img src="{% pix_image_url photo.picture %}">`.
+
+    The service worker answers it. The page must have registered the worker.
+
+    Args:
+        picture: As in `pix_image`.
+    """
+    image_id = id_of(picture)
+    return f"{mount_url()}{IMAGE_URLS}{image_id}" if image_id else ""
 
 
 @register.simple_tag(takes_context=True)
