@@ -16,12 +16,12 @@ from pixstore_asgi.store.rules import check_expected, check_meta, image_of_row, 
     ("version", "expect", "text"),
     [
         (None, Expect.PRESENT, "the write to image a expected an image: there is none"),
-        (VERSION, Expect.ABSENT, "the write to image a expected no image: it has another version"),
+        (VERSION, Expect.ABSENT, "there is already an image a: update it, or save under another id"),
         (VERSION, VERSION[::-1], "the write to image a expected the version that was read before: it has another"),
     ],
 )
 def test_a_conflict_says_what_was_expected_and_found(version: bytes | None, expect: Expect | bytes, text: str) -> None:
-    """A refused write names the image, the expected state and the actual one."""
+    """A refused write names the image, and the expected and the actual state or the remedy."""
     with pytest.raises(StoreConflict, match=text):
         check_expected("a", version, expect)
 
