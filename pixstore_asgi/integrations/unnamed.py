@@ -3,6 +3,9 @@
 A transaction that names the picture of another row takes the same lock (`lock_named`), checks that the picture exists,
 and holds the lock to its end. So either it finds that the picture is gone, or the question finds its row.
 
+A table that the question does not see has no rows, so a hook always asks the column that has named the picture, and its
+absence is an error.
+
 PostgreSQL has advisory locks. SQLite has one writer at a time. On other databases a hook deletes nothing, and `unnamed`
 finds the pictures.
 """
@@ -17,7 +20,7 @@ from typing import Any, Protocol
 from ..core.events import event
 from ..core.images import ImageInfo
 
-PAGE = 200
+PAGE = 50
 """The pictures of one question. Until it has deleted them, it keeps other transactions from naming them."""
 
 _log = logging.getLogger("pixstore_asgi")
@@ -61,7 +64,10 @@ def can_lock(vendor: str) -> bool:
 
 def place_of(rows: Rows) -> str:
     """Return the schemas in which this transaction finds its tables, as another transaction can set them."""
-    return str(rows.run("SELECT current_setting('search_path')")[0]) if rows.vendor == "postgresql" else ""
+    if rows.vendor != "postgresql":
+        return ""
+    # Resolved, because "$user" in search_path depends on the role.
+    return str(rows.run("SELECT array_to_string(ARRAY(SELECT quote_ident(unnest(current_schemas(false)))), ', ')")[0])
 
 
 def prepare_question(rows: Rows, place: str = "") -> None:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import SuspiciousFileOperation
+from django.db import transaction
 from django.db.models import Q
 
 from ..decoding.pool import DecodingKilled
@@ -45,7 +46,8 @@ def fill_pictures(rows: "QuerySet[Any]", source: str, target: str, *, restore_de
             refused += 1
             print(f"{quoted(file.name)}  {printable(error)}")  # noqa: T201  as `migrate` does
         else:
-            filled += rows.filter(pk=row.pk).update(**{target: image_id})
+            with transaction.atomic(rows.db):
+                filled += rows.filter(pk=row.pk).update(**{target: image_id})
     if refused and not filled:
         raise InputError(f"no file of the field {source} can be saved: see the {refused} reasons above, and MEDIA_ROOT")
 

@@ -7,15 +7,17 @@ from unittest.mock import patch
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.serializers import deserialize
 from django.core.signals import request_finished
-from django.db import connection, connections, models
+from django.db import connection, connections, models, transaction
+from django.db.models.signals import pre_save
 from django.test.utils import CaptureQueriesContext, override_settings
 
 from pixstore_asgi.errors import ImageNotFound, InputError
 from pixstore_asgi.integrations.django import PictureField
 from pixstore_asgi.integrations.django.columns import columns_of
-from pixstore_asgi.testing import MemoryPixstore
-from tests.integrations.test_django_fields import ON_BOTH, database, pix, png, rolled_back, stored
+from pixstore_asgi.testing import SAMPLES, MemoryPixstore
+from tests.integrations.test_django_fields import ON_BOTH, database, listed, pix, png, rolled_back, stored
 from tests.support.django_setup import configure_django
 
 if TYPE_CHECKING:
@@ -53,8 +55,10 @@ def test_a_picture_that_is_gone_is_not_named(pix: MemoryPixstore) -> None:
         lambda: Member.objects.bulk_create([Member(name="Eve", avatar=gone)]),
         lambda: Member.objects.update(avatar=gone),
     ):
-        with pytest.raises(ImageNotFound, match="there is no picture"):
+        with pytest.raises(ImageNotFound, match="there is no picture"), transaction.atomic():
             write()
+    with pytest.raises(InputError, match=r"without a transaction.*use transaction.atomic\(\)"):
+        Member.objects.update(avatar=gone)
     assert list(Member.objects.values_list("name", "avatar")) == [("Bob", "")]
 
 
@@ -224,3 +228,101 @@ def test_a_save_asks_nothing(pix: MemoryPixstore) -> None:
         ann.avatar = png()
         ann.save()
     assert len([query for query in captured if '"avatar" IN' in query["sql"]]) == 1
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_the_schema_of_a_tenant(pix: MemoryPixstore) -> None:
+    """The question is asked in the schema that the transaction wrote to, also if it is set for the transaction only."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE SCHEMA tenant; CREATE TABLE tenant.django_app_member (LIKE django_app_member INCLUDING ALL)"
+        )
+
+    def in_schema(work: "Callable[[], object]") -> None:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL search_path = tenant")
+            work()
+
+    def share() -> None:
+        ann = Member.objects.create(name="Ann", avatar=png())
+        Member.objects.create(name="Bob", avatar=ann.avatar.name)
+
+    in_schema(share)
+    in_schema(lambda: Member.objects.get(name="Ann").delete())
+    assert len(stored(pix)) == 1
+    in_schema(lambda: Member.objects.all().delete())
+    assert not stored(pix)
+
+
+def test_a_receiver_that_saves_the_instance_again(pix: MemoryPixstore) -> None:
+    """The save around it still notes the picture that it replaces."""
+
+    def save_again(instance: Member, update_fields: object = None, **_: object) -> None:
+        if update_fields is None and instance.pk:
+            instance.save(update_fields=["name"])
+
+    ann = Member.objects.create(name="Ann", avatar=png())
+    pre_save.connect(save_again, sender=Member)
+    try:
+        ann.avatar = png()
+        ann.save()
+    finally:
+        pre_save.disconnect(save_again, sender=Member)
+    assert stored(pix) == {Member.objects.get().avatar.name}
+
+
+def test_an_error_of_a_receiver_leaves_the_transaction_usable(pix: MemoryPixstore) -> None:
+    """As without a PictureField, the application may go on after an error before the row was written."""
+
+    def refuse(**_: object) -> None:
+        raise LookupError
+
+    pre_save.connect(refuse, sender=Member)
+    try:
+        with transaction.atomic():
+            with pytest.raises(LookupError):
+                Member.objects.create(name="Ann")
+            Photo.objects.create(title="kept")
+    finally:
+        pre_save.disconnect(refuse, sender=Member)
+    assert Photo.objects.count() == 1
+
+
+def test_a_fixture_may_come_before_its_pictures(pix: MemoryPixstore) -> None:
+    """`loaddata` writes the names of a backup, before or without its store."""
+    fixture = [{"model": "django_app.member", "pk": 1, "fields": {"name": "Ann", "avatar": "avatars:missing"}}]
+    for loaded in deserialize("python", fixture):
+        loaded.save()
+    assert Member.objects.get().avatar.name == "avatars:missing"
+
+
+def test_an_instance_that_has_looked_at_its_picture_leaves_a_newer_one(pix: MemoryPixstore) -> None:
+    """Looking at the picture, and `refresh_from_db`, do not count as a change. An empty column does not, either."""
+    Album.objects.create(owner="ann")
+    Album.objects.update(cover=None)
+    empty = Album.objects.get()
+    looked, refreshed = Album.objects.get(), Album.objects.get()
+    assert not looked.cover
+    refreshed.refresh_from_db()
+    newer = Album.objects.get()
+    newer.cover = png()
+    newer.save()
+    for early in (empty, looked, refreshed):
+        early.quota = 7
+        early.save()
+    assert stored(pix) == {Album.objects.get().cover.name}
+
+
+@ON_BOTH
+def test_two_names_of_one_database(pix: MemoryPixstore) -> None:
+    """The command deletes also if the project has another name for its database."""
+    left = pix.run(pix.save_image(SAMPLES["png"], directory="avatars")).id
+    connections.settings["twin"] = connections["default"].settings_dict
+    connections["twin"] = type(connections["default"])(connections["default"].settings_dict, "twin")
+    try:
+        assert listed("--delete") == {left}
+    finally:
+        connections["twin"].close()
+        del connections.settings["twin"], connections["twin"]
+    assert not stored(pix)

@@ -59,22 +59,40 @@ class DjangoRows:
 
 
 @contextmanager
-def rows_of(databases: Collection[str], place: str = "") -> Iterator[list[DjangoRows]]:
+def rows_of(
+    databases: Collection[str], place: str = "", written: "Collection[Field[Any, Any]]" = ()
+) -> Iterator[list[DjangoRows]]:
     """Begin a transaction in each of these databases.
 
     Args:
-        databases: Their names.
+        databases: Their names. Of several names of one database, the first one counts.
         place: The schemas of the tables, as `place_of` returns them.
+        written: The fields to ask in any case.
     """
-    columns = {using: list(columns_of(using)) for using in databases}  # before SQLite's transactions begin by reading
     with ExitStack() as stack:
-        for using in databases:
-            is_in_test_case = connections[using].in_atomic_block
+        rows = []
+        for using in _different(databases):
+            connection = connections[using]
+            # Before SQLite's transaction, which must not begin by reading, and after the schemas are set.
+            columns = [*columns_of(using)] if connection.vendor == "sqlite" else []
+            is_in_test_case = connection.in_atomic_block
             stack.enter_context(transaction.atomic(using))
-            if connections[using].vendor == "postgresql" and not is_in_test_case:
+            if connection.vendor == "postgresql" and not is_in_test_case:
                 DjangoRows(using).run("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
             prepare_question(DjangoRows(using), place)
-        yield [DjangoRows(using, columns[using]) for using in databases]
+            always = [Column(field, using) for field in written]
+            columns = columns or [*columns_of(using)]
+            rows.append(DjangoRows(using, list(dict.fromkeys([*always, *columns]))))
+        yield rows
+
+
+def _different(databases: Collection[str]) -> Collection[str]:
+    """Leave out further names of one database: two connections to it would block each other."""
+    places: dict[tuple[str, ...], str] = {}
+    for using in databases:
+        settings = connections[using].settings_dict
+        places.setdefault(tuple(str(settings[name]) for name in ("ENGINE", "NAME", "HOST", "PORT")), using)
+    return places.values()
 
 
 def columns_of(using: str) -> Iterator[Column]:

@@ -51,13 +51,13 @@ class PictureFile(ImageFieldFile):
     """The value of a PictureField. It is deleted and replaced together with its row."""
 
     _committed: bool
-    _read: str | None = None  # the name that was read from the row
+    _read: str | None = None  # the name that was read from the row. None: the application has assigned it
     _saved: str | None = None  # the name of the new picture that was saved by this object
-    _is_saved_now = False  # saved by the save of the row that runs
+    _is_saved_now: bool | None = None  # whether it is saved by the save of the row that runs. None: no such save
 
     def __init__(self, instance: Model, field: Any, name: str | None) -> None:
         super().__init__(instance, field, name)
-        self._read = None if instance is None or instance._state.adding else name
+        self._read = None if instance is None or instance._state.adding else name or ""
 
     def save(self, name: str, content: "File[Any]", save: bool = True) -> None:
         """Save a new picture. A rollback of the save of the row deletes it.
@@ -70,7 +70,8 @@ class PictureFile(ImageFieldFile):
         assert isinstance(self.field, PictureField)
         self.storage = self.field.storage_for(self.instance)
         super().save(name, content, save=False)
-        self._saved = getattr(self.instance, self.field.attname)._saved = self.name  # `super` leaves another one
+        for each in (self, getattr(self.instance, self.field.attname)):  # `super` leaves a text, which becomes another
+            each._saved, each._read = self.name, None
         if save:
             self.instance.save()
 
@@ -92,12 +93,12 @@ class _Descriptor(ImageFileDescriptor):
     def __set__(self, instance: Model, value: Any) -> None:
         super().__set__(instance, value)
         saving = saving_of(instance)
-        if saving and self.field.attname in saving.unchanged:
+        if instance._state.adding or (saving and self.field.attname in saving.unchanged):
             return  # Django 6 reads the value of F back from the row
-        if isinstance(value, str) and not instance._state.adding:
-            value = self.__get__(instance)  # marks the value as changed: a PictureFile replaces the text
-        if isinstance(value, PictureFile):
-            value._read = None
+        if value is None or isinstance(value, str):
+            getattr(instance, self.field.attname)._read = None  # a PictureFile replaces the text
+        elif isinstance(value, PictureFile) and (value.field is not self.field or value.instance.pk != instance.pk):
+            value._read = None  # `refresh_from_db` assigns one of the same row
 
 
 class PictureField(ImageField):
@@ -106,7 +107,7 @@ class PictureField(ImageField):
     Forms, the admin and serializers treat it as an ImageField. They refuse files that the Pixstore does not accept.
 
     - If a picture is replaced or removed, or its row is deleted, it is deleted after the commit.
-    - If the transaction that saves a picture is rolled back, the picture is deleted after the next commit or request.
+    - If the transaction that saves a picture is rolled back, the picture is deleted at the end of the request.
     - Rows may share a picture. A row that names a deleted picture is refused, and so is a name that is no id of the
       field's directories.
 
@@ -165,18 +166,18 @@ class PictureField(ImageField):
         return self.directories is not None and self.directories.hold(image_id)
 
     def pre_save(self, model_instance: Model, add: bool) -> Any:
-        """Save a new picture before its row. Leave the row's picture if the instance has not used it since it was read.
+        """Save a new picture before its row. Leave the row's picture if the instance has not changed its own.
 
         Another request may have replaced it meanwhile, and deleted the picture that this instance names.
         """
         saving = saving_of(model_instance)
         if add or saving is None:
             return self._saved(model_instance, add)
-        if not self._is_unread(model_instance, saving.using):
+        if not self._is_unchanged(model_instance, saving.using):
             file, stored = self._saved(model_instance, add), self._stored(model_instance, saving.using)
-            if stored != (file.name or ""):
+            if (stored or "") != (file.name or ""):
                 if stored and self.holds(stored):
-                    note_candidate(saving.using, stored, is_new=False)
+                    note_candidate(saving.using, self, stored, is_new=False)
                 return file
         saving.unchanged.add(self.attname)
         return F(self.attname)
@@ -194,6 +195,8 @@ class PictureField(ImageField):
 
     def _check(self, value: Any, using: str) -> None:
         picture, name = value if isinstance(value, PictureFile) else None, str(value)
+        if picture and picture._is_saved_now is None and picture.instance._state.adding:
+            return  # of a fixture, which may be loaded before its pictures
         if isinstance(value, File) and not (picture and picture._committed):
             raise InputError(
                 f"the file of {self} is not saved: assign it to an instance and call save(), because update() and "
@@ -206,7 +209,7 @@ class PictureField(ImageField):
                 "file to save it, or list the directory in PictureField(directories=…)"
             )
         if picture and picture._saved == name:
-            note_candidate(using, name, is_new=True)
+            note_candidate(using, self, name, is_new=True)
         if is_image_id(name) and not (picture and picture._is_saved_now):
             check_named(using, self, name)
 
@@ -225,17 +228,21 @@ class PictureField(ImageField):
         stored: str | None = rows.select_for_update().values_list(self.attname, flat=True).first()
         return stored
 
-    def _is_unread(self, instance: Model, using: str) -> bool:
-        """Return whether the value is still the text that was read from the row that is saved."""
-        is_its_row = not instance._state.adding and instance._state.db == using
-        return is_its_row and isinstance(instance.__dict__.get(self.attname), str)
+    def _is_unchanged(self, instance: Model, using: str) -> bool:
+        """Return whether the instance still has the picture that was read from the row that is saved."""
+        if instance._state.adding or instance._state.db != using:
+            return False
+        value = instance.__dict__.get(self.attname)
+        return not isinstance(value, File) or (
+            isinstance(value, PictureFile) and value._committed and (value.name or "") == value._read
+        )
 
 
 def before_delete(columns: Sequence[PictureField], *, instance: Model, using: str, **_: object) -> None:
     """Delete the pictures of a row after the commit of its removal. A receiver of pre_delete."""
     for column in columns:
         if (name := getattr(instance, column.attname).name) and column.holds(name):
-            note_candidate(using, name, is_new=False)
+            note_candidate(using, column, name, is_new=False)
 
 
 def _pattern_of(upload_to: str) -> str | None:

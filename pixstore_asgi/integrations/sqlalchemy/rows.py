@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, String, Table, cast, false, inspect, select, union_all, update
+from sqlalchemy import URL, Column, Connection, Engine, String, Table, cast, false, inspect, select, union_all, update
 from sqlalchemy.orm import Session
 
 from ..unnamed import place_of, prepare_question
@@ -67,12 +67,13 @@ class Place:
 @contextmanager
 def rows_of(session: Session, columns: Columns) -> Iterator[list[CoreRows]]:
     """Begin a transaction of a session that is in none, in each of its databases."""
-    by_bind: dict[Engine | Connection, list[Column[Any]]] = {}
+    by_url: dict[URL, tuple[Engine | Connection, list[Column[Any]]]] = {}  # two engines of one database would block
     for column in columns:
-        by_bind.setdefault(session.get_bind(clause=column.table), []).append(column)
+        bind = session.get_bind(clause=column.table)
+        by_url.setdefault(bind.engine.url, (bind, []))[1].append(column)
     with session.begin():
         databases = []
-        for bind, its_columns in by_bind.items():
+        for bind, its_columns in by_url.values():
             where = {"clause": its_columns[0].table}
             databases.append(CoreRows(session.connection(where, execution_options=_options(bind)), its_columns))
             prepare_question(databases[-1])
@@ -97,7 +98,7 @@ def asked(connection: Connection, written: Columns, columns: Columns) -> Columns
 
     The tables of another database name pictures of other directories.
     """
-    return {*written, *(each for each in columns if _has_table(connection, each.table))}
+    return list(dict.fromkeys((*written, *(each for each in columns if _has_table(connection, each.table)))))
 
 
 _known: set[tuple[Any, ...]] = set()

@@ -57,7 +57,7 @@ class SessionPictures:
     - a killed process, a failed commit, or a rollback under AUTOCOMMIT
     - a session that is bound to a Connection
     - a database other than PostgreSQL and SQLite
-    - row-level security that could hide rows from the query
+    - row-level security that could hide rows from the query; with `in_transaction` the query sees the session's rows
 
     Args:
         pix: The Pixstore.
@@ -160,7 +160,10 @@ class SessionPictures:
         state, changes = inspect(instance), self._changes_of(session)
         for attribute in picture_attributes(mapper):
             history = state.attrs[attribute.key].history
-            if not (is_deleted or history.has_changes()):
+            gained = () if is_deleted else history.added
+            if state.key is None:  # a copy of another object has its value from before
+                gained = (*history.added, *history.unchanged)
+            if not (is_deleted or gained or history.has_changes()):
                 continue
             candidates = changes.of(session.get_bind(mapper))
             if not self._in_transaction:
@@ -170,12 +173,12 @@ class SessionPictures:
             changes.outdated.update(each for each in read if each and each != stored)
             if stored in candidates.saved or (stored and self._metadata and attribute.kind.directories.hold(stored)):
                 candidates.removed.add(stored)
-            for gained in history.added if not is_deleted else ():
-                if isinstance(gained, str) and gained in changes.fresh:
-                    candidates.written.add(gained)
-                elif isinstance(gained, str):
-                    changes.named.add(gained)
-                    self._check_named(session, connection, attribute.column, gained)
+            for image_id in gained:
+                if isinstance(image_id, str) and image_id in changes.fresh:
+                    candidates.written.add(image_id)
+                elif isinstance(image_id, str):
+                    changes.named.add(image_id)
+                    self._check_named(session, connection, attribute.column, image_id)
         for outdated in changes.outdated & changes.named:
             raise StoreConflict(
                 f"the picture {outdated} was taken from a row that names another picture now: read the row again"

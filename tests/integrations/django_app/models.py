@@ -36,6 +36,7 @@ class Album(models.Model):
         max_directory_images=2,
         directories=["*"],
         db_index=True,
+        null=True,
     )
 
 

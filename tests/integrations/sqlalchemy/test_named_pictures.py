@@ -22,7 +22,15 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker, with_loader_criteria
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    make_transient,
+    mapped_column,
+    sessionmaker,
+    with_loader_criteria,
+)
 
 from pixstore_asgi.errors import ConfigError, ImageNotFound, InputError, StoreConflict
 from pixstore_asgi.integrations.sqlalchemy import NewPicture, PictureType, SessionPictures
@@ -491,3 +499,35 @@ def test_a_save_asks_nothing(engine: Engine, images: SyncPixstore) -> None:
         post(session).picture = NewPicture(picture(seed=2))
         session.commit()
         assert len(begun) == 3
+
+
+def test_a_copy_of_an_object(sessions: sessionmaker[Session], images: SyncPixstore) -> None:
+    """A copied object names its picture as any other row does: it is checked."""
+    with sessions() as session:
+        add(session)
+        copy = post(session)
+        assert copy.picture
+        session.expunge(copy)
+        make_transient(copy)
+        copy.id, copy.name = 2, "copy"
+        remove(session)
+        session.add(copy)
+        with pytest.raises(ImageNotFound):
+            session.commit()
+        session.rollback()
+        assert stored(images) == set()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_view(engine: Engine, images: SyncPixstore) -> None:
+    """A view of the pictures among the tables hinders no deletion."""
+    tables = MetaData()
+    Table("recent", tables, Column("picture", PictureType("posts")))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE VIEW recent AS SELECT picture FROM post"))
+    sessions = sessionmaker(engine)
+    SessionPictures(images.pixstore, sessions, metadata=[tables, Base.metadata])
+    with sessions() as session:
+        add(session)
+        remove(session)
+    assert stored(images) == set()
