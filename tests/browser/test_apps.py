@@ -21,7 +21,7 @@ from tests.support.servers import Server, free_port, running_command
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 APPS = Path(__file__).parent / "apps"
-NEXT_FILES = dict(re.findall(r"```jsx?\n// (\S+)\n(.*?)```", (DOCS / "frameworks.md").read_text(), re.DOTALL))
+NEXT_FILES = dict(re.findall(r"```(?:js|tsx)\n// (\S+)\n(.*?)```", (DOCS / "frameworks.md").read_text(), re.DOTALL))
 BACKEND = """
 from gallery_app import app, pix
 from pixstore_asgi import RecordsApp, recipient_of
@@ -107,10 +107,10 @@ def test_a_vite_app_in_strict_typescript(browser: Browser, tmp_path: Path, make:
 def test_next_sends_sealed_records_and_no_key(
     browser: Browser, tmp_path: Path, make: Make, tool: Tool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Next's HTML has the places of pictures at the first visit and sealed records later, and never a key."""
+    """Next's build accepts the types. The HTML has places at the first visit, then sealed records, and no key."""
     monkeypatch.setenv("NEXT_TELEMETRY_DISABLED", "1")
     folder = make("next")
-    for name in ("app/page.jsx", "app/pictures.jsx"):
+    for name in ("app/page.tsx", "app/pictures.tsx"):
         (folder / name).write_text(NEXT_FILES[name])
     (folder / "documented.config.mjs").write_text(NEXT_FILES["next.config.mjs"])
     write_files(tmp_path)
