@@ -14,12 +14,13 @@ from tests.support.paths import DOCS, ROOT
 
 PAGE = (DOCS / "testing.md").read_text()
 FILES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", PAGE, re.DOTALL))
+MODULE_FILES = dict(re.findall(r"```python\n# scouts/(\w+\.py)\n(.*?)```", PAGE, re.DOTALL))
 LIKE_TESTCLIENT = "ignore:Using `httpx` with `starlette.testclient`"
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in a folder with the page's files and nothing else, far from this checkout's own configuration."""
-    for name, text in FILES.items():
+def run(folder: Path, *arguments: str, files: dict[str, str] = FILES) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder with files of the page and nothing else, far from this checkout's own configuration."""
+    for name, text in files.items():
         (folder / name).write_text(text)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     return subprocess.run(
@@ -41,6 +42,22 @@ def test_the_examples_pass(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     assert "4 passed" in result.stdout
     assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == set(FILES)
+
+
+@pytest.mark.slow
+def test_an_application_at_the_top_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tests pass as they stand, without a warning, and leave no file in their folder or the temporary one."""
+    assert set(MODULE_FILES) == {"main.py", "conftest.py", "test_main.py"}
+    folder, temporary = tmp_path / "scouts", tmp_path / "temporary"
+    folder.mkdir()
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    options = ("-W", "error", "-W", LIKE_TESTCLIENT, "-p", "no:cacheprovider")
+    result = run(folder, "-m", "pytest", "-q", *options, files=MODULE_FILES)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "3 passed" in result.stdout
+    assert {path.name for path in folder.iterdir()} - {"__pycache__"} == set(MODULE_FILES)
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.slow
