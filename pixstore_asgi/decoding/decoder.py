@@ -90,10 +90,10 @@ def _require_pillow() -> None:
     if sys.platform == "win32":
         raise ConfigError("images are decoded in forked processes, which Windows does not have")
     if not find_spec("PIL"):
-        raise ConfigError("decoding images needs Pillow: install pixstore-asgi with the extra images")
+        raise ConfigError("decoding images needs Pillow: pip install '.[images]' in the checkout")
     from PIL import features
 
     if missing := [codec for codec in _CODECS if not features.check(codec)]:
-        raise ConfigError(f"this Pillow was built without {', '.join(missing)}: pip install --force-reinstall pillow")
+        raise ConfigError(f"this Pillow lacks {', '.join(missing)}: pip install --force-reinstall 'pillow>=13'")
     if not sys.executable:
         raise ConfigError("the processes that decode images are started by sys.executable, which is empty here")

@@ -310,7 +310,7 @@ def test_without_its_extra_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         find = util.find_spec
         patched.setattr("pixstore_asgi.decoding.decoder.find_spec", lambda name: None if name == "PIL" else find(name))
-        with pytest.raises(ConfigError, match="with the extra images"):
+        with pytest.raises(ConfigError, match=r"needs Pillow: pip install '\.\[images\]'"):
             Decoder()
     with monkeypatch.context() as patched:
         patched.setattr(features, "check", lambda feature: feature != "avif")

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -181,3 +182,21 @@ def test_every_promise_of_the_threat_model_has_a_test() -> None:
         assert match
         file, name = match[2], match[3]
         assert re.search(rf"^(async )?def {name}\(", (ROOT / file).read_text(), re.MULTILINE), (file, name)
+
+
+def test_the_supported_versions_are_those_of_the_package() -> None:
+    """The table of the oldest versions agrees with pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    required = [*project["dependencies"], *(line for lines in extras.values() for line in lines)]
+    oldest = {"Python": project["requires-python"].removeprefix(">=")}
+    for line in required:
+        if bound := re.match(r"([a-z0-9-]+)(?:\[\w+\])?>=([0-9.]+)", line):
+            oldest.setdefault(bound[1], bound[2])
+    listed: dict[str, str] = {}
+    for names, versions, _ in rows((DOCS / "deployment.md").read_text(), "| package | oldest |"):
+        listed |= dict(zip(names.split(", "), versions.split(", "), strict=True))
+    assert listed == {name: oldest[name] for name in listed}
+    ours = ("dependencies", "cli", "postgres", "s3", "images", "django", "sqlalchemy")
+    lines = [line for name in ours for line in (project["dependencies"] if name == "dependencies" else extras[name])]
+    assert {re.split(r"[\[>]", line)[0] for line in lines} <= set(listed)

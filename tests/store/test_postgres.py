@@ -360,13 +360,14 @@ async def test_what_was_committed_is_told_whatever_a_reset_does(postgres: Cluste
     """A save is acknowledged where the pool's reset of its connection fails, and the next call gets another one."""
     resets = 0
 
-    async def fail(connection: Any) -> None:
-        nonlocal resets
-        resets += 1
-        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+    class Failing(asyncpg.Connection):
+        async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  as in asyncpg
+            nonlocal resets
+            resets += 1
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
 
     async with (
-        asyncpg.create_pool(postgres.url(), min_size=1, max_size=1, reset=fail) as pool,
+        asyncpg.create_pool(postgres.url(), min_size=1, max_size=1, connection_class=Failing) as pool,
         opened(pool, schema) as store,
     ):
         saved = await save(store, "a")

@@ -23,7 +23,7 @@ from pixstore_asgi.errors import ConfigError, StoreBusy, StoreConflict, StoreErr
 from pixstore_asgi.process import wall_clock_ms
 from pixstore_asgi.store.contract import CHUNK_BYTES, Expect
 from pixstore_asgi.store.contract_tests.steps import VERSION, body_of, meta_of, read, save, stamp_of
-from pixstore_asgi.store.sqlite import SqliteStore, gc, reads
+from pixstore_asgi.store.sqlite import SqliteStore, connection, gc, reads
 from pixstore_asgi.store.sqlite.leases import Leases
 from pixstore_asgi.store.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from pixstore_asgi.store.sqlite.transaction import Transaction as SqliteTransaction
@@ -849,3 +849,12 @@ async def test_uploads_that_break_off_leave_little_behind(tmp_path: Path) -> Non
             await given_up.write(body_of(9 * CHUNK_BYTES))
     assert query(store.path, "SELECT count(*) <= 2 FROM blob") == [(1,)]
     await store.close()
+
+
+async def test_another_aiosqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a newer aiosqlite lacks the inner parts that the store uses, opening it says so and names the remedy."""
+    monkeypatch.setattr(connection, "_WORKER", None)
+    with pytest.raises(
+        StoreError, match=r"can't use aiosqlite [\d.]+: install a newer pixstore-asgi, or 'aiosqlite<0.23'"
+    ):
+        await SqliteStore(tmp_path / "a.db").open()

@@ -30,6 +30,13 @@ _WRITES_PATIENTLY = 3  # times `patience_s`: a write may wait for a lock first
 _LONGEST_IDLE_MS = 60_000  # between two commands; it ends the locks of a host that has vanished
 
 
+class _Connection(asyncpg.Connection):
+    async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  as in asyncpg
+        """Save a round trip when the pool takes the connection back: operations leave no session state."""
+        if self.is_in_transaction():
+            await super().reset(timeout=timeout)
+
+
 class Database:
     """The connections of a store in one event loop. Each is taken for one operation, not for a whole read or upload.
 
@@ -67,7 +74,7 @@ class Database:
                 max_size=most,
                 statement_cache_size=_CACHED_STATEMENTS if is_direct else 0,
                 timeout=patience_s,
-                reset=_leave_as_it_is,
+                connection_class=_Connection,
             )
         database = cls(pool, names, patience_s, is_ours=True)
         database.at = at(address)
@@ -344,7 +351,3 @@ def _cut(connection: "asyncpg.Connection[Any]") -> None:
         connection.terminate()
     if own is not None:
         own.close()
-
-
-async def _leave_as_it_is(connection: "asyncpg.Connection[Any]") -> None:
-    """Reset nothing when the pool takes a connection back: operations leave no session state, and it saves a trip."""

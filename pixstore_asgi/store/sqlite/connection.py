@@ -14,7 +14,6 @@ from tempfile import TemporaryFile
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import aiosqlite
-from aiosqlite.core import _STOP_RUNNING_SENTINEL, _connection_worker_thread
 
 from ...errors import PixstoreError, StoreBusy, StoreDamaged, StoreError, StoreFull
 from ...process import no_fork
@@ -22,6 +21,8 @@ from ...threads import RLock, SimpleQueue, Thread
 from ..durable import MAKE_ROOM, NO_ROOM, write_all
 from ..files.errors import TOO_MANY_FILES
 
+_WORKER: Any = getattr(aiosqlite.core, "_connection_worker_thread", None)
+_STOP: Any = getattr(aiosqlite.core, "_STOP_RUNNING_SENTINEL", None)
 _KEPT_BYTES = 8 * 1024 * 1024
 _PROBE_BYTES = 256 * 1024
 _FAILED_READS = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ)
@@ -55,13 +56,18 @@ class Connection(aiosqlite.Connection):
             return unclaimed[0]
 
         super().__init__(connect, iter_chunk_size=1)
+        if None in (_WORKER, _STOP) or not {"_tx", "_thread", "_connection"} <= vars(self).keys():
+            raise StoreError(
+                f"this version of pixstore-asgi can't use aiosqlite {aiosqlite.__version__}: install a newer "
+                "pixstore-asgi, or 'aiosqlite<0.23'"
+            )
         self._unclaimed = unclaimed
         self._ended: asyncio.Future[Any] | None = None
         self._path = path
         self._only_reads = only_reads
         self._under_way: asyncio.Future[Any] | None = None
         self._tx = SimpleQueue()
-        self._thread = Thread(partial(_connection_worker_thread, self._tx))
+        self._thread = Thread(partial(_WORKER, self._tx))
         self.queued = 0
         # Reentrant: within it, the garbage collector may end a coroutine that aborts an upload, and so queues work.
         self._mutex = RLock()
@@ -184,7 +190,7 @@ class Connection(aiosqlite.Connection):
             for step in (connection.close, *afterwards):
                 with contextlib.suppress(Exception):  # an error would keep the thread running forever
                     step()
-            return _STOP_RUNNING_SENTINEL
+            return _STOP
 
         self._tx.put_nowait((None, end))
 
