@@ -18,6 +18,7 @@ from ..tables import images
 from ..tables.transaction import Operation, P, R
 from .errors import ConnectionLost, at, is_away, translated, translated_for
 from .gathering import GatheredReads
+from .pooled_connection import PooledConnection
 from .schema import prepare
 from .transaction import Names, Transaction, ended_in_time
 
@@ -28,13 +29,6 @@ _PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
 _CACHED_STATEMENTS = 100
 _WRITES_PATIENTLY = 3  # times `patience_s`: a write may wait for a lock first
 _LONGEST_IDLE_MS = 60_000  # between two commands; it ends the locks of a host that has vanished
-
-
-class _Connection(asyncpg.Connection):
-    async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  as in asyncpg
-        """Save a round trip when the pool takes the connection back: operations leave no session state."""
-        if self.is_in_transaction():
-            await super().reset(timeout=timeout)
 
 
 class Database:
@@ -74,7 +68,7 @@ class Database:
                 max_size=most,
                 statement_cache_size=_CACHED_STATEMENTS if is_direct else 0,
                 timeout=patience_s,
-                connection_class=_Connection,
+                connection_class=PooledConnection,
             )
         database = cls(pool, names, patience_s, is_ours=True)
         database.at = at(address)
