@@ -113,12 +113,13 @@ def delete_after_commit(begin: Begin, image_ids: Collection[str], delete: Callab
                 delete_unnamed(databases, page, delete_one)
         except Exception as error:
             ids = ", ".join(sorted(left))
-            _log.warning(
-                "picture %s was not deleted, and may have no row: %s",
-                ids,
-                error,
-                extra=event("picture_not_deleted", image_id=ids),
-            )
+            if left:  # else only the end of the question failed, after its deletions
+                _log.warning(
+                    "picture %s was not deleted, and may have no row: %s",
+                    ids,
+                    error,
+                    extra=event("picture_not_deleted", image_id=ids),
+                )
 
 
 def unnamed_ids(
