@@ -17,6 +17,7 @@ from pixstore_asgi.store.contract_tests.grouping import CARD, GROUP, LARGE, NEWE
 from pixstore_asgi.store.contract_tests.steps import body_of, checks_of, meta_of, save, save_group, written
 from pixstore_asgi.store.objects import UploadGone
 from pixstore_asgi.store.postgres import PostgresStore
+from pixstore_asgi.store.postgres.pooled_connection import PooledConnection
 from pixstore_asgi.store.s3 import S3Bucket
 from pixstore_asgi.store.sqlite import SqliteStore
 from tests.support.bad_network import bad_network
@@ -48,7 +49,7 @@ async def open_traced(cluster: Cluster, schema: str) -> tuple[PostgresStore, lis
     async def listen(connection: Any) -> None:
         connection.add_query_logger(lambda record: statements.append(record.query))
 
-    pool = await asyncpg.create_pool(cluster.url(), init=listen, min_size=1, max_size=1, reset=_leave_as_it_is)
+    pool = await asyncpg.create_pool(cluster.url(), init=listen, min_size=1, max_size=1, connection_class=PooledConnection)
     made = PostgresStore(pool, schema=schema)
     await made.open()
 
@@ -57,10 +58,6 @@ async def open_traced(cluster: Cluster, schema: str) -> tuple[PostgresStore, lis
         await pool.close()
 
     return made, statements, close
-
-
-async def _leave_as_it_is(connection: Any) -> None:
-    """Reset nothing, as the pools that a store makes by itself."""
 
 
 # SQLite
