@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # SQLAlchemy warns of a transaction whose commit was lost.
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
 KILLS = 10
+# PostgreSQL detects no deadlock between transactions that wait for each other in two databases.
+LOCK_TIMEOUT = "?options=-c%20lock_timeout%3D2s"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -35,7 +37,7 @@ def urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, 
     cluster: Cluster = request.getfixturevalue("postgres")
     with contextlib.ExitStack() as stack:
         lent = [stack.enter_context(cluster.lent()) for _ in range(2)]
-        stock, other = (url.replace("postgresql:", "postgresql+psycopg:") for url in lent)
+        stock, other = (url.replace("postgresql:", "postgresql+psycopg:") + LOCK_TIMEOUT for url in lent)
         yield stock, other
 
 
