@@ -49,7 +49,9 @@ async def open_traced(cluster: Cluster, schema: str) -> tuple[PostgresStore, lis
     async def listen(connection: Any) -> None:
         connection.add_query_logger(lambda record: statements.append(record.query))
 
-    pool = await asyncpg.create_pool(cluster.url(), init=listen, min_size=1, max_size=1, connection_class=PooledConnection)
+    pool = await asyncpg.create_pool(
+        cluster.url(), init=listen, min_size=1, max_size=1, connection_class=PooledConnection
+    )
     made = PostgresStore(pool, schema=schema)
     await made.open()
 
