@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 
 const CLIENT = fileURLToPath(new URL("../../js_client/", import.meta.url));
-/** Most bytes of each file in brotli. */
-const LIMITS = { "index.js": 11_980, "stored.js": 1_800, "pixstore-worker.js": 400, "element.js": 3_330, "view.js": 2_450, "image-worker.js": 800, "service-worker.js": 13_800 };
+/** Most bytes of each file in brotli, with some 5 % of room: a page downloads them before its first picture. */
+const LIMITS = { "index.js": 12_600, "stored.js": 1_900, "pixstore-worker.js": 400, "element.js": 3_500, "view.js": 2_600, "image-worker.js": 820, "service-worker.js": 14_400 };
 // The output of zlib and brotli differs between their versions; the decompressed text does not.
 const DECODERS = { ".br": brotliDecompressSync, ".gz": gunzipSync };
 
@@ -37,7 +37,7 @@ test("each file of js_client/dist has a brotli and a gzip variant without a time
   }
 });
 
-test("no file is above its limit in brotli, the core not above 12 kB", (t) => {
+test("no file is above its limit in brotli, the core not above 12.6 kB", (t) => {
   const names = [...filesOf("dist").keys()].filter((name) => name.endsWith(".js"));
   assert.deepEqual(names.sort(), Object.keys(LIMITS).sort());
   for (const name of names) {
